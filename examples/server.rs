@@ -1,0 +1,180 @@
+//! A registration server with an application behind it. `cargo run --example server -- --help` lists its flags.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::body::to_bytes;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Json, Response};
+use axum::routing::get;
+use axum::{Router, http::HeaderMap};
+use clap::{Parser, ValueEnum};
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+use tokio::net::TcpListener;
+use tower::ServiceBuilder;
+use tower_dcr::access::TokenOptions;
+use tower_dcr::metadata::GrantType;
+use tower_dcr::store::MemoryStore;
+use tower_dcr::{Access, RegistrationLayer, Registry};
+use tower_http::timeout::RequestBodyTimeoutLayer;
+
+/// OAuth 2.0 / OpenID Connect Dynamic Client Registration.
+#[derive(Debug, Parser)]
+struct Options {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Where clients reach the server. Default: http:// and the address it listens on.
+    #[arg(long)]
+    public_url: Option<String>,
+    /// Path of the registration endpoint.
+    #[arg(long, default_value = "/oidc/register")]
+    path: String,
+    /// Who may register.
+    #[arg(long, value_enum, default_value_t = Who::Open)]
+    access: Who,
+    /// An initial access token for `--access tokens` (repeatable). Without any, one is issued and printed.
+    #[arg(long)]
+    initial_access_token: Vec<String>,
+    /// Grant types to offer. Default: authorization_code,refresh_token, and client_credentials unless access is open.
+    #[arg(long, value_delimiter = ',')]
+    grant_types: Option<Vec<String>>,
+    /// Largest request body in bytes.
+    #[arg(long, default_value_t = 65_536)]
+    body_limit: usize,
+    /// Seconds that a request body may stall.
+    #[arg(long, default_value_t = 10)]
+    body_timeout: u64,
+    /// Where clients are kept.
+    #[arg(long, value_enum, default_value_t = Store::Memory)]
+    store: Store,
+    /// Do not let clients read, update and delete their registration.
+    #[arg(long)]
+    no_management: bool,
+    /// Issue a new registration access token with every update.
+    #[arg(long)]
+    rotate_registration_tokens: bool,
+    /// Refuse updates that leave out client_id.
+    #[arg(long)]
+    strict_put: bool,
+    /// The application behind the endpoint.
+    #[arg(long, value_enum, default_value_t = Inner::Hello)]
+    inner: Inner,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
+enum Who {
+    Open,
+    Tokens,
+    ManagementOnly,
+    Off,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Store {
+    Memory,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Inner {
+    Hello,
+    Echo,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    let options = Options::parse();
+    let listener = TcpListener::bind(options.listen).await?;
+    let public_url = match &options.public_url {
+        Some(url) => url.clone(),
+        None => format!("http://{}", listener.local_addr()?),
+    };
+    let registry = registry(&options, &public_url)?;
+    if options.access == Who::Tokens && options.initial_access_token.is_empty() {
+        let (token, _) = registry.issue_initial_access_token(TokenOptions::new()).await?;
+        println!("initial access token: {}", token.expose());
+    }
+    match options.access {
+        Who::Off => println!("registration endpoint: off"),
+        _ => println!("registration endpoint: {}{}", public_url.trim_end_matches('/'), options.path),
+    }
+    let layers = ServiceBuilder::new()
+        .layer(RequestBodyTimeoutLayer::new(Duration::from_secs(options.body_timeout)))
+        .layer(RegistrationLayer::new(registry));
+    axum::serve(listener, application(options.inner).layer(layers)).with_graceful_shutdown(stopped()).await?;
+    Ok(())
+}
+
+fn registry(options: &Options, public_url: &str) -> Result<Registry, Box<dyn Error>> {
+    let access = match options.access {
+        Who::Open => Access::Open,
+        Who::Tokens => Access::Tokens,
+        Who::ManagementOnly => Access::ManagementOnly,
+        Who::Off => Access::Off,
+    };
+    let mut builder = Registry::builder(public_url, access)
+        .with_path(&options.path)
+        .with_body_limit(options.body_limit)
+        .with_management(!options.no_management)
+        .with_rotation(options.rotate_registration_tokens)
+        .with_strict_updates(options.strict_put);
+    for token in &options.initial_access_token {
+        builder = builder.with_initial_access_token(token);
+    }
+    if let Some(grant_types) = &options.grant_types {
+        builder = builder.with_grant_types(grant_types.iter().map(|grant| GrantType::from(grant.as_str())));
+    }
+    let Store::Memory = options.store;
+    Ok(builder.build(MemoryStore::new())?)
+}
+
+fn application(inner: Inner) -> Router {
+    let router = Router::new().route("/", get(hello)).route("/hello", get(hello));
+    match inner {
+        Inner::Hello => router,
+        Inner::Echo => router.fallback(echo),
+    }
+}
+
+async fn hello() -> &'static str {
+    "hello\n"
+}
+
+/// Says what arrived, so that a test can see that nothing was touched on the way.
+async fn echo(request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, usize::MAX).await else {
+        return (StatusCode::BAD_REQUEST, "the body did not arrive\n").into_response();
+    };
+    Json(json!({
+        "method": parts.method.as_str(),
+        "target": parts.uri.path_and_query().map(|target| target.as_str()),
+        "body_len": body.len(),
+        "body_sha256": hex(&Sha256::digest(&body)),
+        "headers": headers(&parts.headers),
+    }))
+    .into_response()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn headers(headers: &HeaderMap) -> Value {
+    let mut object = Map::new();
+    for name in headers.keys() {
+        let values = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+        object.insert(name.to_string(), values.collect::<Vec<_>>().join(", ").into());
+    }
+    Value::Object(object)
+}
+
+async fn stopped() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

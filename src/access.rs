@@ -1,0 +1,262 @@
+//! Who may register. The answer is a required argument of [`Registry::builder`](crate::Registry::builder), so nobody
+//! opens an endpoint by accident.
+//!
+//! ```
+//! use http::request::Parts;
+//! use tower_dcr::access::{Access, Decision, Gate, Grant};
+//!
+//! /// Lets in whoever another layer has authenticated.
+//! struct SignedIn;
+//!
+//! #[derive(Clone)]
+//! struct User(String);
+//!
+//! impl Gate for SignedIn {
+//!     async fn admit(&self, request: &Parts) -> Decision {
+//!         match request.extensions.get::<User>() {
+//!             Some(User(name)) => Decision::Allow(Grant::new().with_owner(name.as_str())),
+//!             None => Decision::Unauthorized,
+//!         }
+//!     }
+//! }
+//! assert_eq!(format!("{:?}", Access::custom(SignedIn)), "Custom");
+//! ```
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::request::Parts;
+
+use crate::client::Origin;
+use crate::credential::Digest;
+
+/// Who may register.
+///
+/// Whoever registered may read, update and delete the registration with its registration access token, whatever is
+/// chosen here (except [`Access::Off`]).
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Access {
+    /// Everybody, without credentials. An `Authorization` header is ignored.
+    Open,
+    /// Holders of an initial access token
+    /// ([RFC 7591 §3](https://www.rfc-editor.org/rfc/rfc7591#section-3)).
+    Tokens,
+    /// Whomever the application lets in; see [`Access::custom`].
+    Custom(CustomGate),
+    /// Nobody; registered clients are still managed.
+    ManagementOnly,
+    /// The endpoint does not exist: every request passes through.
+    Off,
+}
+
+impl Access {
+    /// Whomever this gate lets in.
+    pub fn custom(gate: impl Gate) -> Self {
+        Self::Custom(CustomGate(Arc::new(gate)))
+    }
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Open => "Open",
+            Self::Tokens => "Tokens",
+            Self::Custom(_) => "Custom",
+            Self::ManagementOnly => "ManagementOnly",
+            Self::Off => "Off",
+        })
+    }
+}
+
+/// Decides who may register, before the body of the request is read.
+pub trait Gate: Send + Sync + 'static {
+    /// Looks at method, URI, headers and extensions of a registration request.
+    fn admit(&self, request: &Parts) -> impl Future<Output = Decision> + Send;
+}
+
+/// The answer of a [`Gate`].
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Decision {
+    /// The caller may register.
+    Allow(Grant),
+    /// The caller must authenticate first: 401.
+    Unauthorized,
+    /// The caller may not register: 403.
+    Forbidden,
+    /// The caller must wait: 429.
+    TooManyRequests {
+        /// How long, sent as `Retry-After` in seconds.
+        retry_after: Duration,
+    },
+}
+
+/// What a caller was granted.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    pub(crate) origin: Origin,
+    pub(crate) owner: Option<Arc<str>>,
+    /// The digest of the stored initial access token that the registration spends.
+    pub(crate) spends: Option<Digest>,
+}
+
+impl Grant {
+    /// May register.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::of(Origin::Gate)
+    }
+
+    pub(crate) fn of(origin: Origin) -> Self {
+        Self { origin, owner: None, spends: None }
+    }
+
+    /// May register for this owner, which [`Client::owner`](crate::Client::owner) will name.
+    #[must_use]
+    pub fn with_owner(mut self, owner: impl Into<Arc<str>>) -> Self {
+        self.owner = Some(owner.into());
+        self
+    }
+}
+
+impl Default for Grant {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A [`Gate`] of the application.
+#[derive(Clone)]
+pub struct CustomGate(Arc<dyn ErasedGate>);
+
+impl CustomGate {
+    pub(crate) async fn admit(&self, request: &Parts) -> Decision {
+        self.0.admit(request).await
+    }
+}
+
+impl fmt::Debug for CustomGate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("CustomGate(..)")
+    }
+}
+
+trait ErasedGate: Send + Sync {
+    fn admit<'a>(&'a self, request: &'a Parts) -> Pin<Box<dyn Future<Output = Decision> + Send + 'a>>;
+}
+
+impl<G: Gate> ErasedGate for G {
+    fn admit<'a>(&'a self, request: &'a Parts) -> Pin<Box<dyn Future<Output = Decision> + Send + 'a>> {
+        Box::pin(Gate::admit(self, request))
+    }
+}
+
+/// An initial access token at rest. The token itself is shown once, when it is issued.
+#[derive(Debug, Clone)]
+pub struct InitialAccessTokenRecord {
+    pub(crate) id: Arc<str>,
+    pub(crate) digest: Digest,
+    pub(crate) issued_at: SystemTime,
+    pub(crate) expires_at: Option<SystemTime>,
+    pub(crate) uses_left: Option<u32>,
+    pub(crate) owner: Option<Arc<str>>,
+}
+
+impl InitialAccessTokenRecord {
+    /// What names the token without being it.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The digest by which a store finds the record.
+    #[must_use]
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// When the token was issued.
+    #[must_use]
+    pub fn issued_at(&self) -> SystemTime {
+        self.issued_at
+    }
+
+    /// When the token ends to count; `None` for never.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.expires_at
+    }
+
+    /// How many clients can still be registered with it; `None` for any number.
+    #[must_use]
+    pub fn uses_left(&self) -> Option<u32> {
+        self.uses_left
+    }
+
+    /// Who owns the clients that it registers.
+    #[must_use]
+    pub fn owner(&self) -> Option<&str> {
+        self.owner.as_deref()
+    }
+
+    /// Whether a client can be registered with it at this time.
+    #[must_use]
+    pub fn is_usable(&self, now: SystemTime) -> bool {
+        self.uses_left != Some(0) && self.expires_at.is_none_or(|expires_at| now < expires_at)
+    }
+
+    /// The record after one more client was registered with it.
+    #[must_use]
+    pub fn spent_once(&self) -> Self {
+        Self { uses_left: self.uses_left.map(|uses| uses.saturating_sub(1)), ..self.clone() }
+    }
+}
+
+/// What a new initial access token allows.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_dcr::access::TokenOptions;
+///
+/// let once_within_an_hour = TokenOptions::new().with_uses(1).with_lifetime(Duration::from_secs(3600)).with_owner("team-a");
+/// # let _ = once_within_an_hour;
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct TokenOptions {
+    pub(crate) uses: Option<u32>,
+    pub(crate) lifetime: Option<Duration>,
+    pub(crate) owner: Option<Arc<str>>,
+}
+
+impl TokenOptions {
+    /// Any number of clients, for ever, for nobody in particular.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// At most so many clients. Default: any number.
+    #[must_use]
+    pub fn with_uses(mut self, uses: u32) -> Self {
+        self.uses = Some(uses);
+        self
+    }
+
+    /// Only so long from now. Default: for ever.
+    #[must_use]
+    pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = Some(lifetime);
+        self
+    }
+
+    /// The clients belong to this owner. Default: to nobody.
+    #[must_use]
+    pub fn with_owner(mut self, owner: impl Into<Arc<str>>) -> Self {
+        self.owner = Some(owner.into());
+        self
+    }
+}

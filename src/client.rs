@@ -1,0 +1,170 @@
+//! A registered client: what it said about itself, what proves it, and what only the server knows of it.
+//!
+//! [`Client`] deliberately has no `Serialize`: an application cannot leak a secret by returning one as JSON. What the
+//! server knows (owner, origin, revision, times) stands beside the metadata, never in it, so no request can set it.
+//!
+//! ```
+//! use tower_dcr::metadata::ClientMetadata;
+//! use tower_dcr::store::MemoryStore;
+//! use tower_dcr::{Access, Registry};
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+//! # runtime.block_on(async {
+//! let registry = Registry::builder("https://id.example.com", Access::Open).build(MemoryStore::new())?;
+//! let metadata = ClientMetadata::from_json(br#"{ "redirect_uris": ["http://127.0.0.1/cb"] }"#)?;
+//! let registered = registry.register(metadata).await?;
+//!
+//! let client = registry.client(registered.client().id().as_str()).await?.expect("just registered");
+//! assert_eq!(client.redirect_uri("http://127.0.0.1:51004/cb"), Some("http://127.0.0.1:51004/cb"));
+//! assert_eq!(client.redirect_uri("http://127.0.0.1:51004/other"), None);
+//! assert!(client.verify_secret(registered.client_secret().unwrap().expose(), registry.now()));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::credential::{ClientId, Digest, StoredSecret};
+use crate::metadata::ClientMetadata;
+use crate::rules;
+
+/// How a client came to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Origin {
+    /// Anybody could have registered it.
+    Open,
+    /// Somebody with this initial access token.
+    InitialAccessToken(Arc<str>),
+    /// Somebody whom the application's own gate let in.
+    Gate,
+    /// The application itself, through [`Registry::register`](crate::Registry::register).
+    Application,
+}
+
+/// A registered client.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub(crate) id: ClientId,
+    pub(crate) metadata: ClientMetadata,
+    pub(crate) issued_at: SystemTime,
+    pub(crate) secret: Option<Secret>,
+    /// None where clients do not manage their registration.
+    pub(crate) token: Option<RegistrationToken>,
+    pub(crate) revision: u64,
+    pub(crate) last_used: Option<SystemTime>,
+    pub(crate) origin: Origin,
+    pub(crate) owner: Option<Arc<str>>,
+}
+
+/// The secret of a confidential client, and how long it counts.
+#[derive(Debug, Clone)]
+pub(crate) struct Secret {
+    pub(crate) stored: StoredSecret,
+    pub(crate) expires_at: Option<SystemTime>,
+}
+
+/// The registration access token of a client. After a rotation the previous one counts until the new one is used, so
+/// a reply that got lost does not lock the client out.
+#[derive(Debug, Clone)]
+pub(crate) struct RegistrationToken {
+    pub(crate) current: Digest,
+    pub(crate) previous: Option<Digest>,
+}
+
+/// Which of a client's registration access tokens was presented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Presented {
+    Current,
+    Previous,
+}
+
+impl RegistrationToken {
+    /// Compares with both tokens, whatever the first comparison says.
+    pub(crate) fn recognise(&self, presented: &Digest) -> Option<Presented> {
+        let current = self.current.matches(presented);
+        let previous = self.previous.is_some_and(|previous| previous.matches(presented));
+        match (current, previous) {
+            (true, _) => Some(Presented::Current),
+            (false, true) => Some(Presented::Previous),
+            (false, false) => None,
+        }
+    }
+}
+
+impl Client {
+    /// The client identifier.
+    #[must_use]
+    pub fn id(&self) -> &ClientId {
+        &self.id
+    }
+
+    /// What is registered, with defaults applied.
+    #[must_use]
+    pub fn metadata(&self) -> &ClientMetadata {
+        &self.metadata
+    }
+
+    /// When the identifier was issued.
+    #[must_use]
+    pub fn issued_at(&self) -> SystemTime {
+        self.issued_at
+    }
+
+    /// When the secret ends to count; `None` for never and for clients without a secret.
+    #[must_use]
+    pub fn secret_expires_at(&self) -> Option<SystemTime> {
+        self.secret.as_ref()?.expires_at
+    }
+
+    /// Whether the client has a secret.
+    #[must_use]
+    pub fn has_secret(&self) -> bool {
+        self.secret.is_some()
+    }
+
+    /// 1 for a new client, one more with every change of it.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// When the client last got a token, as far as the application told.
+    #[must_use]
+    pub fn last_used(&self) -> Option<SystemTime> {
+        self.last_used
+    }
+
+    /// How the client came to be.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// On whose behalf the client was registered, if access control knew.
+    #[must_use]
+    pub fn owner(&self) -> Option<&str> {
+        self.owner.as_deref()
+    }
+
+    /// Whether this is the client's secret and it has not expired. The comparison takes constant time.
+    #[must_use]
+    pub fn verify_secret(&self, presented: &str, now: SystemTime) -> bool {
+        self.secret.as_ref().is_some_and(|secret| {
+            secret.stored.verify(presented) && secret.expires_at.is_none_or(|expires_at| now < expires_at)
+        })
+    }
+
+    /// The redirection URI to use when the client asks for this one; `None` when it is not registered.
+    ///
+    /// Comparison is by characters ([RFC 6749 §3.1.2.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.1.2.3)),
+    /// except that an `http` URI on loopback may name any port
+    /// ([RFC 8252 §7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)).
+    #[must_use]
+    pub fn redirect_uri<'a>(&self, requested: &'a str) -> Option<&'a str> {
+        let mut registered = self.metadata.redirect_uris.iter();
+        registered.any(|registered| rules::redirect_uri::matches(registered, requested)).then_some(requested)
+    }
+}

@@ -1,0 +1,380 @@
+//! The builder: every decision of an operator, with its default and its reason.
+//!
+//! ```
+//! use std::time::Duration;
+//! use tower_dcr::metadata::GrantType;
+//! use tower_dcr::store::MemoryStore;
+//! use tower_dcr::{Access, ConfigError, Registry};
+//!
+//! let registry = Registry::builder("https://id.example.com", Access::Tokens)
+//!     .with_path("/register")
+//!     .with_grant_types([GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::DeviceCode])
+//!     .with_client_secret_lifetime(Duration::from_secs(90 * 24 * 3600))
+//!     .with_rotation(true)
+//!     .build(MemoryStore::new())?;
+//! assert_eq!(registry.registration_endpoint(), Some("https://id.example.com/register"));
+//!
+//! let insecure = Registry::builder("http://id.example.com", Access::Open).build(MemoryStore::new());
+//! assert_eq!(insecure.unwrap_err(), ConfigError::BaseUrl);
+//! # Ok::<(), ConfigError>(())
+//! ```
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::access::Access;
+use crate::audit::AuditSink;
+use crate::clock::{Clock, SystemClock};
+use crate::credential::{Digest, InitialAccessToken, Secrets};
+use crate::error::ConfigError;
+use crate::metadata::{GrantType, TokenEndpointAuthMethod};
+use crate::registry::Registry;
+use crate::rules::{self, Offer};
+use crate::store::ClientStore;
+
+/// Whether updates and deletions name the state of the client that they mean
+/// ([RFC 9110 §13.1.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Preconditions {
+    /// No `ETag` is sent and `If-Match` is ignored.
+    Off,
+    /// A GET carries an `ETag`; an `If-Match` that names another state is answered with 412.
+    #[default]
+    Optional,
+    /// As `Optional`, and PUT and DELETE without `If-Match` are answered with 428.
+    Required,
+}
+
+/// Everything that is decided at start-up.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// Without a slash at the end.
+    pub(crate) endpoint: String,
+    pub(crate) path: String,
+    pub(crate) access: Access,
+    pub(crate) static_tokens: Vec<Digest>,
+    pub(crate) offer: Offer,
+    pub(crate) management: bool,
+    pub(crate) rotation: bool,
+    pub(crate) strict_updates: bool,
+    pub(crate) preconditions: Preconditions,
+    pub(crate) body_limit: usize,
+    pub(crate) secret_lifetime: Option<Duration>,
+    pub(crate) most_clients: Option<u64>,
+    pub(crate) realm: String,
+    pub(crate) secrets: Secrets,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) audit: Arc<dyn AuditSink>,
+}
+
+/// Builds a [`Registry`]; see the [module](self).
+#[must_use = "a builder does nothing until `build`"]
+pub struct RegistryBuilder {
+    base_url: String,
+    path: String,
+    access: Access,
+    static_tokens: Vec<InitialAccessToken>,
+    grant_types: Option<Vec<GrantType>>,
+    refuse_unoffered: bool,
+    management: bool,
+    rotation: bool,
+    strict_updates: bool,
+    preconditions: Preconditions,
+    body_limit: usize,
+    secret_lifetime: Option<Duration>,
+    most_clients: Option<u64>,
+    realm: String,
+    secrets: Option<Secrets>,
+    clock: Arc<dyn Clock>,
+    audit: Arc<dyn AuditSink>,
+}
+
+impl RegistryBuilder {
+    const MOST_BODY: usize = 1 << 20;
+    const LEAST_TOKEN: usize = 16;
+
+    pub(crate) fn new(base_url: String, access: Access) -> Self {
+        Self {
+            base_url,
+            path: "/oidc/register".to_owned(),
+            access,
+            static_tokens: Vec::new(),
+            grant_types: None,
+            refuse_unoffered: false,
+            management: true,
+            rotation: false,
+            strict_updates: false,
+            preconditions: Preconditions::default(),
+            body_limit: 65_536,
+            secret_lifetime: None,
+            most_clients: None,
+            realm: "client registration".to_owned(),
+            secrets: None,
+            clock: Arc::new(SystemClock),
+            #[cfg(feature = "tracing")]
+            audit: Arc::new(crate::audit::TracingAudit),
+            #[cfg(not(feature = "tracing"))]
+            audit: Arc::new(()),
+        }
+    }
+
+    /// The path of the registration endpoint below the base URL. Default: `/oidc/register`.
+    pub fn with_path(mut self, path: impl Into<String>) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    /// An initial access token that is part of the configuration: any number of uses, for as long as the process runs.
+    /// At least 16 characters; only its digest is kept. Default: none.
+    pub fn with_initial_access_token(mut self, token: impl Into<String>) -> Self {
+        self.static_tokens.push(InitialAccessToken::new(token));
+        self
+    }
+
+    /// The grant types that the authorization server supports. Default: `authorization_code` and `refresh_token`, and
+    /// `client_credentials` unless everybody may register.
+    pub fn with_grant_types(mut self, grant_types: impl IntoIterator<Item = GrantType>) -> Self {
+        self.grant_types = Some(grant_types.into_iter().collect());
+        self
+    }
+
+    /// Whether a request for a grant or response type that is not offered is refused. Default: it is left out while
+    /// something usable remains, because clients ask for all they know
+    /// ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2)).
+    pub fn with_unoffered_refused(mut self, refused: bool) -> Self {
+        self.refuse_unoffered = refused;
+        self
+    }
+
+    /// Whether clients manage their registration ([RFC 7592](https://www.rfc-editor.org/rfc/rfc7592)). Without it no
+    /// registration access token is issued and the paths of clients pass through. Default: yes.
+    pub fn with_management(mut self, management: bool) -> Self {
+        self.management = management;
+        self
+    }
+
+    /// Whether an update brings a new registration access token. The old one counts until the new one is used, so a
+    /// lost reply locks nobody out. Default: no ([RFC 7592 §5](https://www.rfc-editor.org/rfc/rfc7592#section-5)).
+    pub fn with_rotation(mut self, rotation: bool) -> Self {
+        self.rotation = rotation;
+        self
+    }
+
+    /// Whether an update must contain `client_id`, as
+    /// [RFC 7592 §2.2](https://www.rfc-editor.org/rfc/rfc7592#section-2.2) says. Default: no, since the URL names the
+    /// client and deployed clients leave it out.
+    pub fn with_strict_updates(mut self, strict: bool) -> Self {
+        self.strict_updates = strict;
+        self
+    }
+
+    /// What `If-Match` means. Default: [`Preconditions::Optional`].
+    pub fn with_preconditions(mut self, preconditions: Preconditions) -> Self {
+        self.preconditions = preconditions;
+        self
+    }
+
+    /// The largest request body in bytes, 1 to 1048576. Default: 65536.
+    pub fn with_body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+
+    /// How long a client secret counts; at least one second. Default: for ever.
+    pub fn with_client_secret_lifetime(mut self, lifetime: Duration) -> Self {
+        self.secret_lifetime = Some(lifetime);
+        self
+    }
+
+    /// How many clients there may be. Above it a registration is answered with 503. Default: any number.
+    pub fn with_most_clients(mut self, clients: u64) -> Self {
+        self.most_clients = Some(clients);
+        self
+    }
+
+    /// The realm of challenges ([RFC 6750 §3](https://www.rfc-editor.org/rfc/rfc6750#section-3)), printable ASCII
+    /// without `"` and `\`. Default: `client registration`.
+    pub fn with_realm(mut self, realm: impl Into<String>) -> Self {
+        self.realm = realm.into();
+        self
+    }
+
+    /// How client secrets are kept. A store that is not durable keeps them in memory; for a durable one there is no
+    /// default.
+    pub fn with_secrets(mut self, secrets: Secrets) -> Self {
+        self.secrets = Some(secrets);
+        self
+    }
+
+    /// What tells the time. Default: the clock of the operating system.
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Who keeps the audit trail. Default: `TracingAudit` with the feature `tracing`, else nobody.
+    pub fn with_audit(mut self, audit: impl AuditSink) -> Self {
+        self.audit = Arc::new(audit);
+        self
+    }
+
+    /// Checks everything and puts it together.
+    ///
+    /// # Errors
+    ///
+    /// What cannot work is a [`ConfigError`] now, not a surprise later.
+    pub fn build(self, store: impl ClientStore) -> Result<Registry, ConfigError> {
+        let config = self.check(store.is_durable())?;
+        Ok(Registry::new(config, Box::new(store)))
+    }
+
+    fn check(self, durable: bool) -> Result<Config, ConfigError> {
+        let base_url = check_base_url(&self.base_url)?;
+        require(is_plain_path(&self.path), ConfigError::Path)?;
+        require((1..=Self::MOST_BODY).contains(&self.body_limit), ConfigError::BodyLimit)?;
+        require(is_quotable(&self.realm), ConfigError::Realm)?;
+        require(self.secret_lifetime.is_none_or(|lifetime| lifetime.as_secs() > 0), ConfigError::SecretLifetime)?;
+        require(self.static_tokens.iter().all(is_strong), ConfigError::InitialAccessToken)?;
+        let grant_types = self.grant_types.unwrap_or_else(|| default_grant_types(&self.access));
+        require(grant_types.iter().any(|grant| *grant != GrantType::RefreshToken), ConfigError::GrantTypes)?;
+        let secrets = match self.secrets {
+            Some(Secrets::InMemory) | None if durable => return Err(ConfigError::Secrets),
+            secrets => secrets.unwrap_or(Secrets::InMemory),
+        };
+        Ok(Config {
+            endpoint: format!("{base_url}{}", self.path),
+            path: self.path,
+            access: self.access,
+            static_tokens: self.static_tokens.iter().map(InitialAccessToken::digest).collect(),
+            offer: Offer { grant_types, auth_methods: default_auth_methods(), refuse_unoffered: self.refuse_unoffered },
+            management: self.management,
+            rotation: self.rotation,
+            strict_updates: self.strict_updates,
+            preconditions: self.preconditions,
+            body_limit: self.body_limit,
+            secret_lifetime: self.secret_lifetime,
+            most_clients: self.most_clients,
+            realm: self.realm,
+            secrets,
+            clock: self.clock,
+            audit: self.audit,
+        })
+    }
+}
+
+impl fmt::Debug for RegistryBuilder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("RegistryBuilder")
+            .field("base_url", &self.base_url)
+            .field("path", &self.path)
+            .field("access", &self.access)
+            .finish_non_exhaustive()
+    }
+}
+
+fn require(condition: bool, otherwise: ConfigError) -> Result<(), ConfigError> {
+    condition.then_some(()).ok_or(otherwise)
+}
+
+/// The base URL without a slash at its end: `https`, or `http` on this machine, and nothing after the path.
+fn check_base_url(url: &str) -> Result<&str, ConfigError> {
+    use rules::redirect_uri::Kind;
+    let kind = rules::redirect_uri::check(url).map_err(|_| ConfigError::BaseUrl)?;
+    let usable = matches!(kind, Kind::Https | Kind::LoopbackHttp) && !url.contains('?');
+    require(usable, ConfigError::BaseUrl)?;
+    Ok(url.trim_end_matches('/'))
+}
+
+/// One or more segments of unreserved characters.
+fn is_plain_path(path: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    path.strip_prefix('/').is_some_and(|segments| {
+        segments.split('/').all(|segment| !matches!(segment, "" | "." | "..") && segment.bytes().all(plain))
+    })
+}
+
+fn is_quotable(realm: &str) -> bool {
+    !realm.is_empty() && realm.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
+}
+
+fn is_strong(token: &InitialAccessToken) -> bool {
+    token.expose().len() >= RegistryBuilder::LEAST_TOKEN && crate::endpoint::is_bearer_token(token.expose())
+}
+
+/// An anonymous caller gets nothing that acts without a user.
+fn default_grant_types(access: &Access) -> Vec<GrantType> {
+    let mut grant_types = vec![GrantType::AuthorizationCode, GrantType::RefreshToken];
+    if !matches!(access, Access::Open) {
+        grant_types.push(GrantType::ClientCredentials);
+    }
+    grant_types
+}
+
+fn default_auth_methods() -> Vec<TokenEndpointAuthMethod> {
+    use TokenEndpointAuthMethod as Method;
+    vec![Method::None, Method::ClientSecretBasic, Method::ClientSecretPost, Method::PrivateKeyJwt]
+}
+
+#[cfg(all(test, feature = "memory"))]
+mod tests {
+    use super::*;
+    use crate::store::MemoryStore;
+
+    #[test]
+    fn what_cannot_work_is_refused_at_start_up() {
+        type Change = fn(RegistryBuilder) -> RegistryBuilder;
+        let rows: &[(&str, Change, ConfigError)] = &[
+            ("path without a slash", |builder| builder.with_path("register"), ConfigError::Path),
+            ("path with a slash at its end", |builder| builder.with_path("/register/"), ConfigError::Path),
+            ("path with a parameter", |builder| builder.with_path("/{tenant}/register"), ConfigError::Path),
+            ("path that climbs", |builder| builder.with_path("/a/../register"), ConfigError::Path),
+            ("no body", |builder| builder.with_body_limit(0), ConfigError::BodyLimit),
+            ("huge body", |builder| builder.with_body_limit(1 << 21), ConfigError::BodyLimit),
+            ("quote in the realm", |builder| builder.with_realm("a\"b"), ConfigError::Realm),
+            ("short token", |builder| builder.with_initial_access_token("secret"), ConfigError::InitialAccessToken),
+            (
+                "no token",
+                |builder| builder.with_initial_access_token("a b c d e f g h i"),
+                ConfigError::InitialAccessToken,
+            ),
+            (
+                "momentary secrets",
+                |builder| builder.with_client_secret_lifetime(Duration::ZERO),
+                ConfigError::SecretLifetime,
+            ),
+            (
+                "refresh tokens of nothing",
+                |builder| builder.with_grant_types([GrantType::RefreshToken]),
+                ConfigError::GrantTypes,
+            ),
+        ];
+        for (name, change, expected) in rows {
+            let builder = change(Registry::builder("https://id.example.com", Access::Open));
+            assert_eq!(builder.build(MemoryStore::new()).unwrap_err(), *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_base_url_is_https_or_this_machine() {
+        let rows = [
+            ("https://id.example.com", true),
+            ("https://id.example.com/", true),
+            ("https://id.example.com/realm/a", true),
+            ("http://127.0.0.1:8080", true),
+            ("http://localhost:8080", true),
+            ("http://id.example.com", false),
+            ("https://id.example.com/?a=b", false),
+            ("https://id.example.com/#a", false),
+            ("id.example.com", false),
+            ("com.example.app:/", false),
+            ("", false),
+        ];
+        for (url, works) in rows {
+            let built = Registry::builder(url, Access::Open).build(MemoryStore::new());
+            assert_eq!(built.is_ok(), works, "{url}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Cross-origin answers for our own paths: the endpoint inside the operator's `CorsLayer`.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::{Method, Request};
+use http_body::Body;
+use tower_http::cors::CorsLayer;
+use tower_layer::Layer as _;
+use tower_service::Service;
+
+use crate::endpoint::{self, Reply, Route};
+use crate::error::BoxError;
+use crate::registry::Registry;
+
+/// One request for one resource, as a service that the layer can wrap.
+struct Resource {
+    registry: Registry,
+    route: Route,
+}
+
+impl<B> Service<Request<B>> for Resource
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    type Response = Reply;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Reply, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let reply = endpoint::respond(self.registry.clone(), self.route.clone(), request);
+        Box::pin(async move { Ok(reply.await) })
+    }
+}
+
+/// Answers a request under the rules of a `CorsLayer`. A preflight is answered by the layer, before any access control,
+/// and is given what every answer of ours carries.
+pub(crate) fn respond<B>(
+    cors: &CorsLayer,
+    registry: Registry,
+    route: Route,
+    request: Request<B>,
+) -> impl Future<Output = Reply> + Send + 'static
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    let options = *request.method() == Method::OPTIONS;
+    let answered = cors.layer(Resource { registry, route: route.clone() }).call(request);
+    async move {
+        let Ok(mut reply) = answered.await;
+        endpoint::reply::never_cached(reply.headers_mut());
+        if options { endpoint::reply::with_allow(reply, &route) } else { reply }
+    }
+}

@@ -1,0 +1,273 @@
+//! What proves who a client is: identifiers, secrets and tokens, from the operating system's generator alone.
+//!
+//! Tokens are kept as SHA-256 digests. That is enough, because every credential made here holds at least 144 random
+//! bits: nobody tries them all, so a slow password hash would only cost time. Secrets are wiped when dropped, are
+//! compared in constant time and show nothing in `Debug`.
+//!
+//! ```
+//! use tower_dcr::credential::ClientSecret;
+//!
+//! let secret = ClientSecret::generate()?;
+//! assert_eq!(secret.expose().len(), 64);
+//! assert_eq!(format!("{secret:?}"), "ClientSecret(..)");
+//! # Ok::<(), tower_dcr::RegistrationError>(())
+//! ```
+
+use std::fmt;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use crate::error::{ErrorKind, RegistrationError};
+
+/// Random bytes as base64url, 4 characters for every 3 bytes.
+fn random_text<const BYTES: usize>() -> Result<String, RegistrationError> {
+    let mut bytes = Zeroizing::new([0; BYTES]);
+    getrandom::fill(&mut *bytes)
+        .map_err(|error| RegistrationError::new(ErrorKind::Internal).caused_by(error.to_string()))?;
+    Ok(URL_SAFE_NO_PAD.encode(&*bytes))
+}
+
+/// A client identifier: 1 to 128 of `A-Z a-z 0-9 - _`.
+///
+/// Generated ones are 24 characters from 18 random bytes. The alphabet is safe in paths, in HTTP Basic credentials
+/// and in logs, and never looks like a URL
+/// ([RFC 6749 §2.2](https://www.rfc-editor.org/rfc/rfc6749#section-2.2)).
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClientId(Arc<str>);
+
+impl ClientId {
+    const MOST: usize = 128;
+
+    /// A new random identifier.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system gives no random bytes.
+    pub fn generate() -> Result<Self, RegistrationError> {
+        random_text::<18>().map(|text| Self(text.into()))
+    }
+
+    /// Reads an identifier; `None` when it cannot be one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = (1..=Self::MOST).contains(&text.len());
+        let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        (fits && plain).then(|| Self(text.into()))
+    }
+
+    /// The identifier as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ClientId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, formatter)
+    }
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+macro_rules! secret_text {
+    ($(#[$meta:meta])* $name:ident, $prefix:literal, $bytes:literal) => {
+        $(#[$meta])*
+        #[derive(Clone)]
+        pub struct $name(Zeroizing<String>);
+
+        impl $name {
+            /// A new random one.
+            ///
+            /// # Errors
+            ///
+            /// When the operating system gives no random bytes.
+            pub fn generate() -> Result<Self, RegistrationError> {
+                let random = Zeroizing::new(random_text::<$bytes>()?);
+                Ok(Self::new(format!(concat!($prefix, "{}"), *random)))
+            }
+
+            /// Takes over one that exists.
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(Zeroizing::new(text.into()))
+            }
+
+            /// The text itself; it must not reach logs.
+            #[must_use]
+            pub fn expose(&self) -> &str {
+                &self.0
+            }
+
+            /// What is kept of it.
+            #[must_use]
+            pub fn digest(&self) -> Digest {
+                Digest::of(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(concat!(stringify!($name), "(..)"))
+            }
+        }
+    };
+}
+
+secret_text! {
+    /// A client secret: 64 base64url characters from 48 random bytes, long enough for HS512
+    /// ([OpenID Connect Core §16.19](https://openid.net/specs/openid-connect-core-1_0.html#SymmetricKeyEntropy)).
+    ClientSecret, "", 48
+}
+
+secret_text! {
+    /// A registration access token: 43 base64url characters from 32 random bytes
+    /// ([RFC 7592 §1.2](https://www.rfc-editor.org/rfc/rfc7592#section-1.2)).
+    RegistrationAccessToken, "", 32
+}
+
+secret_text! {
+    /// An initial access token: `dcr_iat_` and 43 base64url characters from 32 random bytes, so that scanners for
+    /// leaked secrets recognise it
+    /// ([RFC 7591 §1.2](https://www.rfc-editor.org/rfc/rfc7591#section-1.2)).
+    InitialAccessToken, "dcr_iat_", 32
+}
+
+/// The SHA-256 digest of a credential.
+#[derive(Clone, Copy)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest of a presented credential.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        Self(Sha256::digest(text.as_bytes()).into())
+    }
+
+    /// The digest as it was stored.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The digest for storing it.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Whether both are digests of the same text, in constant time.
+    #[must_use]
+    pub fn matches(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Digest(..)")
+    }
+}
+
+/// A client secret at rest: a digest that verifies it, and what is needed to show it again.
+///
+/// [RFC 7592 §3](https://www.rfc-editor.org/rfc/rfc7592#section-3) has the current secret in every answer to a read or
+/// an update, so its text must be recoverable.
+#[derive(Clone, Debug)]
+pub struct StoredSecret {
+    digest: Digest,
+    text: ClientSecret,
+}
+
+impl StoredSecret {
+    /// Whether this is the secret, in constant time.
+    #[must_use]
+    pub fn verify(&self, presented: &str) -> bool {
+        self.digest.matches(&Digest::of(presented))
+    }
+}
+
+/// How client secrets are kept.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Secrets {
+    /// As text, for a store that forgets everything when the process ends.
+    InMemory,
+}
+
+impl Secrets {
+    pub(crate) fn keep(&self, secret: &ClientSecret) -> StoredSecret {
+        match self {
+            Self::InMemory => StoredSecret { digest: secret.digest(), text: secret.clone() },
+        }
+    }
+
+    pub(crate) fn reveal(&self, stored: &StoredSecret) -> Option<ClientSecret> {
+        match self {
+            Self::InMemory => Some(stored.text.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_credential_shows_in_debug_output() {
+        let secret = ClientSecret::generate().unwrap();
+        let token = RegistrationAccessToken::generate().unwrap();
+        let initial = InitialAccessToken::generate().unwrap();
+        let stored = Secrets::InMemory.keep(&secret);
+        let shown = format!("{secret:?} {token:?} {initial:?} {stored:?} {:?}", token.digest());
+        for text in [secret.expose(), token.expose(), initial.expose()] {
+            assert!(!shown.contains(text), "{shown}");
+        }
+    }
+
+    #[test]
+    fn credentials_have_the_promised_shape() {
+        let cases = [
+            ("client secret", ClientSecret::generate().unwrap().expose().to_owned(), 64),
+            ("registration access token", RegistrationAccessToken::generate().unwrap().expose().to_owned(), 43),
+            ("initial access token", InitialAccessToken::generate().unwrap().expose().to_owned(), 51),
+            ("client identifier", ClientId::generate().unwrap().to_string(), 24),
+        ];
+        for (name, text, length) in cases {
+            assert_eq!(text.len(), length, "{name}");
+            assert!(ClientId::parse(&text).is_some(), "{name} has a character outside A-Z a-z 0-9 - _");
+        }
+    }
+
+    #[test]
+    fn ten_thousand_credentials_are_ten_thousand_different_ones() {
+        let secrets: std::collections::HashSet<String> =
+            (0..10_000).map(|_| ClientSecret::generate().unwrap().expose().to_owned()).collect();
+        assert_eq!(secrets.len(), 10_000);
+    }
+
+    #[test]
+    fn only_the_same_text_matches() {
+        let digest = Digest::of("one");
+        assert!(digest.matches(&Digest::of("one")));
+        for other in ["two", "one ", "", "ONE"] {
+            assert!(!digest.matches(&Digest::of(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_an_identifier_is_none() {
+        let long = "a".repeat(129);
+        for text in ["", "a b", "a/b", "%2e%2e", "a\0", "é", &long] {
+            assert!(ClientId::parse(text).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The bearer token of a request ([RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)).
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+
+use crate::error::{ErrorKind, RegistrationError};
+
+/// The presented token. Another scheme, or a token in the query or the body, counts as none.
+///
+/// # Errors
+///
+/// No token, something that is no token, or more than one `Authorization` header.
+pub(crate) fn token(headers: &HeaderMap) -> Result<&str, RegistrationError> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next().ok_or_else(|| RegistrationError::new(ErrorKind::MissingCredentials))?;
+    if values.next().is_some() {
+        return Err(RegistrationError::new(ErrorKind::AmbiguousCredentials));
+    }
+    let bytes = value.as_bytes();
+    let scheme_end = bytes.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(bytes.len());
+    let (scheme, token) = bytes.split_at(scheme_end);
+    if !scheme.eq_ignore_ascii_case(b"bearer") {
+        return Err(RegistrationError::new(ErrorKind::MissingCredentials));
+    }
+    let token = std::str::from_utf8(token).ok().map(|token| token.trim_matches(' '));
+    token.filter(|token| is_bearer_token(token)).ok_or_else(|| RegistrationError::new(ErrorKind::InvalidToken))
+}
+
+/// Whether a text has the syntax `b64token`: letters, digits and `- . _ ~ + /`, then any number of `=`.
+pub(crate) fn is_bearer_token(text: &str) -> bool {
+    let token = text.trim_end_matches('=');
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    !token.is_empty() && token.bytes().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_authorization_header_has_one_reading() {
+        let rows: &[(&[&[u8]], Result<&str, ErrorKind>)] = &[
+            (&[b"Bearer abc"], Ok("abc")),
+            (&[b"bearer abc"], Ok("abc")),
+            (&[b"BEARER a-._~+/=="], Ok("a-._~+/==")),
+            (&[b"Bearer   abc "], Ok("abc")),
+            (&[], Err(ErrorKind::MissingCredentials)),
+            (&[b""], Err(ErrorKind::MissingCredentials)),
+            (&[b"Basic YTpi"], Err(ErrorKind::MissingCredentials)),
+            (&[b"DPoP abc"], Err(ErrorKind::MissingCredentials)),
+            (&[b"Bearerabc"], Err(ErrorKind::MissingCredentials)),
+            (&[b"Bearer"], Err(ErrorKind::InvalidToken)),
+            (&[b"Bearer "], Err(ErrorKind::InvalidToken)),
+            (&[b"Bearer  a b"], Err(ErrorKind::InvalidToken)),
+            (&[b"Bearer a,Bearer b"], Err(ErrorKind::InvalidToken)),
+            (&[b"Bearer \"abc\""], Err(ErrorKind::InvalidToken)),
+            (&[b"Bearer ="], Err(ErrorKind::InvalidToken)),
+            (&[b"bearer\xa0x"], Err(ErrorKind::InvalidToken)),
+            (&[b"Bearer abc", b"Bearer abc"], Err(ErrorKind::AmbiguousCredentials)),
+            (&[b"Bearer abc", b"Basic YTpi"], Err(ErrorKind::AmbiguousCredentials)),
+        ];
+        for (values, expected) in rows {
+            let mut headers = HeaderMap::new();
+            for value in *values {
+                headers.append(AUTHORIZATION, http::HeaderValue::from_bytes(value).unwrap());
+            }
+            let read = token(&headers).map_err(|error| error.kind());
+            assert_eq!(read, *expected, "{values:?}");
+        }
+    }
+}

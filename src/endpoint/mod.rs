@@ -1,0 +1,165 @@
+//! The registration endpoint and the client configuration endpoints: HTTP in, HTTP out, the protocol in between.
+//!
+//! [`respond`] keeps the order that resists abuse: the method, then who asks, and only then the body. Nothing is
+//! buffered for a caller who is refused.
+
+mod bearer;
+mod body;
+pub(crate) mod reply;
+mod route;
+
+pub(crate) use bearer::is_bearer_token;
+pub(crate) use reply::Reply;
+pub(crate) use route::Route;
+
+use bytes::Bytes;
+use http::header::{HeaderMap, IF_MATCH};
+use http::request::Parts;
+use http::{Method, Request, StatusCode};
+use http_body::Body;
+use http_body_util::Full;
+
+use crate::access::{Access, Decision, Grant};
+use crate::audit::Operation;
+use crate::client::{Client, Origin};
+use crate::config::Preconditions;
+use crate::credential::ClientId;
+use crate::error::{BoxError, ErrorKind, RegistrationError};
+use crate::metadata::{Document, Groups};
+use crate::registry::Registry;
+
+/// Answers one request for one of our resources.
+pub(crate) async fn respond<B>(registry: Registry, route: Route, request: Request<B>) -> Reply
+where
+    B: Body + Send,
+    B::Error: Into<BoxError>,
+{
+    let (parts, body) = request.into_parts();
+    let method = parts.method.clone();
+    let replied = match (&route, &method) {
+        (_, &Method::OPTIONS) => Ok(reply::options(&route)),
+        (Route::Registration, &Method::POST) => register(&registry, &parts, body).await,
+        (Route::Client(id), &(Method::GET | Method::HEAD)) => read(&registry, &parts, id).await,
+        (Route::Client(id), &Method::PUT) => update(&registry, &parts, body, id).await,
+        (Route::Client(id), &Method::DELETE) => delete(&registry, &parts, id).await,
+        _ => Err(RegistrationError::new(ErrorKind::MethodNotAllowed)),
+    };
+    let replied = replied.unwrap_or_else(|error| refuse(&registry, &route, &error));
+    match method {
+        Method::HEAD => replied.map(|_| Full::<Bytes>::default()),
+        _ => replied,
+    }
+}
+
+fn refuse(registry: &Registry, route: &Route, error: &RegistrationError) -> Reply {
+    let reply = reply::refusal(error, &registry.config().realm);
+    match error.kind() {
+        ErrorKind::MethodNotAllowed => reply::with_allow(reply, route),
+        _ => reply,
+    }
+}
+
+async fn register<B>(registry: &Registry, parts: &Parts, body: B) -> Result<Reply, RegistrationError>
+where
+    B: Body + Send,
+    B::Error: Into<BoxError>,
+{
+    let registered = async {
+        let grant = admit(registry, parts).await?;
+        let document = document(registry, parts, body).await?;
+        registry.register_document(document, grant).await
+    };
+    let information = registry.refusal_audited(Operation::Register, None, registered.await)?;
+    Ok(reply::information(StatusCode::CREATED, &information))
+}
+
+/// Whether the caller may register at all, decided before the body is read.
+async fn admit(registry: &Registry, parts: &Parts) -> Result<Grant, RegistrationError> {
+    if !registry.is_registration_enabled() {
+        return Err(RegistrationError::new(ErrorKind::RegistrationDisabled));
+    }
+    match &registry.config().access {
+        Access::Open => Ok(Grant::of(Origin::Open)),
+        Access::Tokens => registry.redeem(bearer::token(&parts.headers)?).await,
+        Access::Custom(gate) => match gate.admit(parts).await {
+            Decision::Allow(grant) => Ok(grant),
+            Decision::Unauthorized => Err(RegistrationError::new(ErrorKind::MissingCredentials)),
+            Decision::Forbidden => Err(RegistrationError::new(ErrorKind::Forbidden)),
+            Decision::TooManyRequests { retry_after } => {
+                Err(RegistrationError::new(ErrorKind::TooManyRequests).retry_after_at_least(retry_after))
+            }
+        },
+        Access::ManagementOnly | Access::Off => Err(RegistrationError::new(ErrorKind::RegistrationDisabled)),
+    }
+}
+
+async fn read(registry: &Registry, parts: &Parts, id: &str) -> Result<Reply, RegistrationError> {
+    let (id, token) = registry.refusal_audited(Operation::Read, None, credentials(parts, id))?;
+    let information = registry.read(&id, token).await?;
+    let reply = reply::information(StatusCode::OK, &information);
+    Ok(match registry.config().preconditions {
+        Preconditions::Off => reply,
+        Preconditions::Optional | Preconditions::Required => reply::with_etag(reply, information.client()),
+    })
+}
+
+async fn update<B>(registry: &Registry, parts: &Parts, body: B, id: &str) -> Result<Reply, RegistrationError>
+where
+    B: Body + Send,
+    B::Error: Into<BoxError>,
+{
+    let (id, token) = registry.refusal_audited(Operation::Update, None, credentials(parts, id))?;
+    let updated = async {
+        let caller = registry.authenticate(&id, token).await?;
+        let document = document(registry, parts, body).await?;
+        let is_meant = |client: &Client| check_precondition(registry, &parts.headers, client);
+        registry.update_document(caller, document, &is_meant).await
+    };
+    let information = registry.refusal_audited(Operation::Update, Some(&id), updated.await)?;
+    Ok(reply::information(StatusCode::OK, &information))
+}
+
+async fn delete(registry: &Registry, parts: &Parts, id: &str) -> Result<Reply, RegistrationError> {
+    let (id, token) = registry.refusal_audited(Operation::Delete, None, credentials(parts, id))?;
+    let deleted = async {
+        let caller = registry.authenticate(&id, token).await?;
+        registry.delete_if(caller, &|client| check_precondition(registry, &parts.headers, client)).await
+    };
+    registry.refusal_audited(Operation::Delete, Some(&id), deleted.await)?;
+    Ok(reply::empty())
+}
+
+/// The client that a request names, and the token that it presents. What cannot be an identifier is answered like a
+/// client that does not exist.
+fn credentials<'a>(parts: &'a Parts, id: &str) -> Result<(ClientId, &'a str), RegistrationError> {
+    let token = bearer::token(&parts.headers)?;
+    let id = ClientId::parse(id).ok_or_else(|| RegistrationError::new(ErrorKind::InvalidToken))?;
+    Ok((id, token))
+}
+
+async fn document<B>(registry: &Registry, parts: &Parts, body: B) -> Result<Document, RegistrationError>
+where
+    B: Body + Send,
+    B::Error: Into<BoxError>,
+{
+    let body = body::read(&parts.headers, body, registry.config().body_limit).await?;
+    Document::read(&body, Groups::DEFAULT)
+}
+
+/// Whether `If-Match` names the state in which the client is, by strong comparison
+/// ([RFC 9110 §13.1.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1)).
+fn check_precondition(registry: &Registry, headers: &HeaderMap, client: &Client) -> Result<(), RegistrationError> {
+    let demanded = match registry.config().preconditions {
+        Preconditions::Off => return Ok(()),
+        Preconditions::Optional => false,
+        Preconditions::Required => true,
+    };
+    if !headers.contains_key(IF_MATCH) {
+        let missing = RegistrationError::new(ErrorKind::PreconditionRequired);
+        return if demanded { Err(missing) } else { Ok(()) };
+    }
+    let etag = reply::etag(client);
+    let names_it = |value: &str| value.split(',').map(str::trim).any(|tag| tag == "*" || tag == etag);
+    let named = headers.get_all(IF_MATCH).iter().filter_map(|value| value.to_str().ok()).any(names_it);
+    named.then_some(()).ok_or_else(|| RegistrationError::new(ErrorKind::PreconditionFailed))
+}

@@ -1,0 +1,114 @@
+//! Answers: every one of them JSON or empty, and none of them for a cache.
+
+use bytes::Bytes;
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+
+use super::route::Route;
+use crate::client::Client;
+use crate::error::{ErrorKind, RegistrationError};
+use crate::information::ClientInformation;
+
+pub(crate) type Reply = Response<Full<Bytes>>;
+
+/// The client information, with its place where it is new and with its state where it was read.
+pub(super) fn information(status: StatusCode, information: &ClientInformation) -> Reply {
+    let mut reply = json(status, information.to_json());
+    let uri = information.registration_client_uri().filter(|_| status == StatusCode::CREATED);
+    if let Some(uri) = uri.and_then(|uri| HeaderValue::from_str(uri).ok()) {
+        reply.headers_mut().insert(LOCATION, uri);
+    }
+    reply
+}
+
+/// Says in which state the client was read. Only a GET does: the answer to a PUT is not what was sent
+/// ([RFC 9110 §9.3.4](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.4)).
+pub(super) fn with_etag(mut reply: Reply, client: &Client) -> Reply {
+    if let Ok(etag) = HeaderValue::from_str(&etag(client)) {
+        reply.headers_mut().insert(ETAG, etag);
+    }
+    reply
+}
+
+pub(super) fn etag(client: &Client) -> String {
+    format!("\"{}\"", client.revision())
+}
+
+/// An answer without a body.
+pub(super) fn empty() -> Reply {
+    finish(StatusCode::NO_CONTENT, Full::default())
+}
+
+/// The answer to OPTIONS, the same for every client, existing or not.
+pub(super) fn options(route: &Route) -> Reply {
+    with_allow(empty(), route)
+}
+
+pub(crate) fn with_allow(mut reply: Reply, route: &Route) -> Reply {
+    reply.headers_mut().insert(ALLOW, HeaderValue::from_static(route.allow()));
+    reply
+}
+
+/// A refusal as JSON, with the headers that its status calls for.
+pub(crate) fn refusal(error: &RegistrationError, realm: &str) -> Reply {
+    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut reply = match error.to_json() {
+        Some(body) => json(status, body),
+        None => finish(status, Full::default()),
+    };
+    let headers = reply.headers_mut();
+    if let Some(challenge) = challenge(error, realm) {
+        headers.insert(WWW_AUTHENTICATE, challenge);
+    }
+    if let Some(wait) = error.retry_after() {
+        headers.insert(RETRY_AFTER, wait.as_secs().max(1).into());
+    }
+    if error.kind() == ErrorKind::UnsupportedMediaType {
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
+    reply
+}
+
+/// The challenge of a 401, and of a 400 that is about credentials. Without credentials it names no error
+/// ([RFC 6750 §3](https://www.rfc-editor.org/rfc/rfc6750#section-3)).
+fn challenge(error: &RegistrationError, realm: &str) -> Option<HeaderValue> {
+    let challenge = match (error.kind(), error.code()) {
+        (ErrorKind::MissingCredentials, _) => format!("Bearer realm=\"{realm}\""),
+        (ErrorKind::InvalidToken | ErrorKind::AmbiguousCredentials, Some(code)) => {
+            format!("Bearer realm=\"{realm}\", error=\"{code}\", error_description=\"{error}\"")
+        }
+        _ => return None,
+    };
+    HeaderValue::try_from(challenge).ok()
+}
+
+/// Where there is nothing of ours, for a service without an application behind it.
+pub(crate) fn not_found() -> Reply {
+    json(StatusCode::NOT_FOUND, br#"{"error":"invalid_request","error_description":"there is nothing here"}"#.to_vec())
+}
+
+fn json(status: StatusCode, body: Vec<u8>) -> Reply {
+    let mut reply = finish(status, Full::from(body));
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    reply
+}
+
+fn finish(status: StatusCode, body: Full<Bytes>) -> Reply {
+    let mut reply = Response::new(body);
+    *reply.status_mut() = status;
+    never_cached(reply.headers_mut());
+    reply
+}
+
+/// Answers hold credentials, or tell something about them
+/// ([RFC 6749 §5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)).
+pub(crate) fn never_cached(headers: &mut HeaderMap) {
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}

@@ -1,0 +1,113 @@
+//! Which requests are ours: paths compared as bytes, in place, without redirects.
+
+use http::{Method, Request};
+
+use crate::access::Access;
+use crate::config::Config;
+
+/// A resource of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// The registration endpoint.
+    Registration,
+    /// A client configuration endpoint, with what stands where the client identifier should be.
+    Client(String),
+}
+
+impl Route {
+    /// The resource that a request is for; `None` when it is none of ours and passes through.
+    pub(crate) fn find<B>(config: &Config, request: &Request<B>) -> Option<Self> {
+        let rest = request.uri().path().strip_prefix(config.path.as_str())?;
+        Self::below(config, rest, request)
+    }
+
+    /// As [`find`](Self::find), for a service of its own: a router that mounted it may have taken the prefix away.
+    pub(crate) fn find_mounted<B>(config: &Config, request: &Request<B>) -> Option<Self> {
+        Self::find(config, request).or_else(|| Self::below(config, request.uri().path(), request))
+    }
+
+    fn below<B>(config: &Config, rest: &str, request: &Request<B>) -> Option<Self> {
+        if matches!(config.access, Access::Off) {
+            return None;
+        }
+        let segment = match rest {
+            "" | "/" => return Some(Self::registration(config, request)),
+            rest => rest.strip_prefix('/')?,
+        };
+        let segment = segment.strip_suffix('/').unwrap_or(segment);
+        let ours = config.management && !segment.is_empty() && !segment.contains('/');
+        ours.then(|| Self::Client(segment.to_owned()))
+    }
+
+    /// The registration endpoint; with `?client_id=` a read is for that client
+    /// ([OpenID Connect Registration §4.2](https://openid.net/specs/openid-connect-registration-1_0.html#ReadRequest)).
+    fn registration<B>(config: &Config, request: &Request<B>) -> Self {
+        let reads = config.management && matches!(*request.method(), Method::GET | Method::HEAD);
+        let query = request.uri().query().filter(|_| reads).unwrap_or_default();
+        let client_id = query.split('&').find_map(|parameter| parameter.strip_prefix("client_id="));
+        client_id.map_or(Self::Registration, |client_id| Self::Client(client_id.to_owned()))
+    }
+
+    /// The methods of the resource, as `Allow` lists them
+    /// ([RFC 9110 §10.2.1](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.1)).
+    pub(crate) fn allow(&self) -> &'static str {
+        match self {
+            Self::Registration => "POST, OPTIONS",
+            Self::Client(_) => "GET, HEAD, PUT, DELETE, OPTIONS",
+        }
+    }
+}
+
+#[cfg(all(test, feature = "memory"))]
+mod tests {
+    use super::*;
+    use crate::Registry;
+    use crate::store::MemoryStore;
+
+    fn find(registry: &Registry, method: Method, uri: &str) -> Option<Route> {
+        let request = Request::builder().method(method).uri(uri).body(()).unwrap();
+        Route::find(registry.config(), &request)
+    }
+
+    #[test]
+    fn only_our_own_paths_are_ours() {
+        let registry = Registry::builder("https://id.example.com", Access::Open).build(MemoryStore::new()).unwrap();
+        let client = |id: &str| Some(Route::Client(id.to_owned()));
+        let rows = [
+            ("/oidc/register", Some(Route::Registration)),
+            ("/oidc/register/", Some(Route::Registration)),
+            ("/oidc/register?x=y", Some(Route::Registration)),
+            ("/oidc/register?client_id=abc", client("abc")),
+            ("/oidc/register/?x=y&client_id=abc", client("abc")),
+            ("/oidc/register/abc", client("abc")),
+            ("/oidc/register/abc/", client("abc")),
+            ("/oidc/register/%2e%2e", client("%2e%2e")),
+            ("/oidc/register/a%2Fb", client("a%2Fb")),
+            ("/oidc/register//", None),
+            ("/oidc/register//abc", None),
+            ("/oidc/register/abc//", None),
+            ("/oidc/register/a/b", None),
+            ("/oidc/registerfoo", None),
+            ("/oidc/register-foo/abc", None),
+            ("/OIDC/REGISTER", None),
+            ("/oidc", None),
+            ("/", None),
+            ("/x/oidc/register", None),
+            ("//oidc/register", None),
+        ];
+        for (uri, expected) in rows {
+            assert_eq!(find(&registry, Method::GET, uri), expected, "{uri}");
+        }
+        assert_eq!(find(&registry, Method::POST, "/oidc/register?client_id=abc"), Some(Route::Registration));
+    }
+
+    #[test]
+    fn what_is_switched_off_passes_through() {
+        let off = Registry::builder("https://id.example.com", Access::Off).build(MemoryStore::new()).unwrap();
+        assert_eq!(find(&off, Method::POST, "/oidc/register"), None);
+        let unmanaged = Registry::builder("https://id.example.com", Access::Open).with_management(false);
+        let unmanaged = unmanaged.build(MemoryStore::new()).unwrap();
+        assert_eq!(find(&unmanaged, Method::GET, "/oidc/register/abc"), None);
+        assert_eq!(find(&unmanaged, Method::GET, "/oidc/register?client_id=abc"), Some(Route::Registration));
+    }
+}

@@ -1,0 +1,431 @@
+//! Three errors, each for one audience: [`ConfigError`] for whoever starts the server, [`StoreError`] for whoever
+//! runs the database, [`RegistrationError`] for the client, as a JSON reply.
+//!
+//! ```
+//! use tower_dcr::metadata::ClientMetadata;
+//!
+//! let error = ClientMetadata::from_json(br#"{ "redirect_uris": "https://app.example.com/cb" }"#).unwrap_err();
+//! assert_eq!(error.status(), 400);
+//! assert_eq!(error.code().unwrap().as_str(), "invalid_redirect_uri");
+//! assert_eq!(error.violations()[0].pointer(), "/redirect_uris");
+//! ```
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use crate::metadata::ObjectWriter;
+
+/// A boxed cause.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// The error codes of replies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// [RFC 7591 §3.2.2](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.2): a redirection URI is not acceptable.
+    InvalidRedirectUri,
+    /// [RFC 7591 §3.2.2](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.2): another member is not acceptable.
+    InvalidClientMetadata,
+    /// [RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1): the request itself is malformed.
+    InvalidRequest,
+    /// [RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1): the bearer token does not count.
+    InvalidToken,
+    /// [RFC 6749 §4.1.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1): refused for another reason.
+    AccessDenied,
+    /// [RFC 6749 §4.1.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1): try again later.
+    TemporarilyUnavailable,
+    /// [RFC 6749 §4.1.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1): a fault of the server.
+    ServerError,
+}
+
+impl ErrorCode {
+    /// The code as it appears on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRedirectUri => "invalid_redirect_uri",
+            Self::InvalidClientMetadata => "invalid_client_metadata",
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidToken => "invalid_token",
+            Self::AccessDenied => "access_denied",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::ServerError => "server_error",
+        }
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// One rule that a document breaks. It names the place and the rule and never repeats the value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    code: ErrorCode,
+    pointer: String,
+    rule: &'static str,
+    detail: Cow<'static, str>,
+}
+
+impl Violation {
+    pub(crate) fn new(
+        code: ErrorCode,
+        pointer: String,
+        rule: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { code, pointer, rule, detail: detail.into() }
+    }
+
+    /// A fault of the document as a whole.
+    pub(crate) fn document(rule: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::InvalidClientMetadata, String::new(), rule, detail)
+    }
+
+    /// JSON pointer ([RFC 6901](https://www.rfc-editor.org/rfc/rfc6901)) to the place; empty for the whole document.
+    #[must_use]
+    pub fn pointer(&self) -> &str {
+        &self.pointer
+    }
+
+    /// Stable identifier of the rule, as in the description of the policy.
+    #[must_use]
+    pub fn rule(&self) -> &'static str {
+        self.rule
+    }
+
+    /// What is wrong, in ASCII.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pointer.strip_prefix('/') {
+            Some(place) => write!(formatter, "{place}: {}", self.detail),
+            None => formatter.write_str(&self.detail),
+        }
+    }
+}
+
+/// The violations of one document, in the order in which they were found.
+#[derive(Debug, Default)]
+pub(crate) struct Violations(Vec<Violation>);
+
+impl Violations {
+    pub(crate) fn push(&mut self, violation: Violation) {
+        self.0.push(violation);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether something is already known to be wrong with a member.
+    pub(crate) fn concern(&self, member: &str) -> bool {
+        self.0.iter().any(|violation| {
+            let rest = violation.pointer.strip_prefix('/').and_then(|pointer| pointer.strip_prefix(member));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '#']))
+        })
+    }
+}
+
+/// Why a registration, a read, an update or a deletion was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The document breaks rules; [`RegistrationError::violations`] says which.
+    InvalidDocument,
+    /// No credentials, or none of a kind that counts here.
+    MissingCredentials,
+    /// The presented token does not count here. The client may not even exist: nobody can tell from the reply.
+    InvalidToken,
+    /// More than one set of credentials.
+    AmbiguousCredentials,
+    /// The caller is known and may not do this.
+    Forbidden,
+    /// Registration is switched off; what is registered stays manageable.
+    RegistrationDisabled,
+    /// The method is not defined for the resource.
+    MethodNotAllowed,
+    /// The body did not arrive.
+    IncompleteBody,
+    /// The client was changed by somebody else at the same time.
+    Conflict,
+    /// `If-Match` names another state of the client.
+    PreconditionFailed,
+    /// The body is larger than allowed.
+    BodyTooLarge,
+    /// The body is not `application/json` in UTF-8 without content coding.
+    UnsupportedMediaType,
+    /// `If-Match` is missing although the server insists on it.
+    PreconditionRequired,
+    /// Too many requests of this caller.
+    TooManyRequests,
+    /// The store cannot be reached, or has no room for another client.
+    Unavailable,
+    /// The operating system gave no random bytes.
+    Internal,
+}
+
+impl ErrorKind {
+    /// HTTP status, error code and text of the reply.
+    const fn reply(self) -> (u16, Option<ErrorCode>, &'static str) {
+        use ErrorCode as Code;
+        match self {
+            Self::InvalidDocument => (400, Some(Code::InvalidClientMetadata), "the document breaks a rule"),
+            Self::MissingCredentials => (401, None, "a bearer token is required"),
+            Self::InvalidToken => (401, Some(Code::InvalidToken), "the token is not valid here"),
+            Self::AmbiguousCredentials => {
+                (400, Some(Code::InvalidRequest), "credentials were sent more than once or in more than one way")
+            }
+            Self::Forbidden => (403, Some(Code::AccessDenied), "this is not permitted"),
+            Self::RegistrationDisabled => (403, Some(Code::AccessDenied), "client registration is switched off"),
+            Self::MethodNotAllowed => (405, Some(Code::InvalidRequest), "the method is not defined for this resource"),
+            Self::IncompleteBody => (408, Some(Code::InvalidRequest), "the request body did not arrive completely"),
+            Self::Conflict => {
+                (409, Some(Code::InvalidRequest), "the client was changed at the same time; read it again")
+            }
+            Self::PreconditionFailed => {
+                (412, Some(Code::InvalidRequest), "the client is in another state than If-Match says")
+            }
+            Self::BodyTooLarge => (413, Some(Code::InvalidClientMetadata), "the request body is too large"),
+            Self::UnsupportedMediaType => (
+                415,
+                Some(Code::InvalidClientMetadata),
+                "the body must be application/json in UTF-8 without content coding",
+            ),
+            Self::PreconditionRequired => (428, Some(Code::InvalidRequest), "If-Match is required"),
+            Self::TooManyRequests => (429, Some(Code::TemporarilyUnavailable), "too many requests; try again later"),
+            Self::Unavailable => {
+                (503, Some(Code::TemporarilyUnavailable), "registration is not available; try again later")
+            }
+            Self::Internal => (500, Some(Code::ServerError), "an internal error occurred"),
+        }
+    }
+}
+
+/// A refusal, ready to become a JSON reply.
+///
+/// `Display` is the `error_description`; a cause, such as a failure of the store, is in
+/// [`source`](std::error::Error::source) and never in the reply.
+#[derive(Debug)]
+pub struct RegistrationError {
+    kind: ErrorKind,
+    violations: Vec<Violation>,
+    retry_after: Option<Duration>,
+    source: Option<BoxError>,
+}
+
+impl RegistrationError {
+    /// How long a caller should wait where nothing better is known.
+    const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+    pub(crate) fn new(kind: ErrorKind) -> Self {
+        let retry_after = (kind == ErrorKind::Unavailable).then_some(Self::RETRY_AFTER);
+        Self { kind, violations: Vec::new(), retry_after, source: None }
+    }
+
+    pub(crate) fn retry_after_at_least(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    pub(crate) fn caused_by(mut self, source: impl Into<BoxError>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Why it was refused.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The HTTP status of the reply.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.kind.reply().0
+    }
+
+    /// The `error` of the reply; none where no credentials were sent
+    /// ([RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
+    #[must_use]
+    pub fn code(&self) -> Option<ErrorCode> {
+        self.violations.first().map(|violation| violation.code).or(self.kind.reply().1)
+    }
+
+    /// Every rule that the document breaks.
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+
+    /// How long to wait before another attempt.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// The JSON object of the reply ([RFC 7591 §3.2.2](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.2)), with
+    /// all violations beside the standard members; nothing where no error code may be given.
+    pub(crate) fn to_json(&self) -> Option<Vec<u8>> {
+        let mut object = ObjectWriter::new();
+        object.member("error", self.code()?.as_str());
+        object.member("error_description", &self.to_string());
+        if !self.violations.is_empty() {
+            object.member("violations", &Vec::from_iter(self.violations.iter().map(WireViolation::from)));
+        }
+        Some(object.finish())
+    }
+}
+
+/// How a violation is shown in a reply.
+#[derive(serde::Serialize)]
+struct WireViolation<'a> {
+    pointer: &'a str,
+    rule: &'static str,
+    detail: &'a str,
+}
+
+impl<'a> From<&'a Violation> for WireViolation<'a> {
+    fn from(violation: &'a Violation) -> Self {
+        Self { pointer: &violation.pointer, rule: violation.rule, detail: &violation.detail }
+    }
+}
+
+impl fmt::Display for RegistrationError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.violations.split_first() {
+            None => formatter.write_str(self.kind.reply().2),
+            Some((first, [])) => first.fmt(formatter),
+            Some((first, [_])) => write!(formatter, "{first} (and 1 more violation)"),
+            Some((first, more)) => write!(formatter, "{first} (and {} more violations)", more.len()),
+        }
+    }
+}
+
+impl Error for RegistrationError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl From<Violation> for RegistrationError {
+    fn from(violation: Violation) -> Self {
+        Violations(vec![violation]).into()
+    }
+}
+
+impl From<Violations> for RegistrationError {
+    fn from(violations: Violations) -> Self {
+        Self { violations: violations.0, ..Self::new(ErrorKind::InvalidDocument) }
+    }
+}
+
+/// A store that fails never looks like a client that does not exist: a client would throw its registration away.
+impl From<StoreError> for RegistrationError {
+    fn from(error: StoreError) -> Self {
+        match error.kind {
+            StoreErrorKind::Conflict => Self::new(ErrorKind::Conflict),
+            StoreErrorKind::Unavailable => Self::new(ErrorKind::Unavailable).caused_by(error),
+        }
+    }
+}
+
+/// What kind of failure a store met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// The client is gone or moved on to another revision.
+    Conflict,
+    /// The backend failed or gave something unreadable.
+    Unavailable,
+}
+
+/// A failure of a [`ClientStore`](crate::store::ClientStore).
+#[derive(Debug)]
+pub struct StoreError {
+    kind: StoreErrorKind,
+    source: Option<BoxError>,
+}
+
+impl StoreError {
+    /// The client is gone or moved on to another revision.
+    #[must_use]
+    pub fn conflict() -> Self {
+        Self { kind: StoreErrorKind::Conflict, source: None }
+    }
+
+    /// The backend failed.
+    pub fn unavailable(source: impl Into<BoxError>) -> Self {
+        Self { kind: StoreErrorKind::Unavailable, source: Some(source.into()) }
+    }
+
+    /// What kind of failure it was.
+    #[must_use]
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self.kind {
+            StoreErrorKind::Conflict => "the client is gone or was changed",
+            StoreErrorKind::Unavailable => "the client store failed",
+        })
+    }
+}
+
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// A configuration that cannot work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The base URL is not an `https` URL (or `http` on this machine) without query and fragment.
+    BaseUrl,
+    /// The path of the endpoint does not start with `/`, ends with `/`, or holds more than plain path segments.
+    Path,
+    /// No grant type is offered that could stand alone.
+    GrantTypes,
+    /// A static initial access token is empty, shorter than 16 characters or no bearer token
+    /// ([RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)).
+    InitialAccessToken,
+    /// The realm of challenges is empty or holds something else than printable ASCII without `"` and `\`.
+    Realm,
+    /// The body limit is 0 or above 1 MiB.
+    BodyLimit,
+    /// The lifetime of client secrets is shorter than a second.
+    SecretLifetime,
+    /// A durable store needs a decision on how client secrets are kept.
+    Secrets,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::BaseUrl => "the base URL must be https (http only on loopback), without query and fragment",
+            Self::Path => "the endpoint path must look like /oidc/register",
+            Self::GrantTypes => "at least one grant type other than refresh_token must be offered",
+            Self::InitialAccessToken => "an initial access token must be a bearer token of at least 16 characters",
+            Self::Realm => "the realm must be printable ASCII without quotes and backslashes",
+            Self::BodyLimit => "the body limit must lie between 1 byte and 1 MiB",
+            Self::SecretLifetime => "client secrets must live for a second at least",
+            Self::Secrets => "a durable store needs an explicit choice of how client secrets are kept",
+        })
+    }
+}
+
+impl Error for ConfigError {}

@@ -1,0 +1,46 @@
+//! The layer.
+
+use tower_layer::Layer;
+
+use crate::registry::Registry;
+use crate::service::RegistrationService;
+
+/// Puts the registration endpoint in front of a service. See the [crate documentation](crate).
+#[derive(Debug, Clone)]
+pub struct RegistrationLayer {
+    registry: Registry,
+    #[cfg(feature = "cors")]
+    cors: Option<tower_http::cors::CorsLayer>,
+}
+
+impl RegistrationLayer {
+    /// Answers registration requests from this registry.
+    #[must_use]
+    pub fn new(registry: Registry) -> Self {
+        Self {
+            registry,
+            #[cfg(feature = "cors")]
+            cors: None,
+        }
+    }
+
+    /// Lets pages of other origins register and manage clients, by these rules. They apply to the registration
+    /// endpoint alone; the rest of the application stays as it is.
+    #[cfg(feature = "cors")]
+    #[must_use]
+    pub fn with_cors(mut self, cors: tower_http::cors::CorsLayer) -> Self {
+        self.cors = Some(cors);
+        self
+    }
+}
+
+impl<S> Layer<S> for RegistrationLayer {
+    type Service = RegistrationService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        let service = RegistrationService::new(inner, self.registry.clone());
+        #[cfg(feature = "cors")]
+        let service = service.with_cors(self.cors.clone());
+        service
+    }
+}

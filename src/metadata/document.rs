@@ -1,0 +1,105 @@
+//! A metadata document as it arrives: the client's members, and those that only the server may set.
+
+use serde_json::Value;
+
+use super::json::{self, Object};
+use super::{ClientMetadata, Groups};
+use crate::error::{ErrorCode, RegistrationError, Violation, Violations};
+
+/// What an update must not contain
+/// ([RFC 7592 §2.2](https://www.rfc-editor.org/rfc/rfc7592#section-2.2)).
+pub(crate) const FORBIDDEN_IN_UPDATES: [&str; 4] =
+    ["registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at"];
+
+/// A document that was read; its values are not checked yet.
+#[derive(Debug, Default)]
+pub(crate) struct Document {
+    pub(crate) metadata: ClientMetadata,
+    /// Members of a wrong type, which count as absent.
+    pub(crate) violations: Violations,
+    pub(crate) client_id: Option<Value>,
+    pub(crate) client_secret: Option<Value>,
+    /// Which of [`FORBIDDEN_IN_UPDATES`] occur.
+    pub(crate) forbidden: Vec<&'static str>,
+}
+
+impl Document {
+    /// Reads a document; only one that is no unambiguous JSON object is an error at once.
+    pub(crate) fn read(body: &[u8], groups: Groups) -> Result<Self, RegistrationError> {
+        Ok(Self::from_object(json::read(body)?, groups))
+    }
+
+    fn from_object(object: Object, groups: Groups) -> Self {
+        let mut document = Self::default();
+        let mut tags_seen: Vec<(String, String)> = Vec::new();
+        for (name, value) in object {
+            match name.split_once('#') {
+                Some((base, tag)) => document.localized(base, tag, value, groups, &mut tags_seen),
+                None => document.plain(&name, value, groups),
+            }
+        }
+        document
+    }
+
+    fn plain(&mut self, name: &str, value: Value, groups: Groups) {
+        if let Some(forbidden) = FORBIDDEN_IN_UPDATES.iter().find(|known| **known == name) {
+            return self.forbidden.push(forbidden);
+        }
+        match name {
+            "client_id" => self.client_id = Some(value),
+            "client_secret" => self.client_secret = Some(value),
+            _ => self.member(name, None, value, groups),
+        }
+    }
+
+    /// A name with a language tag. A tag that is not well-formed ([RFC 5646
+    /// §2.1](https://www.rfc-editor.org/rfc/rfc5646#section-2.1)) makes the member unknown.
+    fn localized(&mut self, base: &str, tag: &str, value: Value, groups: Groups, seen: &mut Vec<(String, String)>) {
+        let known = self
+            .metadata
+            .member_mut(base)
+            .is_some_and(|(row, field)| groups.contains(row.group) && field.localizable());
+        if !known || !is_language_tag(tag) {
+            return;
+        }
+        let key = (base.to_owned(), tag.to_ascii_lowercase());
+        if seen.contains(&key) {
+            let detail = "two members with the same language tag, which ignores upper and lower case";
+            return self.violations.push(Violation::new(
+                ErrorCode::InvalidClientMetadata,
+                format!("/{base}#{tag}"),
+                "M9",
+                detail,
+            ));
+        }
+        seen.push(key);
+        self.member(base, Some(tag), value, groups);
+    }
+
+    /// Reads a member into its field. `null`, `""` and `[]` say that it was not sent, whatever its type; so strict
+    /// clients' habit of sending them does no harm
+    /// ([RFC 7592 §2.2](https://www.rfc-editor.org/rfc/rfc7592#section-2.2)).
+    fn member(&mut self, name: &str, tag: Option<&str>, value: Value, groups: Groups) {
+        let Some((row, field)) = self.metadata.member_mut(name) else { return };
+        if !groups.contains(row.group) || is_not_sent(&value) {
+            return;
+        }
+        let Err(wrong) = field.put(tag, value) else { return };
+        let pointer = super::pointer(row.name, tag, wrong.index);
+        self.violations.push(Violation::new(row.error_code(), pointer, "M6", wrong.expected));
+    }
+}
+
+fn is_not_sent(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(elements) => elements.is_empty(),
+        _ => false,
+    }
+}
+
+/// Whether a tag is well-formed; the registry of languages is not consulted.
+pub(crate) fn is_language_tag(tag: &str) -> bool {
+    oxilangtag::LanguageTag::parse(tag).is_ok()
+}

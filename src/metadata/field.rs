@@ -1,0 +1,291 @@
+//! How the type of a member meets JSON: what it reads, what it writes, what the rules see of it.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::localized::Localized;
+use super::values::{
+    ApplicationType, ContentEncryption, GrantType, JsonObject, KeyManagementAlgorithm, ResponseType, SigningAlgorithm,
+    SubjectType, TokenEndpointAuthMethod,
+};
+
+/// The largest `default_max_age`: 2^31 - 1 seconds, 68 years.
+const MOST_SECONDS: u64 = i32::MAX as u64;
+
+/// A value of another JSON type than the standard gives the member.
+#[derive(Debug)]
+pub(crate) struct WrongType {
+    pub(crate) index: Option<usize>,
+    pub(crate) expected: &'static str,
+}
+
+/// One string of a member, and where in the member it stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Text<'a> {
+    pub(crate) tag: Option<&'a str>,
+    pub(crate) index: Option<usize>,
+    pub(crate) value: &'a str,
+    /// Whether it is one of the registered values that this crate knows; always so for free text.
+    pub(crate) listed: bool,
+}
+
+/// The value of one member, whatever its type.
+pub(crate) trait Field {
+    /// Whether the member may carry a language tag.
+    fn localizable(&self) -> bool {
+        false
+    }
+    fn is_absent(&self) -> bool;
+    fn put(&mut self, tag: Option<&str>, value: Value) -> Result<(), WrongType>;
+    /// Shows every string of the member.
+    fn texts<'a>(&'a self, show: &mut dyn FnMut(Text<'a>));
+    fn write(&self, name: &str, object: &mut ObjectWriter);
+}
+
+/// A member that holds one value.
+pub(crate) trait Single: Sized {
+    const EXPECTED: &'static str;
+    fn read(value: Value) -> Option<Self>;
+    fn word(&self) -> Option<&dyn Word> {
+        None
+    }
+    fn write(&self, name: &str, object: &mut ObjectWriter);
+}
+
+impl<T: Single> Field for Option<T> {
+    fn is_absent(&self) -> bool {
+        self.is_none()
+    }
+
+    fn put(&mut self, _tag: Option<&str>, value: Value) -> Result<(), WrongType> {
+        *self = Some(T::read(value).ok_or(WrongType { index: None, expected: T::EXPECTED })?);
+        Ok(())
+    }
+
+    fn texts<'a>(&'a self, show: &mut dyn FnMut(Text<'a>)) {
+        if let Some(word) = self.as_ref().and_then(T::word) {
+            show(Text { tag: None, index: None, value: word.as_text(), listed: word.is_listed() });
+        }
+    }
+
+    fn write(&self, name: &str, object: &mut ObjectWriter) {
+        if let Some(value) = self {
+            value.write(name, object);
+        }
+    }
+}
+
+/// A string, or an enumeration of registered strings.
+pub(crate) trait Word {
+    fn as_text(&self) -> &str;
+    fn is_listed(&self) -> bool;
+}
+
+impl Word for String {
+    fn as_text(&self) -> &str {
+        self
+    }
+
+    fn is_listed(&self) -> bool {
+        true
+    }
+}
+
+macro_rules! enumerations {
+    ($($name:ty),+ $(,)?) => {$(
+        impl Word for $name {
+            fn as_text(&self) -> &str {
+                self.as_str()
+            }
+
+            fn is_listed(&self) -> bool {
+                Self::is_listed(self)
+            }
+        }
+    )+};
+}
+
+enumerations! {
+    TokenEndpointAuthMethod,
+    GrantType,
+    ResponseType,
+    ApplicationType,
+    SubjectType,
+    SigningAlgorithm,
+    KeyManagementAlgorithm,
+    ContentEncryption,
+}
+
+impl<T: Word + From<String>> Single for T {
+    const EXPECTED: &'static str = "a string is expected";
+
+    fn read(value: Value) -> Option<Self> {
+        match value {
+            Value::String(text) => Some(text.into()),
+            _ => None,
+        }
+    }
+
+    fn word(&self) -> Option<&dyn Word> {
+        Some(self)
+    }
+
+    fn write(&self, name: &str, object: &mut ObjectWriter) {
+        object.member(name, self.as_text());
+    }
+}
+
+impl Single for bool {
+    const EXPECTED: &'static str = "true or false is expected";
+
+    fn read(value: Value) -> Option<Self> {
+        value.as_bool()
+    }
+
+    fn write(&self, name: &str, object: &mut ObjectWriter) {
+        object.member(name, self);
+    }
+}
+
+impl Single for u32 {
+    const EXPECTED: &'static str = "an integer from 0 to 2147483647 is expected, without fraction or exponent";
+
+    fn read(value: Value) -> Option<Self> {
+        let seconds = value.as_u64().filter(|seconds| *seconds <= MOST_SECONDS)?;
+        Self::try_from(seconds).ok()
+    }
+
+    fn write(&self, name: &str, object: &mut ObjectWriter) {
+        object.member(name, self);
+    }
+}
+
+impl Single for JsonObject {
+    const EXPECTED: &'static str = "an object is expected";
+
+    fn read(value: Value) -> Option<Self> {
+        match value {
+            Value::Object(object) => Some(Self(object)),
+            _ => None,
+        }
+    }
+
+    fn write(&self, name: &str, object: &mut ObjectWriter) {
+        object.member(name, &self.0);
+    }
+}
+
+impl<T: Word + From<String>> Field for Vec<T> {
+    fn is_absent(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn put(&mut self, _tag: Option<&str>, value: Value) -> Result<(), WrongType> {
+        const EXPECTED: &str = "an array of strings is expected";
+        let Value::Array(elements) = value else {
+            return Err(WrongType { index: None, expected: EXPECTED });
+        };
+        let words = elements.into_iter().enumerate().map(|(index, element)| match element {
+            Value::String(text) => Ok(T::from(text)),
+            _ => Err(WrongType { index: Some(index), expected: EXPECTED }),
+        });
+        *self = words.collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    fn texts<'a>(&'a self, show: &mut dyn FnMut(Text<'a>)) {
+        for (index, value) in self.iter().enumerate() {
+            show(Text { tag: None, index: Some(index), value: value.as_text(), listed: value.is_listed() });
+        }
+    }
+
+    fn write(&self, name: &str, object: &mut ObjectWriter) {
+        object.list(name, self.iter().map(T::as_text));
+    }
+}
+
+impl Field for Localized {
+    fn localizable(&self) -> bool {
+        true
+    }
+
+    fn is_absent(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn put(&mut self, tag: Option<&str>, value: Value) -> Result<(), WrongType> {
+        let Value::String(text) = value else {
+            return Err(WrongType { index: None, expected: <String as Single>::EXPECTED });
+        };
+        match tag {
+            Some(tag) => self.insert(tag, text),
+            None => self.set_untagged(text),
+        }
+        Ok(())
+    }
+
+    fn texts<'a>(&'a self, show: &mut dyn FnMut(Text<'a>)) {
+        for (tag, value) in self.iter() {
+            show(Text { tag, index: None, value, listed: true });
+        }
+    }
+
+    fn write(&self, name: &str, object: &mut ObjectWriter) {
+        for (tag, value) in self.iter() {
+            match tag {
+                Some(tag) => object.member(&format!("{name}#{tag}"), value),
+                None => object.member(name, value),
+            }
+        }
+    }
+}
+
+/// Writes one JSON object straight into a buffer, in the order of the calls.
+#[derive(Debug)]
+pub(crate) struct ObjectWriter {
+    buffer: Vec<u8>,
+}
+
+impl ObjectWriter {
+    pub(crate) fn new() -> Self {
+        let mut buffer = Vec::with_capacity(1024);
+        buffer.push(b'{');
+        Self { buffer }
+    }
+
+    pub(crate) fn member<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) {
+        self.name(name);
+        self.value(value);
+    }
+
+    pub(crate) fn list<'a>(&mut self, name: &str, values: impl Iterator<Item = &'a str>) {
+        self.name(name);
+        self.buffer.push(b'[');
+        for (index, value) in values.enumerate() {
+            if index > 0 {
+                self.buffer.push(b',');
+            }
+            self.value(value);
+        }
+        self.buffer.push(b']');
+    }
+
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        self.buffer.push(b'}');
+        self.buffer
+    }
+
+    fn name(&mut self, name: &str) {
+        if self.buffer.len() > 1 {
+            self.buffer.push(b',');
+        }
+        self.value(name);
+        self.buffer.push(b':');
+    }
+
+    /// Strings, numbers and JSON values always have a JSON text and a `Vec` always takes it.
+    fn value<T: Serialize + ?Sized>(&mut self, value: &T) {
+        let written = serde_json::to_writer(&mut self.buffer, value);
+        debug_assert!(written.is_ok(), "a value without a JSON text");
+    }
+}

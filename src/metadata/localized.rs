@@ -1,0 +1,80 @@
+//! A member with a language: `client_name`, `client_name#fr`, `client_name#ja-Jpan-JP`.
+
+use std::fmt;
+
+/// A value together with its versions in other languages and scripts
+/// ([RFC 7591 §2.2](https://www.rfc-editor.org/rfc/rfc7591#section-2.2)).
+///
+/// Tags compare case-insensitively and are kept as they were received.
+///
+/// ```
+/// use tower_dcr::metadata::Localized;
+///
+/// let mut name = Localized::from("Example");
+/// name.insert("fr", "Exemple");
+/// assert_eq!(name.get("FR"), Some("Exemple"));
+/// assert_eq!(name.get("de"), None);
+/// assert_eq!(name.untagged(), Some("Example"));
+/// ```
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Localized {
+    untagged: Option<String>,
+    tagged: Vec<(String, String)>,
+}
+
+impl Localized {
+    /// The value without a language tag, of which no language is known.
+    #[must_use]
+    pub fn untagged(&self) -> Option<&str> {
+        self.untagged.as_deref()
+    }
+
+    /// The value under exactly this language tag (no fallback to a broader range).
+    #[must_use]
+    pub fn get(&self, tag: &str) -> Option<&str> {
+        let found = self.tagged.iter().find(|(known, _)| known.eq_ignore_ascii_case(tag));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// Sets the value without a language tag.
+    pub fn set_untagged(&mut self, value: impl Into<String>) {
+        self.untagged = Some(value.into());
+    }
+
+    /// Sets the value under a language tag, replacing the one that was there.
+    pub fn insert(&mut self, tag: impl Into<String>, value: impl Into<String>) {
+        let tag = tag.into();
+        self.tagged.retain(|(known, _)| !known.eq_ignore_ascii_case(&tag));
+        self.tagged.push((tag, value.into()));
+    }
+
+    /// All values with their tags, the untagged one first.
+    pub fn iter(&self) -> impl Iterator<Item = (Option<&str>, &str)> {
+        let untagged = self.untagged.iter().map(|value| (None, value.as_str()));
+        untagged.chain(self.tagged.iter().map(|(tag, value)| (Some(tag.as_str()), value.as_str())))
+    }
+
+    /// Whether there is no value at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.untagged.is_none() && self.tagged.is_empty()
+    }
+}
+
+impl From<&str> for Localized {
+    fn from(value: &str) -> Self {
+        Self::from(value.to_owned())
+    }
+}
+
+impl From<String> for Localized {
+    fn from(value: String) -> Self {
+        Self { untagged: Some(value), tagged: Vec::new() }
+    }
+}
+
+impl fmt::Debug for Localized {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_map().entries(self.iter().map(|(tag, value)| (tag.unwrap_or(""), value))).finish()
+    }
+}

@@ -1,0 +1,136 @@
+//! The service that the layer makes, and the endpoint as a service of its own.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use crate::body::ResponseBody;
+use crate::endpoint::{self, Reply, Route};
+use crate::error::BoxError;
+use crate::future::ResponseFuture;
+use crate::registry::Registry;
+
+/// Answers registration requests itself and passes every other request on as it is.
+///
+/// It is ready when the inner service is, and never fails by itself: a refusal is a response.
+#[derive(Debug, Clone)]
+pub struct RegistrationService<S> {
+    inner: S,
+    registry: Registry,
+    #[cfg(feature = "cors")]
+    cors: Option<tower_http::cors::CorsLayer>,
+}
+
+impl<S> RegistrationService<S> {
+    /// Puts the registration endpoint in front of a service.
+    pub fn new(inner: S, registry: Registry) -> Self {
+        Self {
+            inner,
+            registry,
+            #[cfg(feature = "cors")]
+            cors: None,
+        }
+    }
+
+    #[cfg(feature = "cors")]
+    pub(crate) fn with_cors(self, cors: Option<tower_http::cors::CorsLayer>) -> Self {
+        Self { cors, ..self }
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for RegistrationService<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ReqBody: Body + Send + 'static,
+    ReqBody::Data: Send,
+    ReqBody::Error: Into<BoxError>,
+{
+    type Response = Response<ResponseBody<ResBody>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let Some(route) = Route::find(self.registry.config(), &request) else {
+            return ResponseFuture::pass_through(self.inner.call(request));
+        };
+        let registry = self.registry.clone();
+        #[cfg(feature = "cors")]
+        if let Some(cors) = &self.cors {
+            return ResponseFuture::register(crate::cors::respond(cors, registry, route, request));
+        }
+        ResponseFuture::register(endpoint::respond(registry, route, request))
+    }
+}
+
+/// The registration endpoint without an application behind it: for `nest_service`, for a bare hyper server, for tests.
+///
+/// It answers below the configured path, and also where a router that mounted it took the path away. Everything else
+/// is 404.
+///
+/// ```
+/// use http::{Request, StatusCode};
+/// use http_body_util::Full;
+/// use tower::ServiceExt as _;
+/// use tower_dcr::store::MemoryStore;
+/// use tower_dcr::{Access, Registry};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// let registry = Registry::builder("https://id.example.com", Access::Open).build(MemoryStore::new())?;
+/// let request = Request::post("/oidc/register")
+///     .header("content-type", "application/json")
+///     .body(Full::from(r#"{ "redirect_uris": ["https://app.example.com/cb"] }"#))?;
+/// let response = registry.into_service().oneshot(request).await?;
+/// assert_eq!(response.status(), StatusCode::CREATED);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct EndpointService {
+    registry: Registry,
+}
+
+impl Registry {
+    /// The registration endpoint as a service of its own.
+    #[must_use]
+    pub fn into_service(self) -> EndpointService {
+        EndpointService { registry: self }
+    }
+}
+
+impl<ReqBody> Service<Request<ReqBody>> for EndpointService
+where
+    ReqBody: Body + Send + 'static,
+    ReqBody::Data: Send,
+    ReqBody::Error: Into<BoxError>,
+{
+    type Response = Response<ResponseBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let registry = self.registry.clone();
+        let route = Route::find_mounted(registry.config(), &request);
+        Box::pin(async move {
+            let reply: Reply = match route {
+                Some(route) => endpoint::respond(registry, route, request).await,
+                None => endpoint::reply::not_found(),
+            };
+            Ok(reply.map(ResponseBody::register))
+        })
+    }
+}

@@ -1,0 +1,44 @@
+//! The store behind a pointer, so that no public type carries its type. Implementors write plain `async fn`; the one
+//! box for each call is made here.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs};
+use crate::access::InitialAccessTokenRecord;
+use crate::client::Client;
+use crate::credential::{ClientId, Digest};
+use crate::error::StoreError;
+
+type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+macro_rules! erase {
+    ($($verb:ident($($name:ident: $type:ty),*) -> $answer:ty;)+) => {
+        pub(crate) trait ErasedStore: Send + Sync {
+            $(fn $verb<'a>(&'a self, $($name: $type),*) -> Answer<'a, $answer>;)+
+        }
+
+        impl<S: ClientStore> ErasedStore for S {
+            $(fn $verb<'a>(&'a self, $($name: $type),*) -> Answer<'a, $answer> {
+                Box::pin(ClientStore::$verb(self, $($name),*))
+            })+
+        }
+    };
+}
+
+erase! {
+    insert(client: &'a Client, admission: &'a Admission) -> Admitted;
+    get(id: &'a ClientId) -> Option<Arc<Client>>;
+    update(client: &'a Client) -> ();
+    remove(id: &'a ClientId) -> bool;
+    touch(id: &'a ClientId, at: SystemTime) -> bool;
+    list(query: &'a ClientQuery) -> Vec<Arc<Client>>;
+    count() -> u64;
+    expire(cutoffs: &'a Cutoffs, limit: usize) -> Vec<Arc<Client>>;
+    insert_token(token: &'a InitialAccessTokenRecord) -> ();
+    get_token(digest: &'a Digest) -> Option<InitialAccessTokenRecord>;
+    list_tokens() -> Vec<InitialAccessTokenRecord>;
+    remove_token(id: &'a str) -> bool;
+}
