@@ -170,6 +170,7 @@ impl AuditSink for () {
 /// refused. It is the default where the feature `tracing` is on.
 #[cfg(feature = "tracing")]
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::exhaustive_structs, reason = "there is nothing to add to it")]
 pub struct TracingAudit;
 
 #[cfg(feature = "tracing")]

@@ -26,6 +26,7 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 
 /// The clock of the operating system.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::exhaustive_structs, reason = "there is nothing to add to it")]
 pub struct SystemClock;
 
 impl Clock for SystemClock {

@@ -29,7 +29,7 @@ fn random_text<const BYTES: usize>() -> Result<String, RegistrationError> {
     let mut bytes = Zeroizing::new([0; BYTES]);
     getrandom::fill(&mut *bytes)
         .map_err(|error| RegistrationError::new(ErrorKind::Internal).caused_by(error.to_string()))?;
-    Ok(URL_SAFE_NO_PAD.encode(&*bytes))
+    Ok(URL_SAFE_NO_PAD.encode(bytes.as_slice()))
 }
 
 /// A client identifier: 1 to 128 of `A-Z a-z 0-9 - _`.

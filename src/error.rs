@@ -119,8 +119,13 @@ impl fmt::Display for Violation {
 pub(crate) struct Violations(Vec<Violation>);
 
 impl Violations {
+    /// A reply must not grow with the malice of the request; nobody reads a hundred violations.
+    const MOST: usize = 100;
+
     pub(crate) fn push(&mut self, violation: Violation) {
-        self.0.push(violation);
+        if self.0.len() < Self::MOST {
+            self.0.push(violation);
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
