@@ -1,4 +1,71 @@
 //! OAuth 2.0 and OpenID Connect Dynamic Client Registration as a [Tower](https://docs.rs/tower) layer.
+//!
+//! [`RegistrationLayer`] answers `/oidc/register` (configurable) in any hyper, axum or tonic server and passes every
+//! other request through untouched. It implements [RFC 7591](https://www.rfc-editor.org/rfc/rfc7591),
+//! [RFC 7592](https://www.rfc-editor.org/rfc/rfc7592) and
+//! [OpenID Connect Dynamic Client Registration 1.0](https://openid.net/specs/openid-connect-registration-1_0.html):
+//! POST registers a client; GET, PUT and DELETE on the client's own URL read, replace and remove the registration, with
+//! the registration access token. [`Registry`] is the handle that the rest of the application keeps: the token endpoint
+//! verifies secrets with it, the authorization endpoint redirect URIs.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use http::{Request, Response, StatusCode};
+//! use http_body_util::{BodyExt as _, Full};
+//! use tower::{Layer as _, ServiceExt as _, service_fn};
+//! use tower_dcr::store::MemoryStore;
+//! use tower_dcr::{Access, RegistrationLayer, Registry};
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+//! # runtime.block_on(async {
+//! // The application.
+//! let application = service_fn(|_request: Request<Full<Bytes>>| async {
+//!     Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::from("hello")))
+//! });
+//!
+//! // The line to add, with a decision on who may register.
+//! let registry = Registry::builder("https://id.example.com", Access::Open).build(MemoryStore::new())?;
+//! let application = RegistrationLayer::new(registry.clone()).layer(application);
+//!
+//! // A client registers itself.
+//! let request = Request::post("/oidc/register")
+//!     .header("content-type", "application/json")
+//!     .body(Full::from(r#"{ "redirect_uris": ["https://app.example.com/cb"], "client_name": "App" }"#))?;
+//! let response = application.clone().oneshot(request).await?;
+//! assert_eq!(response.status(), StatusCode::CREATED);
+//! assert_eq!(registry.count().await?, 1);
+//!
+//! // Everything else goes to the application.
+//! let response = application.oneshot(Request::get("/oidc/registered").body(Full::default())?).await?;
+//! assert_eq!(response.into_body().collect().await?.to_bytes(), "hello");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What is where
+//!
+//! - [`RegistryBuilder`](config::RegistryBuilder): every decision of an operator, with its default.
+//! - [`access`]: who may register. [`audit`]: the trail of what was done and refused.
+//! - [`metadata`]: what a client says about itself. [`credential`]: what proves it.
+//! - [`store`]: where clients are kept, and the trait for a store of your own.
+//!
+//! # Traps
+//!
+//! - **axum:** layer the whole router, last. `nest` and `route_layer` hide the endpoint, because axum runs those layers
+//!   only for routes that exist; a `.fallback()` that is added after the layer takes its requests away. Mount
+//!   [`Registry::into_service`] with `nest_service` to have the endpoint at a place of its own.
+//! - **tower:** `option_layer(Some(RegistrationLayer::new(..)))` does not type-check, because the two arms have
+//!   different response bodies. Use [`Access::Off`] to switch the layer off.
+//! - **tonic:** HTTP/1 clients need `Server::builder().accept_http1(true)`.
+//! - **TLS:** the layer cannot see it. The base URL must be `https` (or loopback); end TLS in front of the server.
+//! - **Timeouts:** this crate owns no timer. Put tower-http's `RequestBodyTimeoutLayer` around it, so that a body that
+//!   stalls is answered with 408.
+//!
+//! # Features
+//!
+//! `memory` and `tracing` are on by default. `cors` adds cross-origin answers for the endpoint alone, `store-tests` the
+//! contract suite for stores. A feature adds API and never changes behaviour.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod access;

@@ -88,7 +88,7 @@ where
 /// let registry = Registry::builder("https://id.example.com", Access::Open).build(MemoryStore::new())?;
 /// let request = Request::post("/oidc/register")
 ///     .header("content-type", "application/json")
-///     .body(Full::from(r#"{ "redirect_uris": ["https://app.example.com/cb"] }"#))?;
+///     .body(Full::<bytes::Bytes>::from(r#"{ "redirect_uris": ["https://app.example.com/cb"] }"#))?;
 /// let response = registry.into_service().oneshot(request).await?;
 /// assert_eq!(response.status(), StatusCode::CREATED);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
