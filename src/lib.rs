@@ -45,7 +45,7 @@
 //!
 //! # What is where
 //!
-//! - [`RegistryBuilder`](config::RegistryBuilder): every decision of an operator, with its default.
+//! - [`config::RegistryBuilder`]: every decision of an operator, with its default.
 //! - [`access`]: who may register. [`audit`]: the trail of what was done and refused.
 //! - [`metadata`]: what a client says about itself. [`credential`]: what proves it.
 //! - [`store`]: where clients are kept, and the trait for a store of your own.
