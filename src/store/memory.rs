@@ -22,7 +22,7 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct Shared {
     clients: DashMap<ClientId, Arc<Client>>,
-    /// Places taken below the limit: clients, and insertions under way.
+    /// How many clients there are. Changes only while the client that comes or goes is locked.
     places: AtomicU64,
     tokens: DashMap<[u8; 32], InitialAccessTokenRecord>,
     remembered: DashMap<String, SystemTime>,
@@ -44,30 +44,27 @@ impl Shared {
         self.places.fetch_update(Ordering::AcqRel, Ordering::Acquire, below).is_ok()
     }
 
-    fn give_place_back(&self) {
-        self.places.fetch_sub(1, Ordering::AcqRel);
-    }
-
-    /// Inserts a client for which a place is taken. The token stays locked meanwhile, so its use is spent exactly
-    /// when the client comes in.
+    /// The token stays locked until the client is in or refused, so its use is spent exactly when the client comes in
+    /// and a refusal is in nobody's way.
     fn insert(&self, client: &Client, admission: &Admission) -> Admitted {
         let Some(digest) = &admission.initial_access_token else {
-            return self.insert_client(client);
+            return self.insert_client(client, admission.most_clients);
         };
         let Some(mut token) = self.tokens.get_mut(digest.as_bytes()).filter(|token| token.is_usable(admission.now))
         else {
             return Admitted::TokenRefused;
         };
-        let admitted = self.insert_client(client);
+        let admitted = self.insert_client(client, admission.most_clients);
         if admitted == Admitted::Inserted {
             *token = token.spent_once();
         }
         admitted
     }
 
-    fn insert_client(&self, client: &Client) -> Admitted {
+    fn insert_client(&self, client: &Client, most: Option<u64>) -> Admitted {
         match self.clients.entry(client.id.clone()) {
             Entry::Occupied(_) => Admitted::Exists,
+            Entry::Vacant(_) if !self.take_place(most) => Admitted::Full,
             Entry::Vacant(vacant) => {
                 vacant.insert(Arc::new(client.clone()));
                 Admitted::Inserted
@@ -85,9 +82,12 @@ impl Shared {
     }
 
     fn remove_if(&self, id: &ClientId, test: impl Fn(&Client) -> bool) -> Option<Arc<Client>> {
-        let (_, client) = self.clients.remove_if(id, |_, client| test(client))?;
-        self.give_place_back();
-        Some(client)
+        let removed = self.clients.remove_if(id, |_, client| {
+            let goes = test(client);
+            self.places.fetch_sub(u64::from(goes), Ordering::AcqRel);
+            goes
+        });
+        removed.map(|(_, client)| client)
     }
 }
 
@@ -97,14 +97,7 @@ impl ClientStore for MemoryStore {
     }
 
     async fn insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
-        if !self.shared.take_place(admission.most_clients) {
-            return Ok(Admitted::Full);
-        }
-        let admitted = self.shared.insert(client, admission);
-        if admitted != Admitted::Inserted {
-            self.shared.give_place_back();
-        }
-        Ok(admitted)
+        Ok(self.shared.insert(client, admission))
     }
 
     async fn get(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
@@ -138,7 +131,7 @@ impl ClientStore for MemoryStore {
     }
 
     async fn count(&self) -> Result<u64, StoreError> {
-        Ok(self.shared.clients.len() as u64)
+        Ok(self.shared.places.load(Ordering::Acquire))
     }
 
     async fn expire(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
@@ -165,7 +158,7 @@ impl ClientStore for MemoryStore {
 
     async fn remove_token(&self, id: &str) -> Result<bool, StoreError> {
         let found = self.shared.tokens.iter().find(|token| &*token.id == id).map(|token| *token.key());
-        Ok(found.is_some_and(|digest| self.shared.tokens.remove(&digest).is_some()))
+        Ok(found.is_some_and(|digest| self.shared.tokens.remove_if(&digest, |_, token| &*token.id == id).is_some()))
     }
 
     async fn remember(&self, key: &str, until: SystemTime, now: SystemTime) -> Result<bool, StoreError> {

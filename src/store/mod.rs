@@ -27,6 +27,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(feature = "store-tests")]
+pub mod contract;
 mod erased;
 #[cfg(feature = "memory")]
 mod memory;

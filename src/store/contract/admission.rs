@@ -1,0 +1,125 @@
+//! An insertion pays for itself, and one that is refused pays nothing.
+
+use super::sample::{DAY, HOUR, below, client, clients, now, spending, token};
+use super::subject::Subject;
+use crate::access::InitialAccessTokenRecord;
+use crate::store::{Admission, Admitted, ClientStore, Cutoffs};
+
+pub(super) async fn an_unusable_token_admits_nobody<S: ClientStore>(store: Subject<S>) {
+    let now = now();
+    let until = |name, time| InitialAccessTokenRecord { expires_at: Some(time), ..token(name, Some(5), now - DAY) };
+    let (spent, expired, just_expired) = (token("spent", Some(0), now), until("past", now - HOUR), until("just", now));
+    let lasting = until("lasting", now + HOUR);
+    for token in [&spent, &expired, &just_expired, &lasting] {
+        store.insert_token(token).await;
+    }
+    let late = spending(&lasting, now + 2 * HOUR);
+    let rows = [
+        ("unknown", spending(&token("unknown", None, now), now)),
+        ("spent", spending(&spent, now)),
+        ("expired", spending(&expired, now)),
+        ("expired at this moment", spending(&just_expired, now)),
+        ("expired by the time of the admission", late),
+    ];
+    for (name, admission) in rows {
+        let admitted = store.admit(&client("refused", now), &admission).await;
+        assert_eq!(admitted, Admitted::TokenRefused, "insert: a token that is {name} is refused");
+    }
+    assert_eq!(store.count().await, 0, "insert: adds nobody when the token is refused");
+    assert!(store.get(&client("refused", now).id).await.is_none(), "insert: adds nobody when the token is refused");
+    assert_eq!(store.uses_left(&spent.digest).await, 0, "insert: a refused token is not changed");
+    assert_eq!(store.uses_left(&expired.digest).await, 5, "insert: a refused token is not changed");
+    let admitted = store.admit(&client("admitted", now), &spending(&lasting, now)).await;
+    assert_eq!(admitted, Admitted::Inserted, "insert: a token that expires later is accepted");
+}
+
+pub(super) async fn an_admission_spends_one_use<S: ClientStore>(store: Subject<S>) {
+    let (spent, other) = (token("three uses", Some(3), now()), token("other", Some(3), now()));
+    store.insert_token(&spent).await;
+    store.insert_token(&other).await;
+    for (client, left) in clients("admitted", 3, now()).iter().zip([2, 1, 0]) {
+        let admitted = store.admit(client, &spending(&spent, now())).await;
+        assert_eq!(admitted, Admitted::Inserted, "insert: a token with uses left is accepted");
+        assert_eq!(store.uses_left(&spent.digest).await, left, "insert: spends one use");
+    }
+    let fourth = store.admit(&client("fourth", now()), &spending(&spent, now())).await;
+    assert_eq!(fourth, Admitted::TokenRefused, "insert: a token without uses left is refused");
+    store.hold(&[client("free", now())]).await;
+    assert_eq!(store.uses_left(&other.digest).await, 3, "insert: spends no other token");
+    assert_eq!(store.count().await, 4, "count: the admitted clients");
+}
+
+pub(super) async fn an_uncounted_token_admits_any_number<S: ClientStore>(store: Subject<S>) {
+    let token = token("uncounted", None, now());
+    store.insert_token(&token).await;
+    for client in clients("admitted", 20, now()) {
+        let admitted = store.admit(&client, &spending(&token, now())).await;
+        assert_eq!(admitted, Admitted::Inserted, "insert: a token without a count is accepted again and again");
+    }
+    let found = store.get_token(&token.digest).await;
+    assert!(found.is_some_and(|found| found.uses_left.is_none()), "insert: a token without a count gets none");
+}
+
+pub(super) async fn a_full_store_admits_nobody<S: ClientStore>(store: Subject<S>) {
+    let now = now();
+    let rows = [
+        (0, "early", Admitted::Full, "no place at all"),
+        (1, "first", Admitted::Inserted, "the only place"),
+        (1, "late", Admitted::Full, "the only place is taken"),
+        (2, "second", Admitted::Inserted, "the limit was raised"),
+        (1, "lower", Admitted::Full, "the limit was lowered below the number of clients"),
+        (0, "lowest", Admitted::Full, "the limit was lowered to nothing"),
+        (u64::MAX, "highest", Admitted::Inserted, "the highest limit"),
+    ];
+    for (most, name, expected, case) in rows {
+        let client = client(name, now);
+        assert_eq!(store.admit(&client, &below(most, now)).await, expected, "insert: {case}");
+        let there = store.get(&client.id).await.is_some();
+        assert_eq!(there, expected == Admitted::Inserted, "insert: adds nobody who is refused ({case})");
+    }
+    store.hold(&[client("unlimited", now)]).await;
+    assert_eq!(store.count().await, 4, "count: the admitted clients");
+}
+
+pub(super) async fn a_refused_insertion_costs_nothing<S: ClientStore>(store: Subject<S>) {
+    let now = now();
+    let (good, spent) = (token("good", Some(9), now), token("spent", Some(0), now));
+    let (held, new) = (client("held", now), client("new", now));
+    store.insert_token(&good).await;
+    store.insert_token(&spent).await;
+    store.hold(std::slice::from_ref(&held)).await;
+    let limited = |token, most| Admission { most_clients: Some(most), ..spending(token, now) };
+    for _ in 0..3 {
+        let full = store.admit(&new, &limited(&good, 1)).await;
+        assert_eq!(full, Admitted::Full, "insert: a full store admits nobody, token or not");
+        let refused = store.admit(&new, &limited(&spent, 2)).await;
+        assert_eq!(refused, Admitted::TokenRefused, "insert: a spent token is refused, place or not");
+        let exists = store.admit(&held, &limited(&good, 2)).await;
+        assert_eq!(exists, Admitted::Exists, "insert: a second client of an identifier Exists, paid for or not");
+    }
+    assert_eq!(store.uses_left(&good.digest).await, 9, "insert: spends no use when it is refused");
+    assert_eq!(store.count().await, 1, "count: nobody who was refused");
+    let admitted = store.admit(&new, &limited(&good, 2)).await;
+    assert_eq!(admitted, Admitted::Inserted, "insert: takes no place when it is refused");
+    assert_eq!(store.uses_left(&good.digest).await, 8, "insert: spends one use when it admits");
+}
+
+pub(super) async fn a_client_that_goes_gives_its_place_back<S: ClientStore>(store: Subject<S>) {
+    let now = now();
+    let old = clients("old", 3, now - DAY);
+    let new = clients("new", 4, now);
+    store.hold(&old).await;
+    store.remove(&old[0].id).await;
+    store.remove(&old[0].id).await;
+    let admitted = store.admit(&new[0], &below(3, now)).await;
+    assert_eq!(admitted, Admitted::Inserted, "remove: gives the place back");
+    assert_eq!(store.admit(&new[1], &below(3, now)).await, Admitted::Full, "remove: gives the place back only once");
+
+    let cutoffs = Cutoffs::none(now).with_unused_since(now - HOUR);
+    assert_eq!(store.expire(&cutoffs, 10).await.len(), 2, "expire: removes who is idle");
+    for client in &new[1..3] {
+        let admitted = store.admit(client, &below(3, now)).await;
+        assert_eq!(admitted, Admitted::Inserted, "expire: gives the places back");
+    }
+    assert_eq!(store.admit(&new[3], &below(3, now)).await, Admitted::Full, "expire: gives each place back only once");
+}

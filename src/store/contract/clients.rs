@@ -1,0 +1,57 @@
+//! Clients come in once and go once.
+
+use super::sample::{assert_same, client, now, renamed};
+use super::subject::Subject;
+use crate::store::{Admitted, ClientStore};
+
+pub(super) async fn an_inserted_client_is_found<S: ClientStore>(store: Subject<S>) {
+    let client = client("found", now());
+    assert!(store.get(&client.id).await.is_none(), "get: a client that was never inserted is None");
+    assert_eq!(store.insert(&client).await, Admitted::Inserted, "insert: a new client is Inserted");
+    assert_same(store.get(&client.id).await.as_deref(), &client, "get: what was inserted");
+}
+
+pub(super) async fn insert_never_replaces_a_client<S: ClientStore>(store: Subject<S>) {
+    let first = client("taken", now());
+    store.hold(std::slice::from_ref(&first)).await;
+    let second = renamed(&first, "Usurper");
+    for other in [&second, &first] {
+        assert_eq!(store.insert(other).await, Admitted::Exists, "insert: a second client of an identifier Exists");
+        assert_same(store.get(&first.id).await.as_deref(), &first, "insert: never replaces a client");
+    }
+    assert_eq!(store.count().await, 1, "insert: a client that Exists is not counted again");
+}
+
+pub(super) async fn identifiers_are_compared_byte_by_byte<S: ClientStore>(store: Subject<S>) {
+    let longest = "x".repeat(128);
+    let names = ["abc", "ABC", "aBc", "ab", "a-c", "a_c", "-", "_", "0", "00", &longest];
+    let clients = names.map(|name| renamed(&client(name, now()), name));
+    store.hold(&clients).await;
+    for client in &clients {
+        assert_same(store.get(&client.id).await.as_deref(), client, "get: identifiers that differ in a byte differ");
+    }
+    assert!(store.remove(&clients[0].id).await, "remove: a client that is there");
+    assert_same(store.get(&clients[1].id).await.as_deref(), &clients[1], "remove: takes nobody else away");
+}
+
+pub(super) async fn remove_is_true_once<S: ClientStore>(store: Subject<S>) {
+    let (gone, stays) = (client("gone", now()), client("stays", now()));
+    store.hold(&[gone.clone(), stays.clone()]).await;
+    assert!(store.remove(&gone.id).await, "remove: true for a client that is there");
+    assert!(!store.remove(&gone.id).await, "remove: false for a client that is gone");
+    assert!(store.get(&gone.id).await.is_none(), "remove: a removed client is not found");
+    assert_same(store.get(&stays.id).await.as_deref(), &stays, "remove: takes nobody else away");
+    assert_eq!(store.insert(&gone).await, Admitted::Inserted, "insert: the identifier of a removed client is free");
+}
+
+pub(super) async fn count_follows_insertions_and_removals<S: ClientStore>(store: Subject<S>) {
+    let clients = ["one", "two", "three"].map(|name| client(name, now()));
+    store.hold(&clients).await;
+    assert_eq!(store.count().await, 3, "count: every inserted client");
+    assert!(store.update(&renamed(&clients[0], "New")).await, "update: the next revision is accepted");
+    store.touch(&clients[1].id, now()).await;
+    assert_eq!(store.count().await, 3, "count: the same after an update and a use");
+    store.remove(&clients[2].id).await;
+    store.remove(&clients[2].id).await;
+    assert_eq!(store.count().await, 2, "count: one less after a removal");
+}

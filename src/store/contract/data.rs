@@ -1,0 +1,128 @@
+//! What goes in comes out, however unusual it is.
+
+use std::time::{Duration, SystemTime};
+
+use super::sample::{DAY, HOUR, assert_same, assert_same_token, client, metadata, now, renamed, secret, token};
+use super::subject::Subject;
+use crate::access::InitialAccessTokenRecord;
+use crate::client::{Client, Origin, RegistrationToken, Secret};
+use crate::credential::Digest;
+use crate::metadata::ClientMetadata;
+use crate::store::{ClientQuery, ClientStore};
+
+/// Members in several languages, keys, and text that careless escaping or a narrow column breaks.
+const UNUSUAL: &str = r#"{
+    "redirect_uris": ["com.example.app:/", "http://127.0.0.1/cb?a=%2F%2f&b='%25'", "HTTPS://App.EXAMPLE.com:443/./Cb/"],
+    "grant_types": ["authorization_code", "urn:example:own_grant"],
+    "token_endpoint_auth_method": "private_key_jwt",
+    "client_name": "Robert'); DROP TABLE clients;-- \"\\ % _ ? $1 :id {0} <b>",
+    "client_name#fr": "Éditeur de schémas",
+    "client_name#ja-Hani-JP": "クライアント名",
+    "client_name#DE-de": "e\u0301 is not \u00e9",
+    "client_name#x-emoji": "👩‍💻 𝔘𝔫𝔦𝔠𝔬𝔡𝔢 \ud83e\udd80",
+    "logo_uri#pt-BR": "https://app.example.com/logo.png",
+    "scope": "read urn:example:%_~!#[]",
+    "contacts": ["a@example.com", "a@example.com", "null", "true", "0"],
+    "default_max_age": 2147483647,
+    "require_auth_time": false,
+    "jwks": { "keys": [
+        { "kty": "EC", "crv": "P-256", "kid": "ключ", "use": "sig",
+          "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+          "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0", "exp": 4102444800, "x5c": [], "own": null }
+    ] }
+}"#;
+
+fn secured(name: &str, origin: Origin) -> Client {
+    let now = now();
+    let previous = Some(Digest::of("previous"));
+    Client {
+        secret: Some(Secret { stored: secret("the secret"), expires_at: Some(now + 36_500 * DAY) }),
+        token: Some(RegistrationToken { current: Digest::of("current"), previous }),
+        revision: 7,
+        last_used: Some(now + HOUR),
+        origin,
+        owner: Some("Team Ω, 'north' ".into()),
+        ..client(name, now)
+    }
+}
+
+/// Through an insertion, and through an update that first took it all away.
+async fn assert_comes_back<S: ClientStore>(store: &Subject<S>, client: &Client) {
+    store.hold(std::slice::from_ref(client)).await;
+    assert_same(store.get(&client.id).await.as_deref(), client, "insert: keeps every field");
+    let bare = Client {
+        metadata: ClientMetadata::new(),
+        secret: None,
+        token: None,
+        revision: client.revision + 1,
+        ..client.clone()
+    };
+    assert!(store.update(&bare).await, "update: the next revision is accepted");
+    assert_same(store.get(&client.id).await.as_deref(), &bare, "update: keeps every field");
+    let full = Client { revision: bare.revision + 1, ..client.clone() };
+    assert!(store.update(&full).await, "update: the next revision is accepted");
+    assert_same(store.get(&client.id).await.as_deref(), &full, "update: keeps every field");
+    let listed = store.list(&ClientQuery::new()).await;
+    let listed = listed.iter().find(|listed| listed.id == client.id);
+    assert_same(listed.map(|listed| &**listed), &full, "list: shows every field");
+}
+
+pub(super) async fn every_field_of_a_client_comes_back<S: ClientStore>(store: Subject<S>) {
+    let origins = [
+        ("open", Origin::Open),
+        ("token", Origin::InitialAccessToken("the token's name".into())),
+        ("gate", Origin::Gate),
+        ("application", Origin::Application),
+    ];
+    for (name, origin) in origins {
+        assert_comes_back(&store, &secured(name, origin)).await;
+    }
+    let lasting = secured("lasting", Origin::Open);
+    let secret = Some(Secret { stored: secret("another secret"), expires_at: None });
+    let token = Some(RegistrationToken { current: Digest::of("only"), previous: None });
+    assert_comes_back(&store, &Client { secret, token, ..lasting }).await;
+    assert_comes_back(&store, &client("bare", now())).await;
+}
+
+pub(super) async fn every_field_of_a_token_comes_back<S: ClientStore>(store: Subject<S>) {
+    let bare = token("bare", None, now());
+    let full = InitialAccessTokenRecord {
+        expires_at: Some(now() + 36_500 * DAY),
+        uses_left: Some(u32::MAX),
+        owner: Some("Team Ω, 'north' ".into()),
+        ..token("full", None, now())
+    };
+    for token in [&bare, &full] {
+        store.insert_token(token).await;
+        assert_same_token(store.get_token(&token.digest).await.as_ref(), token, "insert_token: keeps every field");
+    }
+}
+
+pub(super) async fn unusual_metadata_come_back_unchanged<S: ClientStore>(store: Subject<S>) {
+    let unusual = Client { metadata: metadata(UNUSUAL), ..client("unusual", now()) };
+    assert_comes_back(&store, &unusual).await;
+}
+
+pub(super) async fn a_document_near_64_kib_comes_back<S: ClientStore>(store: Subject<S>) {
+    let mut large = client("large", now());
+    let uri = |number: usize| format!("https://app.example.com/{number:02}/{}", "a".repeat(2048 - 27));
+    large.metadata.redirect_uris = (0..30).map(uri).collect();
+    large.metadata.client_name = "𝔘".repeat(256).into();
+    let size = large.metadata.to_json().len();
+    assert!((60_000..65_536).contains(&size), "the document of this check has {size} bytes");
+    assert_comes_back(&store, &large).await;
+}
+
+pub(super) async fn times_keep_their_milliseconds<S: ClientStore>(store: Subject<S>) {
+    let exact = Client { last_used: Some(now() + Duration::from_millis(1)), ..client("exact", now()) };
+    assert_comes_back(&store, &exact).await;
+    let fine = client("fine", now() + Duration::from_nanos(123_456_789));
+    store.hold(std::slice::from_ref(&fine)).await;
+    let Some(found) = store.get(&fine.id).await else { panic!("get: what was inserted") };
+    let apart = |one: SystemTime, other| one.duration_since(other).unwrap_or_else(|error| error.duration());
+    let off = apart(found.issued_at, fine.issued_at);
+    assert!(off < Duration::from_millis(1), "insert: keeps times to the millisecond, but this one is {off:?} off");
+    assert!(store.update(&renamed(&found, "Fine")).await, "update: the next revision is accepted");
+    let again = store.get(&fine.id).await.map(|client| client.issued_at);
+    assert_eq!(again, Some(found.issued_at), "update: a time does not drift when it is written back");
+}

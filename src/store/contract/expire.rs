@@ -1,0 +1,83 @@
+//! Idle clients go, by the cutoffs and nothing else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::sample::{DAY, HOUR, assert_same, client, clients, now};
+use super::subject::Subject;
+use crate::client::Client;
+use crate::store::{ClientQuery, ClientStore, Cutoffs};
+
+const ALL: usize = usize::MAX;
+const MOMENT: Duration = Duration::from_millis(1);
+
+fn names(clients: &[Arc<Client>]) -> Vec<&str> {
+    clients.iter().map(|client| client.id.as_str()).collect()
+}
+
+pub(super) async fn expire_takes_the_unused_by_their_issue<S: ClientStore>(store: Subject<S>) {
+    let since = now() - DAY;
+    let used_long_ago = Client { last_used: Some(since - DAY), ..client("used", since - 2 * DAY) };
+    let rows = [client("old", since - MOMENT), client("at-the-cutoff", since), client("new", since + MOMENT)];
+    store.hold(&rows).await;
+    store.hold(&[used_long_ago]).await;
+    assert!(store.expire(&Cutoffs::none(now()), ALL).await.is_empty(), "expire: removes nobody without a cutoff");
+    let expired = store.expire(&Cutoffs::none(now()).with_unused_since(since), ALL).await;
+    assert_eq!(names(&expired), ["old"], "expire: who was never used and was issued before the time");
+    let left = store.list(&ClientQuery::new()).await;
+    assert_eq!(names(&left), ["used", "at-the-cutoff", "new"], "expire: keeps everybody else");
+}
+
+pub(super) async fn expire_takes_the_used_by_their_last_use<S: ClientStore>(store: Subject<S>) {
+    let since = now() - DAY;
+    let issued = since - 30 * DAY;
+    let used = |name, at| Client { last_used: Some(at), ..client(name, issued) };
+    let rows = [used("idle", since - MOMENT), used("at-the-cutoff", since), client("never", issued)];
+    store.hold(&rows).await;
+    store.hold(&[client("touched", issued)]).await;
+    store.touch(&rows[0].id, since - 2 * MOMENT).await;
+    store.touch(&client("touched", issued).id, since + MOMENT).await;
+    let expired = store.expire(&Cutoffs::none(now()).with_idle_since(since), ALL).await;
+    assert_eq!(names(&expired), ["idle"], "expire: who was last used before the time");
+    let both = Cutoffs::none(now()).with_idle_since(since + HOUR).with_unused_since(since);
+    let expired = store.expire(&both, ALL).await;
+    assert_eq!(names(&expired), ["at-the-cutoff", "never", "touched"], "expire: by either cutoff");
+}
+
+pub(super) async fn expire_keeps_the_protected<S: ClientStore>(store: Subject<S>) {
+    let old = clients("old", 6, now() - DAY);
+    store.hold(&old).await;
+    let protected: Vec<_> = [0, 1, 4].map(|number: usize| old[number].id.clone()).into();
+    let cutoffs = Cutoffs::none(now()).with_unused_since(now()).with_protected(protected);
+    let expired = store.expire(&cutoffs, 2).await;
+    assert_eq!(names(&expired), ["old-2", "old-3"], "expire: keeps the protected, and they do not count for the limit");
+    let expired = store.expire(&cutoffs, ALL).await;
+    assert_eq!(names(&expired), ["old-5"], "expire: keeps the protected");
+    assert_eq!(store.count().await, 3, "expire: keeps the protected");
+}
+
+pub(super) async fn expire_takes_those_issued_first<S: ClientStore>(store: Subject<S>) {
+    let start = now() - DAY;
+    let rows = [(3, "c"), (1, "b"), (2, "z"), (2, "Z"), (0, "d"), (2, "_")];
+    store.hold(&rows.map(|(seconds, name)| client(name, start + Duration::from_secs(seconds)))).await;
+    let cutoffs = Cutoffs::none(now()).with_unused_since(now());
+    assert!(store.expire(&cutoffs, 0).await.is_empty(), "expire: removes nobody with a limit of 0");
+    for expected in [["d", "b"], ["Z", "_"], ["z", "c"]] {
+        let expired = store.expire(&cutoffs, 2).await;
+        assert_eq!(names(&expired), expected, "expire: in the order of the list, no more than the limit");
+    }
+    assert!(store.expire(&cutoffs, 2).await.is_empty(), "expire: removes nobody when nobody is left");
+}
+
+pub(super) async fn expire_tells_whom_it_removed<S: ClientStore>(store: Subject<S>) {
+    let mut old = client("old", now() - DAY);
+    old.owner = Some("team".into());
+    store.hold(&[old.clone(), client("new", now())]).await;
+    let cutoffs = Cutoffs::none(now()).with_unused_since(now() - HOUR);
+    let expired = store.expire(&cutoffs, ALL).await;
+    assert_eq!(expired.len(), 1, "expire: tells whom it removed, and only them");
+    assert_same(expired.first().map(|client| &**client), &old, "expire: tells whom it removed");
+    assert!(store.get(&old.id).await.is_none(), "expire: who was removed is not found");
+    assert!(!store.remove(&old.id).await, "remove: false for a client that expired");
+    assert_eq!(store.count().await, 1, "count: without those who expired");
+}

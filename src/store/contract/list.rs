@@ -1,0 +1,112 @@
+//! Lists are in order, and pages of them are complete.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::sample::{client, clients, now};
+use super::subject::Subject;
+use crate::client::Client;
+use crate::credential::ClientId;
+use crate::store::{ClientQuery, ClientStore};
+
+/// Clients of which several were issued at the same time and others in another order than they are inserted.
+fn shuffled(start: SystemTime) -> Vec<Client> {
+    let rows = [(3, "c"), (1, "b"), (2, "_"), (2, "Z"), (2, "a"), (0, "d"), (2, "-"), (2, "0"), (2, "A"), (2, "a0")];
+    rows.map(|(millis, name)| client(name, start + Duration::from_millis(millis))).into()
+}
+
+fn names(clients: &[Arc<Client>]) -> Vec<&str> {
+    clients.iter().map(|client| client.id.as_str()).collect()
+}
+
+fn ids<'a>(clients: impl IntoIterator<Item = &'a Arc<Client>>) -> Vec<ClientId> {
+    clients.into_iter().map(|client| client.id.clone()).collect()
+}
+
+/// All pages of a query, one after the other.
+async fn pages<S: ClientStore>(store: &Subject<S>, query: &ClientQuery, most: usize) -> Vec<Arc<Client>> {
+    let mut seen: Vec<Arc<Client>> = Vec::new();
+    for _ in 0..=most {
+        let query = seen.last().map_or_else(|| query.clone(), |last| query.clone().after(last));
+        let page = store.list(&query).await;
+        assert!(page.len() <= query.page_size(), "list: a page holds no more than its limit");
+        if page.is_empty() {
+            return seen;
+        }
+        seen.extend(page);
+    }
+    panic!("list: pages come to an end, each starts after the last client of the page before")
+}
+
+pub(super) async fn list_is_ordered_by_issue_and_identifier<S: ClientStore>(store: Subject<S>) {
+    assert!(store.list(&ClientQuery::new()).await.is_empty(), "list: nothing where there is nobody");
+    store.hold(&shuffled(now())).await;
+    let listed = store.list(&ClientQuery::new()).await;
+    let expected = ["d", "b", "-", "0", "A", "Z", "_", "a", "a0", "c"];
+    assert_eq!(names(&listed), expected, "list: ordered by time of issue, then by the bytes of the identifier");
+}
+
+pub(super) async fn list_keeps_to_its_limit<S: ClientStore>(store: Subject<S>) {
+    store.hold(&clients("many", 101, now())).await;
+    for (limit, expected) in [(0, 0), (1, 1), (100, 100), (101, 101), (102, 101), (usize::MAX, 101)] {
+        let listed = store.list(&ClientQuery::new().with_limit(limit)).await;
+        assert_eq!(listed.len(), expected, "list: at most {limit} of 101 clients");
+    }
+    assert_eq!(store.list(&ClientQuery::new()).await.len(), 100, "list: 100 clients unless a limit is given");
+}
+
+pub(super) async fn list_selects_one_owner<S: ClientStore>(store: Subject<S>) {
+    let owners = [Some("team"), None, Some("Team"), Some("team"), Some("team "), Some("tea%"), Some("team"), Some("")];
+    let mut owned = clients("owned", owners.len(), now());
+    for (client, owner) in owned.iter_mut().zip(owners) {
+        client.owner = owner.map(Into::into);
+    }
+    store.hold(&owned).await;
+    for (owner, expected) in [("team", 3), ("Team", 1), ("team ", 1), ("tea%", 1), ("t", 0), ("", 1)] {
+        let query = ClientQuery::new().with_owner(owner).with_limit(2);
+        let listed = pages(&store, &query, owners.len()).await;
+        assert_eq!(listed.len(), expected, "list: the clients of exactly the owner {owner:?}");
+        assert!(listed.iter().all(|client| client.owner() == Some(owner)), "list: nobody of another owner");
+    }
+    assert_eq!(store.list(&ClientQuery::new()).await.len(), owners.len(), "list: everybody's clients without an owner");
+}
+
+pub(super) async fn pages_are_complete_and_repeat_nobody<S: ClientStore>(store: Subject<S>) {
+    let clients = shuffled(now());
+    store.hold(&clients).await;
+    let whole = ids(&store.list(&ClientQuery::new()).await);
+    for limit in 1..=clients.len() + 1 {
+        let paged = pages(&store, &ClientQuery::new().with_limit(limit), clients.len()).await;
+        assert_eq!(ids(&paged), whole, "list: pages of {limit} are the whole list");
+    }
+}
+
+pub(super) async fn pages_survive_clients_that_come_and_go<S: ClientStore>(store: Subject<S>) {
+    let start = now();
+    let stay = clients("stay", 12, start);
+    let go = clients("go", 12, start);
+    store.hold(&stay).await;
+    store.hold(&go).await;
+    let mut seen: Vec<Arc<Client>> = Vec::new();
+    for turn in 0..go.len() {
+        let first = ClientQuery::new().with_limit(2);
+        let query = seen.last().map_or_else(|| first.clone(), |last| first.clone().after(last));
+        seen.extend(store.list(&query).await);
+        let come = [start - Duration::from_secs(1), start + Duration::from_secs(turn as u64 / 2)];
+        let come = come.map(|issued_at| client(&format!("come-{turn}-{}", u8::from(issued_at < start)), issued_at));
+        store.hold(&come).await;
+        // The client that the next page starts after, if it may go, or else one that is still to come.
+        let last = seen.last().filter(|last| last.id.as_str().starts_with("go"));
+        store.remove(last.map_or(&go[go.len() - 1 - turn].id, |last| &last.id)).await;
+    }
+    let query = seen.last().map_or_else(ClientQuery::new, |last| ClientQuery::new().after(last));
+    seen.extend(store.list(&query).await);
+    assert!(seen.is_sorted_by_key(|client| (client.issued_at, client.id.clone())), "list: pages keep the order");
+    let mut once = ids(&seen);
+    once.sort();
+    once.dedup();
+    assert_eq!(once.len(), seen.len(), "list: pages repeat nobody while clients come and go");
+    for client in &stay {
+        assert!(once.contains(&client.id), "list: pages show {} who was there all the time", client.id);
+    }
+}

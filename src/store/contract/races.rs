@@ -1,0 +1,255 @@
+//! Promises that only a crowd can break.
+
+use std::time::Duration;
+
+use super::sample::{DAY, HOUR, assert_same, below, client, clients, now, renamed, spending, token};
+use super::subject::{CALLERS, ROUNDS, Subject, race, times};
+use crate::client::Client;
+use crate::credential::ClientId;
+use crate::store::{Admission, Admitted, ClientStore, Cutoffs};
+
+/// Lets every caller insert a client of its own under one admission.
+async fn rush<S: ClientStore>(store: &Subject<S>, prefix: &str, admission: &Admission) -> Vec<Admitted> {
+    let insert = |caller| {
+        let (store, admission) = (store.clone(), admission.clone());
+        let client = client(&format!("{prefix}-{caller}"), admission.now);
+        async move { store.admit(&client, &admission).await }
+    };
+    race(CALLERS, insert).await
+}
+
+pub(super) async fn one_use_admits_one_of_many<S: ClientStore>(store: Subject<S>) {
+    for round in 0..ROUNDS {
+        let token = token(&format!("once-{round}"), Some(1), now());
+        store.insert_token(&token).await;
+        let admitted = rush(&store, &format!("rush-{round}"), &spending(&token, now())).await;
+        assert_eq!(times(&admitted, &Admitted::Inserted), 1, "insert: one use of a token admits one of many");
+        assert_eq!(times(&admitted, &Admitted::TokenRefused), CALLERS - 1, "insert: all others are TokenRefused");
+        assert_eq!(store.uses_left(&token.digest).await, 0, "insert: the use is spent");
+        assert_eq!(store.count().await, round as u64 + 1, "count: one of many");
+    }
+}
+
+pub(super) async fn many_insertions_stop_at_the_limit<S: ClientStore>(store: Subject<S>) {
+    let token = token("plenty", Some(1000), now());
+    store.insert_token(&token).await;
+    for round in 1..=ROUNDS {
+        let most = 10 * round as u64;
+        let admission = Admission { most_clients: Some(most), ..spending(&token, now()) };
+        let admitted = rush(&store, &format!("rush-{round}"), &admission).await;
+        assert_eq!(times(&admitted, &Admitted::Inserted), 10, "insert: fills ten places with ten of many");
+        assert_eq!(times(&admitted, &Admitted::Full), CALLERS - 10, "insert: the store is Full for all others");
+        assert_eq!(store.count().await, most, "count: exactly the limit");
+        let spent = 1000 - store.uses_left(&token.digest).await;
+        assert_eq!(u64::from(spent), most, "insert: spends a use for every client and none for the others");
+    }
+}
+
+pub(super) async fn one_of_many_insertions_of_an_identifier_wins<S: ClientStore>(store: Subject<S>) {
+    for round in 0..ROUNDS {
+        let (name, now) = (format!("same-{round}"), now());
+        let insert = |caller: usize| {
+            let (store, client) = (store.clone(), renamed(&client(&name, now), &caller.to_string()));
+            async move { (store.insert(&client).await, client) }
+        };
+        let (winners, others): (Vec<_>, Vec<_>) =
+            race(CALLERS, insert).await.into_iter().partition(|(admitted, _)| *admitted == Admitted::Inserted);
+        let [(_, winner)] = &winners[..] else { panic!("insert: one of many of an identifier, not {}", winners.len()) };
+        assert!(others.iter().all(|(told, _)| *told == Admitted::Exists), "insert: the client Exists for all others");
+        assert_same(store.get(&winner.id).await.as_deref(), winner, "insert: the one Inserted stays");
+        assert_eq!(store.count().await, round as u64 + 1, "count: one of many");
+    }
+}
+
+/// There is one place and one use. Callers who are refused for another reason must not hold them even for a moment,
+/// or the one who has a right to them would be refused too.
+pub(super) async fn refused_insertions_are_in_nobodys_way<S: ClientStore>(store: Subject<S>) {
+    const ENTITLED: usize = CALLERS / 2;
+    let now = now();
+    let held = client("held", now);
+    store.hold(std::slice::from_ref(&held)).await;
+    for round in 0..ROUNDS {
+        let good = token(&format!("good-{round}"), Some(1), now);
+        store.insert_token(&good).await;
+        let most_clients = Some(round as u64 + 2);
+        let insert = |caller: usize| {
+            let new = client(&format!("new-{round}-{caller}"), now);
+            let (client, token) = match caller {
+                ENTITLED => (new, good.clone()),
+                _ if caller.is_multiple_of(2) => (new, token("unknown", Some(1), now)),
+                _ => (held.clone(), good.clone()),
+            };
+            let (store, admission) = (store.clone(), Admission { most_clients, ..spending(&token, now) });
+            async move { (caller, store.admit(&client, &admission).await) }
+        };
+        for (caller, admitted) in race(CALLERS, insert).await {
+            let inserted = admitted == Admitted::Inserted;
+            assert_eq!(
+                inserted,
+                caller == ENTITLED,
+                "insert: whoever is refused is in nobody's way (got {admitted:?})"
+            );
+        }
+    }
+}
+
+pub(super) async fn spending_brings_no_revoked_token_back<S: ClientStore>(store: Subject<S>) {
+    for round in 0..ROUNDS {
+        let name = format!("revoked-{round}");
+        let token = token(&name, Some(1000), now());
+        store.insert_token(&token).await;
+        let act = |caller: usize| {
+            let (store, name, admission) = (store.clone(), name.clone(), spending(&token, now()));
+            let client = client(&format!("rush-{round}-{caller}"), now());
+            async move {
+                match caller % 8 {
+                    0 => store.remove_token(&name).await,
+                    _ => {
+                        store.admit(&client, &admission).await;
+                        false
+                    }
+                }
+            }
+        };
+        let told = race(CALLERS, act).await;
+        assert_eq!(times(&told, &true), 1, "remove_token: true for one of many");
+        assert!(store.get_token(&token.digest).await.is_none(), "insert: spending brings no removed token back");
+    }
+}
+
+pub(super) async fn one_of_many_updates_of_a_revision_wins<S: ClientStore>(store: Subject<S>) {
+    let mut current = client("contested", now());
+    store.hold(std::slice::from_ref(&current)).await;
+    for _ in 0..ROUNDS {
+        let update = |caller: usize| {
+            let (store, next) = (store.clone(), renamed(&current, &caller.to_string()));
+            async move { store.update(&next).await.then_some(next) }
+        };
+        let mut winners: Vec<Client> = race(CALLERS, update).await.into_iter().flatten().collect();
+        assert_eq!(winners.len(), 1, "update: one of many of a revision, all others conflict");
+        current = winners.remove(0);
+        assert_same(store.get(&current.id).await.as_deref(), &current, "update: the one accepted stays");
+    }
+}
+
+pub(super) async fn one_of_many_removals_is_true<S: ClientStore>(store: Subject<S>) {
+    for round in 0..ROUNDS {
+        let client = client(&format!("gone-{round}"), now());
+        store.hold(std::slice::from_ref(&client)).await;
+        let remove = |_| {
+            let (store, id) = (store.clone(), client.id.clone());
+            async move { store.remove(&id).await }
+        };
+        assert_eq!(times(&race(CALLERS, remove).await, &true), 1, "remove: true for one of many");
+    }
+    let admitted = rush(&store, "after", &below(10, now())).await;
+    assert_eq!(times(&admitted, &Admitted::Inserted), 10, "remove: gives a place back once, however many ask");
+}
+
+pub(super) async fn a_removal_outlasts_the_updates_around_it<S: ClientStore>(store: Subject<S>) {
+    for round in 0..ROUNDS {
+        let client = client(&format!("gone-{round}"), now());
+        store.hold(std::slice::from_ref(&client)).await;
+        let act = |caller: usize| {
+            let (store, next) = (store.clone(), renamed(&client, &caller.to_string()));
+            async move {
+                match caller % 8 {
+                    0 => (store.remove(&next.id).await, false),
+                    1 => {
+                        store.touch(&next.id, now()).await;
+                        (false, false)
+                    }
+                    _ => (false, store.update(&next).await),
+                }
+            }
+        };
+        let (removed, updated): (Vec<_>, Vec<_>) = race(CALLERS, act).await.into_iter().unzip();
+        assert_eq!(times(&removed, &true), 1, "remove: true for one of many");
+        assert!(times(&updated, &true) <= 1, "update: one of many of a revision, all others conflict");
+        assert!(store.get(&client.id).await.is_none(), "update, touch: never bring a removed client back");
+        assert_eq!(store.count().await, 0, "update, touch: never bring a removed client back");
+    }
+}
+
+pub(super) async fn updates_lose_no_use<S: ClientStore>(store: Subject<S>) {
+    for round in 0..ROUNDS {
+        let start = client(&format!("used-{round}"), now());
+        store.hold(std::slice::from_ref(&start)).await;
+        let act = |caller: usize| {
+            let (store, start) = (store.clone(), start.clone());
+            async move {
+                if caller.is_multiple_of(2) {
+                    let touched = store.touch(&start.id, start.issued_at + Duration::from_secs(caller as u64)).await;
+                    assert!(touched, "touch: true for a client that is there");
+                    return false;
+                }
+                let Some(read) = store.get(&start.id).await else { panic!("get: a client that is there") };
+                store.update(&renamed(&read, &caller.to_string())).await
+            }
+        };
+        let updates = times(&race(CALLERS, act).await, &true) as u64;
+        let Some(found) = store.get(&start.id).await else { panic!("get: a client that is there") };
+        let latest = start.issued_at + Duration::from_secs(CALLERS as u64 - 2);
+        assert_eq!(found.last_used, Some(latest), "update, touch: no use is lost between them");
+        assert_eq!(found.revision, 1 + updates, "update, touch: the revision counts the updates");
+    }
+}
+
+enum Told {
+    Touched(ClientId, bool),
+    Expired(Vec<ClientId>),
+}
+
+/// Every second client is touched while the idle go two at a time, so both are after the same clients.
+pub(super) async fn expire_spares_who_is_touched_in_time<S: ClientStore>(store: Subject<S>) {
+    for round in 0..ROUNDS {
+        let now = now();
+        let idle = clients(&format!("idle-{round}"), CALLERS, now - DAY);
+        store.hold(&idle).await;
+        let cutoffs = Cutoffs::none(now).with_unused_since(now - HOUR).with_idle_since(now - HOUR);
+        let act = |caller: usize| {
+            let (store, cutoffs, id) = (store.clone(), cutoffs.clone(), idle[caller].id.clone());
+            async move {
+                if caller.is_multiple_of(2) {
+                    let touched = store.touch(&id, now).await;
+                    return Told::Touched(id, touched);
+                }
+                let expired = store.expire(&cutoffs, 2).await;
+                Told::Expired(expired.iter().map(|client| client.id.clone()).collect())
+            }
+        };
+        let told = race(CALLERS, act).await;
+        let mut expired: Vec<&ClientId> = Vec::new();
+        for ids in &told {
+            let Told::Expired(ids) = ids else { continue };
+            expired.extend(ids);
+        }
+        for told in &told {
+            let Told::Touched(id, touched) = told else { continue };
+            let there = store.get(id).await.is_some();
+            assert_eq!(there, *touched, "expire: spares whoever was touched in time, and touch tells truly");
+            assert_ne!(there, expired.contains(&id), "expire: tells exactly whom it removed");
+        }
+        let removals = expired.len();
+        expired.sort();
+        expired.dedup();
+        assert_eq!(expired.len(), removals, "expire: tells of a removal once");
+        for client in &idle {
+            store.remove(&client.id).await;
+        }
+    }
+}
+
+pub(super) async fn one_of_many_is_remembered<S: ClientStore>(store: Subject<S>) {
+    for round in 0..ROUNDS {
+        let (key, now) = (format!("jti-{round}"), now());
+        // Once for a key that is new, once for one whose time is over.
+        for at in [now, now + 2 * HOUR] {
+            let remember = |_| {
+                let (store, key) = (store.clone(), key.clone());
+                async move { store.remember(&key, at + HOUR, at).await }
+            };
+            assert_eq!(times(&race(CALLERS, remember).await, &true), 1, "remember: true for one of many");
+        }
+    }
+}

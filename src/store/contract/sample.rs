@@ -1,0 +1,135 @@
+//! Clients and tokens to test with, and how they are compared.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::access::InitialAccessTokenRecord;
+use crate::client::{Client, Origin};
+use crate::credential::{ClientId, ClientSecret, Digest, Secrets, StoredSecret};
+use crate::metadata::ClientMetadata;
+use crate::store::Admission;
+
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// The time now, in whole milliseconds. It is the real one, so that a database may clean up by its own clock.
+pub(super) fn now() -> SystemTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UNIX_EPOCH + Duration::from_millis(u64::try_from(since.as_millis()).unwrap_or(0))
+}
+
+#[track_caller]
+pub(super) fn id(text: &str) -> ClientId {
+    let Some(id) = ClientId::parse(text) else { panic!("{text} is no client identifier") };
+    id
+}
+
+/// A public client without anything special.
+pub(super) fn client(name: &str, issued_at: SystemTime) -> Client {
+    Client {
+        id: id(name),
+        metadata: metadata(r#"{ "redirect_uris": ["https://app.example.com/cb"] }"#),
+        issued_at,
+        secret: None,
+        token: None,
+        revision: 1,
+        last_used: None,
+        origin: Origin::Open,
+        owner: None,
+    }
+}
+
+/// So many clients, a second apart, the first one issued at this time.
+pub(super) fn clients(prefix: &str, count: usize, first: SystemTime) -> Vec<Client> {
+    let mut issued_at = first;
+    let numbered = (0..count).map(|number| {
+        let client = client(&format!("{prefix}-{number}"), issued_at);
+        issued_at += Duration::from_secs(1);
+        client
+    });
+    numbered.collect()
+}
+
+/// The revision after this one, with another name.
+pub(super) fn renamed(client: &Client, name: &str) -> Client {
+    let mut next = Client { revision: client.revision + 1, ..client.clone() };
+    next.metadata.client_name = name.into();
+    next
+}
+
+#[track_caller]
+pub(super) fn metadata(json: &str) -> ClientMetadata {
+    match ClientMetadata::from_json(json.as_bytes()) {
+        Ok(metadata) => metadata,
+        Err(error) => panic!("the metadata of a check are no metadata: {error}"),
+    }
+}
+
+pub(super) fn secret(text: &str) -> StoredSecret {
+    Secrets::InMemory.keep(&ClientSecret::new(text))
+}
+
+/// A token without an end and an owner.
+pub(super) fn token(name: &str, uses_left: Option<u32>, issued_at: SystemTime) -> InitialAccessTokenRecord {
+    InitialAccessTokenRecord {
+        id: name.into(),
+        digest: Digest::of(name),
+        issued_at,
+        expires_at: None,
+        uses_left,
+        owner: None,
+    }
+}
+
+/// An insertion that spends a use of this token.
+pub(super) fn spending(token: &InitialAccessTokenRecord, now: SystemTime) -> Admission {
+    Admission { initial_access_token: Some(token.digest), ..Admission::free(now) }
+}
+
+/// An insertion that is free while there are fewer clients than that.
+pub(super) fn below(most_clients: u64, now: SystemTime) -> Admission {
+    Admission { most_clients: Some(most_clients), ..Admission::free(now) }
+}
+
+/// Compares all of a client. A message never shows a secret.
+#[track_caller]
+pub(super) fn assert_same(found: Option<&Client>, expected: &Client, promise: &str) {
+    let Some(found) = found else { panic!("{promise}: {} is not there", expected.id) };
+    let Client { id, metadata, issued_at, secret, token, revision, last_used, origin, owner } = expected;
+    let text = |client: &Client| {
+        let secret = client.secret.as_ref()?;
+        let text = Secrets::InMemory.reveal(&secret.stored)?;
+        secret.stored.verify(text.expose()).then(|| (text.expose().to_owned(), secret.expires_at))
+    };
+    let digests = |client: &Client| {
+        let token = client.token.as_ref()?;
+        Some((*token.current.as_bytes(), token.previous.map(|previous| *previous.as_bytes())))
+    };
+    assert_eq!(found.id, *id, "{promise}: the identifier");
+    assert_eq!(found.revision, *revision, "{promise}: the revision of {id}");
+    assert_eq!(found.issued_at, *issued_at, "{promise}: the time of issue of {id}");
+    assert_eq!(found.last_used, *last_used, "{promise}: the last use of {id}");
+    assert_eq!(found.origin, *origin, "{promise}: the origin of {id}");
+    assert_eq!(found.owner, *owner, "{promise}: the owner of {id}");
+    assert!(found.metadata == *metadata, "{promise}: the metadata of {id}");
+    assert!(found.secret.is_some() == secret.is_some(), "{promise}: whether {id} has a secret");
+    assert!(text(found) == text(expected), "{promise}: the secret of {id}");
+    assert!(found.token.is_some() == token.is_some(), "{promise}: whether {id} has a registration access token");
+    assert!(digests(found) == digests(expected), "{promise}: the registration access token of {id}");
+}
+
+/// Compares all of a token.
+#[track_caller]
+pub(super) fn assert_same_token(
+    found: Option<&InitialAccessTokenRecord>,
+    expected: &InitialAccessTokenRecord,
+    promise: &str,
+) {
+    let Some(found) = found else { panic!("{promise}: {} is not there", expected.id) };
+    let InitialAccessTokenRecord { id, digest, issued_at, expires_at, uses_left, owner } = expected;
+    assert_eq!(found.id, *id, "{promise}: the identifier");
+    assert!(found.digest.matches(digest), "{promise}: the digest of {id}");
+    assert_eq!(found.issued_at, *issued_at, "{promise}: the time of issue of {id}");
+    assert_eq!(found.expires_at, *expires_at, "{promise}: the end of {id}");
+    assert_eq!(found.uses_left, *uses_left, "{promise}: the uses of {id}");
+    assert_eq!(found.owner, *owner, "{promise}: the owner of {id}");
+}

@@ -1,0 +1,166 @@
+//! The store under test, and the ways to press it.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::SystemTime;
+
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::{JoinSet, yield_now};
+
+use crate::access::InitialAccessTokenRecord;
+use crate::client::Client;
+use crate::credential::{ClientId, Digest};
+use crate::error::{StoreError, StoreErrorKind};
+use crate::store::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs};
+
+/// How many callers race for one thing.
+pub(super) const CALLERS: usize = 64;
+/// How often a race is run, since one that goes well proves little.
+pub(super) const ROUNDS: usize = 8;
+
+/// The store under test. Its verbs are those of the store; a failing backend ends the check.
+pub(super) struct Subject<S>(Arc<S>);
+
+impl<S> Clone for Subject<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+#[track_caller]
+fn answer<T>(verb: &str, answer: Result<T, StoreError>) -> T {
+    match answer {
+        Ok(answer) => answer,
+        Err(error) => panic!("{verb}: must not fail, but {error:?}"),
+    }
+}
+
+impl<S: ClientStore> Subject<S> {
+    pub(super) fn new(store: S) -> Self {
+        Self(Arc::new(store))
+    }
+
+    /// An insertion that costs nothing.
+    pub(super) async fn insert(&self, client: &Client) -> Admitted {
+        self.admit(client, &Admission::free(client.issued_at)).await
+    }
+
+    /// Inserts what the rest of a check starts from.
+    pub(super) async fn hold(&self, clients: &[Client]) {
+        for client in clients {
+            assert_eq!(self.insert(client).await, Admitted::Inserted, "insert: a new client is Inserted");
+        }
+    }
+
+    pub(super) async fn admit(&self, client: &Client, admission: &Admission) -> Admitted {
+        answer("insert", self.0.insert(client, admission).await)
+    }
+
+    pub(super) async fn get(&self, id: &ClientId) -> Option<Arc<Client>> {
+        answer("get", self.0.get(id).await)
+    }
+
+    /// True for an update that took place, false for a conflict.
+    pub(super) async fn update(&self, client: &Client) -> bool {
+        match self.0.update(client).await {
+            Err(error) if error.kind() == StoreErrorKind::Conflict => false,
+            updated => {
+                answer("update", updated);
+                true
+            }
+        }
+    }
+
+    pub(super) async fn remove(&self, id: &ClientId) -> bool {
+        answer("remove", self.0.remove(id).await)
+    }
+
+    pub(super) async fn touch(&self, id: &ClientId, at: SystemTime) -> bool {
+        answer("touch", self.0.touch(id, at).await)
+    }
+
+    pub(super) async fn list(&self, query: &ClientQuery) -> Vec<Arc<Client>> {
+        answer("list", self.0.list(query).await)
+    }
+
+    pub(super) async fn count(&self) -> u64 {
+        answer("count", self.0.count().await)
+    }
+
+    pub(super) async fn expire(&self, cutoffs: &Cutoffs, limit: usize) -> Vec<Arc<Client>> {
+        answer("expire", self.0.expire(cutoffs, limit).await)
+    }
+
+    pub(super) async fn insert_token(&self, token: &InitialAccessTokenRecord) {
+        answer("insert_token", self.0.insert_token(token).await);
+    }
+
+    pub(super) async fn get_token(&self, digest: &Digest) -> Option<InitialAccessTokenRecord> {
+        answer("get_token", self.0.get_token(digest).await)
+    }
+
+    /// How many uses a token has left that must be there and be counted.
+    pub(super) async fn uses_left(&self, digest: &Digest) -> u32 {
+        let token = self.get_token(digest).await;
+        let Some(uses_left) = token.and_then(|token| token.uses_left) else {
+            panic!("get_token: a token that was inserted and not removed is found, with its count of uses")
+        };
+        uses_left
+    }
+
+    pub(super) async fn list_tokens(&self) -> Vec<InitialAccessTokenRecord> {
+        answer("list_tokens", self.0.list_tokens().await)
+    }
+
+    pub(super) async fn remove_token(&self, id: &str) -> bool {
+        answer("remove_token", self.0.remove_token(id).await)
+    }
+
+    pub(super) async fn remember(&self, key: &str, until: SystemTime, now: SystemTime) -> bool {
+        answer("remember", self.0.remember(key, until, now).await)
+    }
+}
+
+/// Sends so many callers off at once, on all threads, and gathers what they were told.
+pub(super) async fn race<T, Fut>(callers: usize, act: impl Fn(usize) -> Fut) -> Vec<T>
+where
+    T: Send + 'static,
+    Fut: Future<Output = T> + Send + 'static,
+{
+    let flavor = Handle::current().runtime_flavor();
+    assert_ne!(flavor, RuntimeFlavor::CurrentThread, "the suite needs a multi-thread runtime, else nothing races");
+    let missing = Arc::new(AtomicUsize::new(callers));
+    let mut tasks = JoinSet::new();
+    for caller in 0..callers {
+        let (missing, turn) = (Arc::clone(&missing), act(caller));
+        tasks.spawn(async move {
+            missing.fetch_sub(1, Ordering::AcqRel);
+            while missing.load(Ordering::Acquire) > 0 {
+                yield_now().await;
+            }
+            turn.await
+        });
+    }
+    tasks.join_all().await
+}
+
+/// How many of the answers are this one.
+pub(super) fn times<T: PartialEq>(answers: &[T], wanted: &T) -> usize {
+    answers.iter().filter(|answer| *answer == wanted).count()
+}
+
+/// Polls a future this many times, each time when it asked for it, and drops it there unless it is ready before.
+pub(super) async fn abandon<T>(future: impl Future<Output = T>, mut polls: usize) {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        polls = polls.saturating_sub(1);
+        match future.as_mut().poll(context) {
+            Poll::Pending if polls > 0 => Poll::Pending,
+            _ => Poll::Ready(()),
+        }
+    })
+    .await;
+}

@@ -1,0 +1,60 @@
+//! Initial access tokens are kept until they are revoked.
+
+use std::time::Duration;
+
+use super::sample::{HOUR, assert_same_token, client, now, spending, token};
+use super::subject::Subject;
+use crate::access::InitialAccessTokenRecord;
+use crate::credential::Digest;
+use crate::store::{Admitted, ClientStore};
+
+pub(super) async fn tokens_are_found_also_spent_and_expired<S: ClientStore>(store: Subject<S>) {
+    let now = now();
+    let expired =
+        InitialAccessTokenRecord { expires_at: Some(now - HOUR), ..token("expired", Some(1), now - 2 * HOUR) };
+    for token in [token("usable", Some(3), now), token("spent", Some(0), now), expired] {
+        assert!(store.get_token(&token.digest).await.is_none(), "get_token: None for a token that is not there");
+        store.insert_token(&token).await;
+        assert_same_token(store.get_token(&token.digest).await.as_ref(), &token, "get_token: also spent and expired");
+    }
+    assert_eq!(store.list_tokens().await.len(), 3, "list_tokens: also spent and expired ones");
+}
+
+pub(super) async fn tokens_are_listed_in_order<S: ClientStore>(store: Subject<S>) {
+    assert!(store.list_tokens().await.is_empty(), "list_tokens: nothing where there is no token");
+    let start = now();
+    let rows = [(2, "c"), (1, "a"), (1, "_"), (0, "z"), (1, "B"), (1, "-")];
+    for (millis, name) in rows {
+        store.insert_token(&token(name, None, start + Duration::from_millis(millis))).await;
+    }
+    let listed = store.list_tokens().await;
+    let names: Vec<_> = listed.iter().map(|token| token.id()).collect();
+    let expected = ["z", "-", "B", "_", "a", "c"];
+    assert_eq!(names, expected, "list_tokens: ordered by time of issue, then by the bytes of the identifier");
+}
+
+pub(super) async fn a_token_of_the_same_digest_is_replaced<S: ClientStore>(store: Subject<S>) {
+    let first = token("first", Some(0), now());
+    let second = InitialAccessTokenRecord { digest: first.digest, ..token("second", Some(5), now()) };
+    store.insert_token(&first).await;
+    store.insert_token(&second).await;
+    let found = store.get_token(&first.digest).await;
+    assert_same_token(found.as_ref(), &second, "insert_token: replaces the token of the same digest");
+    assert_eq!(store.list_tokens().await.len(), 1, "insert_token: replaces the token of the same digest");
+    assert!(!store.remove_token("first").await, "remove_token: false for a token that was replaced");
+    assert!(store.remove_token("second").await, "remove_token: true for the token that replaced it");
+}
+
+pub(super) async fn remove_token_is_true_once<S: ClientStore>(store: Subject<S>) {
+    let (gone, stays) = (token("gone", None, now()), token("GONE", None, now()));
+    store.insert_token(&gone).await;
+    store.insert_token(&stays).await;
+    assert!(!store.remove_token("nobody").await, "remove_token: false for a token that never was");
+    assert!(store.remove_token("gone").await, "remove_token: true for a token that is there");
+    assert!(!store.remove_token("gone").await, "remove_token: false for a token that is gone");
+    assert!(store.get_token(&gone.digest).await.is_none(), "remove_token: a removed token is not found");
+    let admitted = store.admit(&client("late", now()), &spending(&gone, now())).await;
+    assert_eq!(admitted, Admitted::TokenRefused, "insert: a removed token admits nobody");
+    assert_same_token(store.get_token(&stays.digest).await.as_ref(), &stays, "remove_token: removes no other token");
+    assert!(store.get_token(&Digest::of("another")).await.is_none(), "get_token: None for an unknown digest");
+}

@@ -1,0 +1,297 @@
+//! Stores with one fault each, as they are easily written, and the check that finds it.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::sync::Mutex;
+use tokio::task::yield_now;
+use tower_dcr::access::InitialAccessTokenRecord;
+use tower_dcr::credential::{ClientId, Digest};
+use tower_dcr::store::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, MemoryStore, contract};
+use tower_dcr::{Client, StoreError};
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    InsertOverwrites,
+    LimitIsOneTooHigh,
+    LimitIsReadThenUsed,
+    UseIsReadThenSpent,
+    UseIsSpentForRefusals,
+    UseIsSpentBeforeTheClientIsIn,
+    GetIgnoresCase,
+    UpdateDoesNotCompare,
+    UpdateComparesThenWrites,
+    UpdateLosesTheUse,
+    UpdateBringsBack,
+    RemoveIsAlwaysTrue,
+    RemoveLooksThenRemoves,
+    TouchIsAlwaysTrue,
+    ListIsUnordered,
+    ListStartsOver,
+    ListIgnoresTheOwner,
+    CountIsStale,
+    ExpireIgnoresTheProtected,
+    ExpireTellsNothing,
+    SpentTokensAreGone,
+    RememberIsAlwaysTrue,
+    RememberNeverForgets,
+}
+
+/// A memory store with a fault.
+struct Broken {
+    inner: MemoryStore,
+    fault: Fault,
+    /// Makes the steps of a faulty verb one, except for callers who hang up halfway.
+    one_by_one: Mutex<()>,
+}
+
+impl Broken {
+    fn new(fault: Fault) -> Self {
+        Self { inner: MemoryStore::new(), fault, one_by_one: Mutex::new(()) }
+    }
+
+    /// Puts a client in the place of another, whatever the revision.
+    async fn overwrite(&self, client: &Client) -> Result<(), StoreError> {
+        self.inner.remove(client.id()).await?;
+        self.inner.insert(client, &Admission::free(SystemTime::now())).await?;
+        Ok(())
+    }
+
+    async fn overwrite_but_keep_the_use(&self, client: &Client, stored: &Client) -> Result<(), StoreError> {
+        self.overwrite(client).await?;
+        if let Some(used) = stored.last_used() {
+            self.inner.touch(client.id(), used).await?;
+        }
+        Ok(())
+    }
+
+    /// Spends a use and then, after a pause, inserts.
+    async fn spend_then_insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
+        let Some(digest) = &admission.initial_access_token else { return self.inner.insert(client, admission).await };
+        let token = self.inner.get_token(digest).await?.filter(|token| token.is_usable(admission.now));
+        let Some(token) = token else { return Ok(Admitted::TokenRefused) };
+        let mut unpaid = admission.clone();
+        unpaid.initial_access_token = None;
+        if self.fault == Fault::UseIsReadThenSpent {
+            yield_now().await;
+        }
+        self.inner.insert_token(&token.spent_once()).await?;
+        if self.fault == Fault::UseIsSpentBeforeTheClientIsIn {
+            yield_now().await;
+        }
+        let admitted = self.inner.insert(client, &unpaid).await?;
+        if admitted != Admitted::Inserted && self.fault != Fault::UseIsSpentForRefusals {
+            self.inner.insert_token(&token).await?;
+        }
+        Ok(admitted)
+    }
+}
+
+impl ClientStore for Broken {
+    fn is_durable(&self) -> bool {
+        false
+    }
+
+    async fn insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
+        let mut admission = admission.clone();
+        match self.fault {
+            Fault::InsertOverwrites => drop(self.inner.remove(client.id()).await?),
+            Fault::LimitIsOneTooHigh => {
+                admission.most_clients = admission.most_clients.map(|most| most.saturating_add(1))
+            }
+            Fault::LimitIsReadThenUsed => {
+                let count = self.inner.count().await?;
+                if admission.most_clients.take().is_some_and(|most| count >= most) {
+                    return Ok(Admitted::Full);
+                }
+                yield_now().await;
+            }
+            Fault::UseIsReadThenSpent => return self.spend_then_insert(client, &admission).await,
+            Fault::UseIsSpentForRefusals | Fault::UseIsSpentBeforeTheClientIsIn => {
+                let _turn = self.one_by_one.lock().await;
+                return self.spend_then_insert(client, &admission).await;
+            }
+            _ => {}
+        }
+        self.inner.insert(client, &admission).await
+    }
+
+    async fn get(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        match ClientId::parse(&id.as_str().to_ascii_lowercase()) {
+            Some(lower) if self.fault == Fault::GetIgnoresCase => self.inner.get(&lower).await,
+            _ => self.inner.get(id).await,
+        }
+    }
+
+    async fn update(&self, client: &Client) -> Result<(), StoreError> {
+        let stored = match self.inner.get(client.id()).await? {
+            Some(stored) => stored,
+            None if self.fault == Fault::UpdateBringsBack => return self.overwrite(client).await,
+            None => return Err(StoreError::conflict()),
+        };
+        let follows = stored.revision() + 1 == client.revision();
+        match self.fault {
+            Fault::UpdateDoesNotCompare => self.overwrite_but_keep_the_use(client, &stored).await,
+            Fault::UpdateLosesTheUse if follows => self.overwrite(client).await,
+            Fault::UpdateComparesThenWrites if follows => {
+                yield_now().await;
+                self.overwrite_but_keep_the_use(client, &stored).await
+            }
+            _ => self.inner.update(client).await,
+        }
+    }
+
+    async fn remove(&self, id: &ClientId) -> Result<bool, StoreError> {
+        match self.fault {
+            Fault::RemoveIsAlwaysTrue => self.inner.remove(id).await.map(|_| true),
+            Fault::RemoveLooksThenRemoves => {
+                let there = self.inner.get(id).await?.is_some();
+                yield_now().await;
+                self.inner.remove(id).await.map(|_| there)
+            }
+            _ => self.inner.remove(id).await,
+        }
+    }
+
+    async fn touch(&self, id: &ClientId, at: SystemTime) -> Result<bool, StoreError> {
+        let touched = self.inner.touch(id, at).await?;
+        Ok(touched || self.fault == Fault::TouchIsAlwaysTrue)
+    }
+
+    async fn list(&self, query: &ClientQuery) -> Result<Vec<Arc<Client>>, StoreError> {
+        let mut query = query.clone();
+        match self.fault {
+            Fault::ListStartsOver => query.after = None,
+            Fault::ListIgnoresTheOwner => query.owner = None,
+            _ => {}
+        }
+        let mut clients = self.inner.list(&query).await?;
+        if self.fault == Fault::ListIsUnordered {
+            clients.sort_unstable_by_key(|client| client.id().clone());
+        }
+        Ok(clients)
+    }
+
+    async fn count(&self) -> Result<u64, StoreError> {
+        let count = self.inner.count().await?;
+        Ok(if self.fault == Fault::CountIsStale { count.min(2) } else { count })
+    }
+
+    async fn expire(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
+        let mut cutoffs = cutoffs.clone();
+        if self.fault == Fault::ExpireIgnoresTheProtected {
+            cutoffs.protected.clear();
+        }
+        let expired = self.inner.expire(&cutoffs, limit).await?;
+        Ok(if self.fault == Fault::ExpireTellsNothing { Vec::new() } else { expired })
+    }
+
+    async fn insert_token(&self, token: &InitialAccessTokenRecord) -> Result<(), StoreError> {
+        self.inner.insert_token(token).await
+    }
+
+    async fn get_token(&self, digest: &Digest) -> Result<Option<InitialAccessTokenRecord>, StoreError> {
+        let token = self.inner.get_token(digest).await?;
+        Ok(token.filter(|token| self.fault != Fault::SpentTokensAreGone || token.uses_left() != Some(0)))
+    }
+
+    async fn list_tokens(&self) -> Result<Vec<InitialAccessTokenRecord>, StoreError> {
+        self.inner.list_tokens().await
+    }
+
+    async fn remove_token(&self, id: &str) -> Result<bool, StoreError> {
+        self.inner.remove_token(id).await
+    }
+
+    async fn remember(&self, key: &str, until: SystemTime, now: SystemTime) -> Result<bool, StoreError> {
+        match self.fault {
+            Fault::RememberIsAlwaysTrue => Ok(true),
+            Fault::RememberNeverForgets => {
+                let for_ever = now + std::time::Duration::from_secs(1 << 32);
+                self.inner.remember(key, for_ever, now).await
+            }
+            _ => self.inner.remember(key, until, now).await,
+        }
+    }
+}
+
+/// What a check says about a store with this fault; nothing if it finds none.
+async fn complaint(fault: Fault, name: &str) -> Option<String> {
+    let check = contract::checks().into_iter().find(|check| check.name() == name);
+    let Some(check) = check else { panic!("{name} is no check of the suite") };
+    let outcome = tokio::spawn(async move { check.run(Broken::new(fault)).await }).await;
+    let panic = outcome.err()?.into_panic();
+    let text = panic.downcast_ref::<&str>().copied();
+    Some(text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or_default().to_owned())
+}
+
+macro_rules! caught {
+    ($($fault:ident in $name:ident by $check:ident, $says:literal;)+) => {
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+        async fn $name() {
+            let complaint = complaint(Fault::$fault, stringify!($check)).await.expect("the check finds the fault");
+            assert!(complaint.contains($says), "the complaint is: {complaint}");
+        })+
+    };
+}
+
+caught! {
+    InsertOverwrites in an_insertion_that_overwrites_is_caught
+        by insert_never_replaces_a_client, "insert: a second client of an identifier Exists";
+    LimitIsOneTooHigh in a_limit_that_is_one_too_high_is_caught
+        by a_full_store_admits_nobody, "insert: no place at all";
+    LimitIsReadThenUsed in a_limit_that_is_no_guarantee_is_caught
+        by many_insertions_stop_at_the_limit, "insert: fills ten places with ten of many";
+    UseIsReadThenSpent in a_use_that_is_spent_twice_is_caught
+        by one_use_admits_one_of_many, "insert: one use of a token admits one of many";
+    UseIsSpentForRefusals in a_use_that_is_spent_for_nothing_is_caught
+        by a_refused_insertion_costs_nothing, "insert: spends no use when it is refused";
+    UseIsSpentBeforeTheClientIsIn in a_use_that_is_lost_when_the_caller_hangs_up_is_caught
+        by an_abandoned_insertion_is_whole, "insert: dropped halfway, it spends a use only with the client";
+    GetIgnoresCase in a_get_that_ignores_case_is_caught
+        by identifiers_are_compared_byte_by_byte, "get: identifiers that differ in a byte differ";
+    UpdateDoesNotCompare in an_update_without_comparison_is_caught
+        by update_conflicts_with_any_other_revision, "update: must conflict when the revision is one back";
+    UpdateComparesThenWrites in an_update_that_compares_too_early_is_caught
+        by one_of_many_updates_of_a_revision_wins, "update: one of many of a revision";
+    UpdateLosesTheUse in an_update_that_loses_a_use_is_caught
+        by update_keeps_what_touch_recorded, "update: keeps what touch recorded meanwhile";
+    UpdateBringsBack in an_update_that_brings_a_client_back_is_caught
+        by update_never_brings_a_client_back, "update: must conflict when there is no such client";
+    RemoveIsAlwaysTrue in a_removal_that_is_always_true_is_caught
+        by remove_is_true_once, "remove: false for a client that is gone";
+    RemoveLooksThenRemoves in a_removal_that_many_believe_in_is_caught
+        by one_of_many_removals_is_true, "remove: true for one of many";
+    TouchIsAlwaysTrue in a_use_of_nobody_is_caught
+        by touch_of_nobody_is_false, "touch: false for a client that is gone";
+    ListIsUnordered in a_list_without_order_is_caught
+        by list_is_ordered_by_issue_and_identifier, "list: ordered by time of issue";
+    ListStartsOver in pages_that_start_over_are_caught
+        by pages_are_complete_and_repeat_nobody, "list: pages come to an end";
+    ListIgnoresTheOwner in a_list_of_everybody_is_caught
+        by list_selects_one_owner, "list: the clients of exactly the owner";
+    CountIsStale in a_stale_count_is_caught
+        by count_follows_insertions_and_removals, "count: every inserted client";
+    ExpireIgnoresTheProtected in an_expiry_of_the_protected_is_caught
+        by expire_keeps_the_protected, "expire: keeps the protected";
+    ExpireTellsNothing in an_expiry_in_silence_is_caught
+        by expire_tells_whom_it_removed, "expire: tells whom it removed";
+    SpentTokensAreGone in a_store_that_hides_spent_tokens_is_caught
+        by tokens_are_found_also_spent_and_expired, "get_token: also spent and expired";
+    RememberIsAlwaysTrue in a_memory_without_memory_is_caught
+        by remember_is_true_once_until_its_time, "remember: false until the time is over";
+    RememberNeverForgets in a_memory_that_never_forgets_is_caught
+        by remember_is_true_once_until_its_time, "remember: true again at that time";
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_wrapper_without_a_fault_passes() {
+    contract::verify(|| async { Broken::new(Fault::None) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_whole_suite_stops_at_a_fault() {
+    let suite = tokio::spawn(contract::verify(|| async { Broken::new(Fault::ExpireTellsNothing) }));
+    assert!(suite.await.is_err_and(|error| error.is_panic()));
+}
