@@ -1,0 +1,63 @@
+//! What passes through costs no memory: the layer allocates nothing of its own.
+#![cfg(feature = "memory")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::alloc::System;
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use alloc_tracker::{Allocator, Session};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::Full;
+use tower::{Layer as _, Service, service_fn};
+use tower_dcr::store::MemoryStore;
+use tower_dcr::{Access, RegistrationLayer, Registry};
+
+#[global_allocator]
+static ALLOCATOR: Allocator<System> = Allocator::system();
+
+fn application(_request: Request<Full<Bytes>>) -> Ready<Result<Response<Full<Bytes>>, Infallible>> {
+    ready(Ok(Response::new(Full::new(Bytes::from_static(b"hello")))))
+}
+
+/// How often memory is allocated from readiness to the last frame of the response.
+fn allocations<S, B>(mut service: S, uri: &'static str) -> u64
+where
+    S: Service<Request<Full<Bytes>>, Response = Response<B>, Error = Infallible>,
+    B: Body<Data = Bytes, Error = Infallible>,
+{
+    let request = Request::get(uri).header("x-name", "value").body(Full::from("body")).unwrap();
+    let context = &mut Context::from_waker(Waker::noop());
+    let session = Session::new();
+    let operation = session.operation("one request");
+    let span = operation.measure_thread();
+    assert!(service.poll_ready(context).is_ready());
+    let Poll::Ready(Ok(response)) = pin!(service.call(request)).poll(context) else { unreachable!() };
+    let mut body = pin!(response.into_body());
+    while let Poll::Ready(Some(Ok(_))) = body.as_mut().poll_frame(context) {}
+    drop(span);
+    session.to_report().operations().map(|(_, operation)| operation.total_allocations_count()).sum()
+}
+
+#[test]
+fn passing_through_allocates_nothing() {
+    let registry = Registry::builder("https://id.example.com", Access::Open).build(MemoryStore::new()).unwrap();
+    let layer = RegistrationLayer::new(registry);
+    let rows = [
+        ("a path that is not ours", "/hello"),
+        ("a path that begins like ours", "/oidc/registerfoo"),
+        ("a query that names ours", "/hello?next=/oidc/register"),
+        ("a path below ours", "/oidc/register/a/b"),
+        ("the root", "/"),
+    ];
+    for (name, uri) in rows {
+        let bare = allocations(service_fn(application), uri);
+        assert_eq!(bare, 0, "{name}: the application alone");
+        assert_eq!(allocations(layer.layer(service_fn(application)), uri), bare, "{name}: behind the layer");
+    }
+    assert_ne!(allocations(layer.layer(service_fn(application)), "/oidc/register"), 0, "the counter counts");
+}

@@ -1,0 +1,63 @@
+//! What the parsers of deployed clients tolerate in a client information response. A response that keeps all of it
+//! works with every one of them; the rules are `derived_rules` of `response-constraints.json`.
+
+use serde_json::{Map, Value};
+
+use super::server::Reply;
+
+const ALWAYS: [&str; 5] = ["client_id", "redirect_uris", "grant_types", "response_types", "token_endpoint_auth_method"];
+const ONE_STRING: [&str; 4] = ["client_id", "scope", "registration_access_token", "registration_client_uri"];
+
+/// Asserts that every known client can read the reply to a registration.
+pub(crate) fn assert_readable(name: &str, sent: &Value, reply: &Reply) {
+    assert_eq!(reply.status, 201, "{name}");
+    assert_eq!(reply.header("content-type"), Some("application/json"), "{name}");
+    assert_eq!(reply.header("cache-control"), Some("no-store"), "{name}");
+    assert_eq!(reply.header("pragma"), Some("no-cache"), "{name}");
+    let document = reply.json();
+    assert_no_blank(name, &document);
+    let document = document.as_object().unwrap();
+    for member in ALWAYS {
+        assert!(document.contains_key(member), "{name}: {member} is missing");
+    }
+    for member in ["redirect_uris", "grant_types", "response_types"] {
+        assert!(document[member].is_array(), "{name}: {member} is no array");
+    }
+    for member in ONE_STRING {
+        assert!(document.get(member).is_none_or(Value::is_string), "{name}: {member} is no string");
+    }
+    assert_credentials(name, document);
+    assert_echo(name, sent, document);
+}
+
+fn assert_no_blank(name: &str, value: &Value) {
+    match value {
+        Value::Null => panic!("{name}: null in the reply"),
+        Value::String(text) => assert!(!text.is_empty(), "{name}: an empty string in the reply"),
+        Value::Array(elements) => elements.iter().for_each(|element| assert_no_blank(name, element)),
+        Value::Object(members) => members.values().for_each(|member| assert_no_blank(name, member)),
+        Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn assert_credentials(name: &str, document: &Map<String, Value>) {
+    for member in ["client_id_issued_at", "client_secret_expires_at"] {
+        assert!(document.get(member).is_none_or(Value::is_u64), "{name}: {member} is no whole number");
+    }
+    let has = |member| document.contains_key(member);
+    assert!(has("client_id_issued_at"), "{name}: client_id_issued_at is missing");
+    assert_eq!(has("client_secret"), has("client_secret_expires_at"), "{name}: a secret and its end belong together");
+    assert_eq!(has("registration_access_token"), has("registration_client_uri"), "{name}: token and URI");
+    let public = ["none", "private_key_jwt"].contains(&document["token_endpoint_auth_method"].as_str().unwrap());
+    assert_eq!(has("client_secret"), !public, "{name}: a secret for exactly the methods that use one");
+}
+
+/// Redirection URIs come back byte for byte, and nobody gets another authentication method than asked for.
+fn assert_echo(name: &str, sent: &Value, document: &Map<String, Value>) {
+    let none = Value::Array(Vec::new());
+    let uris = sent.get("redirect_uris").filter(|uris| uris.is_array()).unwrap_or(&none);
+    assert_eq!(&document["redirect_uris"], uris, "{name}: redirect_uris");
+    let asked = sent["token_endpoint_auth_method"].as_str().filter(|method| !method.is_empty());
+    let asked = asked.unwrap_or("client_secret_basic");
+    assert_eq!(document["token_endpoint_auth_method"], asked, "{name}: token_endpoint_auth_method");
+}

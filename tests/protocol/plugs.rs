@@ -1,0 +1,195 @@
+//! What an operator plugs in, made so that a test can turn it.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::request::Parts;
+use tokio::sync::Notify;
+use tower_dcr::access::{Decision, Gate, InitialAccessTokenRecord};
+use tower_dcr::audit::{AuditEvent, AuditSink, Operation};
+use tower_dcr::credential::{ClientId, Digest};
+use tower_dcr::store::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, MemoryStore};
+use tower_dcr::{BoxError, Client, Clock, StoreError};
+
+/// A clock that stands still until it is turned.
+#[derive(Debug, Clone)]
+pub(crate) struct FakeClock(Arc<AtomicU64>);
+
+impl FakeClock {
+    /// Some day in 2026.
+    pub(crate) const START: u64 = 1_780_000_000;
+
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(AtomicU64::new(Self::START)))
+    }
+
+    pub(crate) fn advance(&self, by: Duration) {
+        self.0.fetch_add(by.as_secs(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for FakeClock {
+    fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// One event of the audit trail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) operation: Operation,
+    pub(crate) action: &'static str,
+    pub(crate) client_id: Option<String>,
+    pub(crate) status: Option<u16>,
+    /// The whole event as `Debug` shows it.
+    pub(crate) shown: String,
+}
+
+/// An audit trail in memory, which fails when it is told to.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ledger {
+    entries: Arc<Mutex<Vec<Entry>>>,
+    failing: Arc<AtomicBool>,
+}
+
+impl Ledger {
+    pub(crate) fn fail(&self, failing: bool) {
+        self.failing.store(failing, Ordering::SeqCst);
+    }
+
+    /// What was recorded since the last time.
+    pub(crate) fn take(&self) -> Vec<Entry> {
+        std::mem::take(&mut self.entries.lock().unwrap())
+    }
+}
+
+impl AuditSink for Ledger {
+    fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
+        if self.failing.load(Ordering::SeqCst) {
+            return Err("the disk of the audit trail is full".into());
+        }
+        self.entries.lock().unwrap().push(Entry {
+            operation: event.operation(),
+            action: event.action(),
+            client_id: event.client_id().map(ToString::to_string),
+            status: event.refusal().map(tower_dcr::RegistrationError::status),
+            shown: format!("{event:?} {:?}", event.refusal()),
+        });
+        Ok(())
+    }
+}
+
+/// A gate that always decides the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Always(pub(crate) Decision);
+
+impl Gate for Always {
+    async fn admit(&self, _request: &Parts) -> Decision {
+        self.0.clone()
+    }
+}
+
+/// A store that can be taken down, and whose clients can seem to be changed by somebody else all the time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Fragile {
+    inner: MemoryStore,
+    pub(crate) down: Arc<AtomicBool>,
+    pub(crate) contended: Arc<AtomicBool>,
+    pub(crate) pause: Arc<Pause>,
+}
+
+/// Holds a removal up until a test has done something else meanwhile.
+#[derive(Debug, Default)]
+pub(crate) struct Pause {
+    pub(crate) wanted: AtomicBool,
+    pub(crate) reached: Notify,
+    pub(crate) over: Notify,
+}
+
+impl Fragile {
+    fn check(&self) -> Result<(), StoreError> {
+        match self.down.load(Ordering::SeqCst) {
+            true => Err(StoreError::unavailable("connection to db.internal:5432 refused")),
+            false => Ok(()),
+        }
+    }
+}
+
+impl ClientStore for Fragile {
+    fn is_durable(&self) -> bool {
+        false
+    }
+
+    async fn insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
+        self.check()?;
+        self.inner.insert(client, admission).await
+    }
+
+    async fn get(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        self.check()?;
+        self.inner.get(id).await
+    }
+
+    async fn update(&self, client: &Client) -> Result<(), StoreError> {
+        self.check()?;
+        if self.contended.load(Ordering::SeqCst) {
+            return Err(StoreError::conflict());
+        }
+        self.inner.update(client).await
+    }
+
+    async fn remove(&self, id: &ClientId) -> Result<bool, StoreError> {
+        self.check()?;
+        if self.pause.wanted.load(Ordering::SeqCst) {
+            self.pause.reached.notify_one();
+            self.pause.over.notified().await;
+        }
+        self.inner.remove(id).await
+    }
+
+    async fn touch(&self, id: &ClientId, at: SystemTime) -> Result<bool, StoreError> {
+        self.check()?;
+        self.inner.touch(id, at).await
+    }
+
+    async fn list(&self, query: &ClientQuery) -> Result<Vec<Arc<Client>>, StoreError> {
+        self.check()?;
+        self.inner.list(query).await
+    }
+
+    async fn count(&self) -> Result<u64, StoreError> {
+        self.check()?;
+        self.inner.count().await
+    }
+
+    async fn expire(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
+        self.check()?;
+        self.inner.expire(cutoffs, limit).await
+    }
+
+    async fn insert_token(&self, token: &InitialAccessTokenRecord) -> Result<(), StoreError> {
+        self.check()?;
+        self.inner.insert_token(token).await
+    }
+
+    async fn get_token(&self, digest: &Digest) -> Result<Option<InitialAccessTokenRecord>, StoreError> {
+        self.check()?;
+        self.inner.get_token(digest).await
+    }
+
+    async fn list_tokens(&self) -> Result<Vec<InitialAccessTokenRecord>, StoreError> {
+        self.check()?;
+        self.inner.list_tokens().await
+    }
+
+    async fn remove_token(&self, id: &str) -> Result<bool, StoreError> {
+        self.check()?;
+        self.inner.remove_token(id).await
+    }
+
+    async fn remember(&self, key: &str, until: SystemTime, now: SystemTime) -> Result<bool, StoreError> {
+        self.check()?;
+        self.inner.remember(key, until, now).await
+    }
+}

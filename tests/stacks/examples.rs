@@ -1,0 +1,137 @@
+//! The examples as they are built, started as their readers start them.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use crate::support::{self, Hyper, reqwest, walk};
+use crate::{grpc, refusals};
+
+/// A running example; it ends with this value.
+struct Example {
+    name: &'static str,
+    process: Child,
+    output: BufReader<ChildStdout>,
+    endpoint: String,
+}
+
+impl Example {
+    fn start(name: &'static str, options: &[&str]) -> Self {
+        let path = path(name);
+        let mut command = Command::new(&path);
+        command.args(["--listen", "127.0.0.1:0"]).args(options);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = command.spawn().unwrap_or_else(|error| {
+            panic!("{}: {error}; `cargo test` builds the examples, `cargo test --test stacks` does not", path.display())
+        });
+        let output = BufReader::new(process.stdout.take().unwrap());
+        let mut example = Self { name, process, output, endpoint: String::new() };
+        let mut line = String::new();
+        example.output.read_line(&mut line).unwrap();
+        let endpoint = line.strip_prefix("registration endpoint: ").map(str::trim_end);
+        example.endpoint = endpoint.unwrap_or_else(|| panic!("{name} said {line:?} at first")).to_owned();
+        example
+    }
+
+    /// The URL of the server, without the path of the endpoint.
+    fn base_url(&self) -> &str {
+        self.endpoint.strip_suffix("/oidc/register").unwrap_or_else(|| panic!("{}: {}", self.name, self.endpoint))
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.base_url().strip_prefix("http://").and_then(|address| address.parse().ok()).unwrap()
+    }
+
+    /// Ends it, and sees whether it said more than the one line.
+    fn end(mut self) {
+        self.process.kill().unwrap();
+        let mut more = String::new();
+        self.output.read_to_string(&mut more).unwrap();
+        assert_eq!(more, "", "{}", self.name);
+    }
+}
+
+impl Drop for Example {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Examples lie beside the directory of this test: `<profile>/deps/stacks-…` and `<profile>/examples/…`.
+fn path(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let profile = test.parent().and_then(|deps| deps.parent()).unwrap();
+    profile.join("examples").join(name).with_extension(std::env::consts::EXE_EXTENSION)
+}
+
+#[tokio::test]
+async fn the_server_example_registers_clients() {
+    let example = Example::start("server", &[]);
+    walk(example.name, &reqwest(), &example.endpoint).await;
+    assert_eq!(support::get(&reqwest(), &format!("{}/hello", example.base_url())).await.body, "hello\n");
+    example.end();
+}
+
+#[tokio::test]
+async fn the_hyper_example_registers_clients_over_http_1_and_http_2() {
+    let example = Example::start("hyper", &[]);
+    walk(example.name, &reqwest(), &example.endpoint).await;
+    walk(example.name, &Hyper::http_2(), &example.endpoint).await;
+    for path in ["/", "/hello"] {
+        let answer = support::get(&Hyper::http_2(), &format!("{}{path}", example.base_url())).await;
+        assert_eq!(answer.body, "hello\n", "{path}");
+    }
+    example.end();
+}
+
+#[tokio::test]
+async fn the_tonic_example_registers_clients_and_greets_on_one_port() {
+    let example = Example::start("tonic", &[]);
+    walk(example.name, &reqwest(), &example.endpoint).await;
+    walk(example.name, &Hyper::http_2(), &example.endpoint).await;
+    let mut client = grpc::connect(example.base_url()).await;
+    let reply = grpc::say_hello(&mut client, "/greeter.Greeter/SayHello", "world").await.unwrap();
+    assert_eq!(reply.get_ref().message, "hello world");
+    example.end();
+}
+
+#[cfg(feature = "cors")]
+#[tokio::test]
+async fn the_layered_example_registers_clients_from_other_origins() {
+    use http::header::{
+        ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE,
+        ORIGIN,
+    };
+    use http::{Request, StatusCode};
+    use support::Caller as _;
+
+    let example = Example::start("layered", &[]);
+    let client = reqwest();
+    walk(example.name, &client, &example.endpoint).await;
+
+    let application = format!("{}/hello", example.base_url());
+    for (name, uri, open) in [("endpoint", &example.endpoint, true), ("application", &application, false)] {
+        let preflight = Request::options(uri)
+            .header(ORIGIN, "https://app.example.com")
+            .header(ACCESS_CONTROL_REQUEST_METHOD, "POST")
+            .header(ACCESS_CONTROL_REQUEST_HEADERS, "content-type");
+        let answer = client.send(preflight.body(Vec::new()).unwrap()).await;
+        assert_eq!(answer.headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN), open, "{name}: {answer:?}");
+    }
+
+    let large = Request::post(&example.endpoint).header(CONTENT_TYPE, "application/json");
+    let answer = client.send(large.body(vec![b' '; 100_000]).unwrap()).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(answer.headers[CONTENT_TYPE], "application/json", "the endpoint answers, not the limit around it");
+    example.end();
+}
+
+#[tokio::test]
+async fn the_server_example_gives_up_a_body_that_stalls() {
+    let example = Example::start("server", &["--body-timeout", "1"]);
+    refusals::stall(example.address()).await;
+    walk("after a stalled body", &reqwest(), &example.endpoint).await;
+    example.end();
+}

@@ -1,0 +1,16 @@
+//! The HTTP shell in the stacks that it is made for: what it lets through is untouched, what it answers is the same
+//! everywhere. Real servers on free ports of loopback; each test has a runtime of its own, and its servers end with it.
+#![cfg(feature = "memory")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+#[path = "../../examples/tonic/greeter.rs"]
+mod greeter;
+
+mod examples;
+mod grpc;
+mod pass_through;
+mod readiness;
+mod refusals;
+mod registration;
+mod response_body;
+mod support;
