@@ -39,7 +39,8 @@ mod tests {
 
     #[test]
     fn every_authorization_header_has_one_reading() {
-        let rows: &[(&[&[u8]], Result<&str, ErrorKind>)] = &[
+        type Row = (&'static [&'static [u8]], Result<&'static str, ErrorKind>);
+        let rows: &[Row] = &[
             (&[b"Bearer abc"], Ok("abc")),
             (&[b"bearer abc"], Ok("abc")),
             (&[b"BEARER a-._~+/=="], Ok("a-._~+/==")),

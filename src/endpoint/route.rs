@@ -59,6 +59,7 @@ impl Route {
 }
 
 #[cfg(all(test, feature = "memory"))]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use crate::Registry;

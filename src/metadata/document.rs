@@ -46,8 +46,8 @@ impl Document {
             return self.forbidden.push(forbidden);
         }
         match name {
-            "client_id" => self.client_id = Some(value),
-            "client_secret" => self.client_secret = Some(value),
+            "client_id" => self.client_id = Some(value).filter(|value| !is_not_sent(value)),
+            "client_secret" => self.client_secret = Some(value).filter(|value| !is_not_sent(value)),
             _ => self.member(name, None, value, groups),
         }
     }

@@ -1,4 +1,5 @@
 //! Third-party clients against a real server: if they cannot read our answers, the answers are wrong.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use openidconnect::core::{CoreApplicationType, CoreClientAuthMethod, CoreClientRegistrationRequest, CoreGrantType};
 use openidconnect::registration::{ClientRegistrationError, EmptyAdditionalClientMetadata};
