@@ -23,9 +23,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::access::Constraints;
 use crate::credential::{ClientId, Digest, StoredSecret};
 use crate::metadata::ClientMetadata;
 use crate::rules;
@@ -44,6 +46,37 @@ pub enum Origin {
     Application,
 }
 
+/// Whether a client may do what it is registered for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Status {
+    /// It waits for approval: it may read, change and delete its registration and nothing else.
+    Pending,
+    /// It may do all that it is registered for.
+    #[default]
+    Active,
+    /// It may do nothing, and its registration access token counts no more.
+    Disabled,
+}
+
+impl Status {
+    /// A lower-case name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
 /// A registered client.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -57,6 +90,11 @@ pub struct Client {
     pub(crate) last_used: Option<SystemTime>,
     pub(crate) origin: Origin,
     pub(crate) owner: Option<Arc<str>>,
+    pub(crate) status: Status,
+    /// What every update of the client is limited to.
+    pub(crate) constraints: Constraints,
+    /// The digest of what a registration would have to say to be the same one.
+    pub(crate) fingerprint: Option<Digest>,
 }
 
 /// The secret of a confidential client, and how long it counts.
@@ -149,15 +187,35 @@ impl Client {
         self.owner.as_deref()
     }
 
-    /// Whether this is the client's secret and it has not expired. The comparison takes constant time.
+    /// Whether the client may do what it is registered for.
     #[must_use]
-    pub fn verify_secret(&self, presented: &str, now: SystemTime) -> bool {
-        self.secret.as_ref().is_some_and(|secret| {
-            secret.stored.verify(presented) && secret.expires_at.is_none_or(|expires_at| now < expires_at)
-        })
+    pub fn status(&self) -> Status {
+        self.status
     }
 
-    /// The redirection URI to use when the client asks for this one; `None` when it is not registered.
+    /// Whether the client may do what it is registered for: it is neither disabled nor waiting for approval.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.status == Status::Active
+    }
+
+    /// What every update of the client is limited to.
+    #[must_use]
+    pub fn constraints(&self) -> &Constraints {
+        &self.constraints
+    }
+
+    /// Whether this is the secret of an active client and it has not expired. The comparison takes constant time.
+    #[must_use]
+    pub fn verify_secret(&self, presented: &str, now: SystemTime) -> bool {
+        let verified = self.secret.as_ref().is_some_and(|secret| {
+            secret.stored.verify(presented) && secret.expires_at.is_none_or(|expires_at| now < expires_at)
+        });
+        verified && self.is_active()
+    }
+
+    /// The redirection URI to use when the client asks for this one; `None` when it is not registered or the client is
+    /// not active.
     ///
     /// Comparison is by characters ([RFC 6749 §3.1.2.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.1.2.3)),
     /// except that an `http` URI on loopback may name any port
@@ -165,6 +223,7 @@ impl Client {
     #[must_use]
     pub fn redirect_uri<'a>(&self, requested: &'a str) -> Option<&'a str> {
         let mut registered = self.metadata.redirect_uris.iter();
-        registered.any(|registered| rules::redirect_uri::matches(registered, requested)).then_some(requested)
+        let known = registered.any(|registered| rules::redirect_uri::matches(registered, requested));
+        (known && self.is_active()).then_some(requested)
     }
 }

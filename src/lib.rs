@@ -90,7 +90,7 @@ pub mod store;
 
 pub use access::Access;
 pub use body::ResponseBody;
-pub use client::{Client, Origin};
+pub use client::{Client, Origin, Status};
 pub use clock::{Clock, SystemClock};
 pub use config::RegistryBuilder;
 pub use error::{

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs};
+use super::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, Removal};
 use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
 use crate::credential::{ClientId, Digest};
@@ -32,10 +32,10 @@ erase! {
     insert(client: &'a Client, admission: &'a Admission) -> Admitted;
     get(id: &'a ClientId) -> Option<Arc<Client>>;
     update(client: &'a Client) -> ();
-    remove(id: &'a ClientId) -> bool;
+    remove(id: &'a ClientId, removal: &'a Removal) -> bool;
     touch(id: &'a ClientId, at: SystemTime) -> bool;
     list(query: &'a ClientQuery) -> Vec<Arc<Client>>;
-    count() -> u64;
+    count(query: &'a ClientQuery) -> u64;
     expire(cutoffs: &'a Cutoffs, limit: usize) -> Vec<Arc<Client>>;
     insert_token(token: &'a InitialAccessTokenRecord) -> ();
     get_token(digest: &'a Digest) -> Option<InitialAccessTokenRecord>;

@@ -8,7 +8,7 @@
 //! ```
 //! use std::time::SystemTime;
 //! use tower_dcr::metadata::ClientMetadata;
-//! use tower_dcr::store::{ClientQuery, ClientStore, MemoryStore};
+//! use tower_dcr::store::{ClientQuery, ClientStore, MemoryStore, Removal};
 //! use tower_dcr::{Access, Registry};
 //!
 //! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
@@ -18,10 +18,11 @@
 //! let metadata = ClientMetadata::from_json(br#"{ "redirect_uris": ["https://app.example.com/cb"] }"#)?;
 //! let id = registry.register(metadata).await?.client().id().clone();
 //!
-//! assert_eq!(store.count().await?, 1);
+//! assert_eq!(store.count(&ClientQuery::new()).await?, 1);
 //! assert_eq!(store.list(&ClientQuery::new()).await?[0].id(), &id);
 //! assert!(store.touch(&id, SystemTime::now()).await?);
-//! assert!(store.remove(&id).await? && !store.remove(&id).await?);
+//! assert!(store.for_tenant("another").get(&id).await?.is_none());
+//! assert!(store.remove(&id, &Removal::new()).await? && !store.remove(&id, &Removal::new()).await?);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -32,10 +33,12 @@ pub mod contract;
 mod erased;
 #[cfg(feature = "memory")]
 mod memory;
+mod query;
 
 pub(crate) use erased::ErasedStore;
 #[cfg(feature = "memory")]
 pub use memory::MemoryStore;
+pub use query::{ClientQuery, Cutoffs};
 
 use std::future::Future;
 use std::sync::Arc;
@@ -58,6 +61,14 @@ pub trait ClientStore: Send + Sync + 'static {
     /// Whether clients outlive the process. A durable store makes the builder ask how secrets are kept.
     fn is_durable(&self) -> bool;
 
+    /// The part of this store that belongs to a tenant: the same database, but clients, tokens, remembered keys and
+    /// limits of its own. The name is absolute, so a part of a part is the part of that name; `""` is the one that
+    /// every store begins as.
+    #[must_use]
+    fn for_tenant(&self, tenant: &str) -> Self
+    where
+        Self: Sized;
+
     /// Adds a client together with what that costs. Never replaces one.
     fn insert(
         &self,
@@ -76,8 +87,13 @@ pub trait ClientStore: Send + Sync + 'static {
     /// [`StoreError::conflict`] when the client is gone or has another revision.
     fn update(&self, client: &Client) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Removes a client; true for exactly one caller.
-    fn remove(&self, id: &ClientId) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    /// Removes a client; true for exactly one caller, false when there is no such client. The use of a token that the
+    /// removal gives back is given back in the same step, if the token is still there and its uses are counted.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::conflict`] when the client has another revision than the one that is meant.
+    fn remove(&self, id: &ClientId, removal: &Removal) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Records that a client was used, unless a later use is known; false when there is no such client. The revision
     /// stays.
@@ -86,8 +102,9 @@ pub trait ClientStore: Send + Sync + 'static {
     /// The clients that a query selects, ordered by time of issue and then by identifier.
     fn list(&self, query: &ClientQuery) -> impl Future<Output = Result<Vec<Arc<Client>>, StoreError>> + Send;
 
-    /// How many clients there are.
-    fn count(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
+    /// How many clients a query selects, whatever it says about pages. [`ClientQuery::new`] counts all of them, which
+    /// must be fast.
+    fn count(&self, query: &ClientQuery) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
     /// Removes at most `limit` clients that are idle by these cutoffs, those issued first before others, and forgets
     /// what [`remember`](Self::remember) need not know any more. Answers with what was removed.
@@ -156,112 +173,39 @@ pub enum Admitted {
     Full,
 }
 
-/// Which clients to list.
+/// How a client is removed.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
-pub struct ClientQuery {
-    /// Only those of this owner.
-    pub owner: Option<Arc<str>>,
-    /// Only those after this one in the order of the list: the last one of the page before.
-    pub after: Option<(SystemTime, ClientId)>,
-    /// At most so many. Default: 100.
-    pub limit: Option<usize>,
+pub struct Removal {
+    /// Only if the client has this revision.
+    pub revision: Option<u64>,
+    /// The initial access token to which one use is given back, as if the client had never been registered.
+    pub refunds: Option<Digest>,
 }
 
-impl ClientQuery {
-    const LIMIT: usize = 100;
-
-    /// The first clients of all.
+impl Removal {
+    /// Whatever the revision, and nothing is given back.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// At most so many clients.
+    /// Only if the client has this revision.
     #[must_use]
-    pub fn with_limit(mut self, limit: usize) -> Self {
-        self.limit = Some(limit);
+    pub fn at(revision: u64) -> Self {
+        Self { revision: Some(revision), ..Self::default() }
+    }
+
+    /// One use is given back to this initial access token.
+    #[must_use]
+    pub fn with_refund(mut self, initial_access_token: Digest) -> Self {
+        self.refunds = Some(initial_access_token);
         self
     }
 
-    /// Only clients of this owner.
+    /// Whether the client may be removed at its revision.
     #[must_use]
-    pub fn with_owner(mut self, owner: impl Into<Arc<str>>) -> Self {
-        self.owner = Some(owner.into());
-        self
-    }
-
-    /// The page after the one that ended with this client.
-    #[must_use]
-    pub fn after(mut self, last: &Client) -> Self {
-        self.after = Some((last.issued_at, last.id.clone()));
-        self
-    }
-
-    /// How many clients a page holds at most.
-    #[must_use]
-    pub fn page_size(&self) -> usize {
-        self.limit.unwrap_or(Self::LIMIT)
-    }
-
-    /// Whether the query selects this client, its place among the pages included.
-    #[must_use]
-    pub fn selects(&self, client: &Client) -> bool {
-        let owned = self.owner.as_deref().is_none_or(|owner| client.owner() == Some(owner));
-        let after = |(issued_at, id): &(SystemTime, ClientId)| (client.issued_at, &client.id) > (*issued_at, id);
-        owned && self.after.as_ref().is_none_or(after)
-    }
-}
-
-/// When a client counts as idle.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Cutoffs {
-    /// The time now.
-    pub now: SystemTime,
-    /// Never used and issued before this time.
-    pub unused_since: Option<SystemTime>,
-    /// Last used before this time.
-    pub idle_since: Option<SystemTime>,
-    /// Clients to keep in any case.
-    pub protected: Vec<ClientId>,
-}
-
-impl Cutoffs {
-    /// No client is idle.
-    #[must_use]
-    pub fn none(now: SystemTime) -> Self {
-        Self { now, unused_since: None, idle_since: None, protected: Vec::new() }
-    }
-
-    /// Clients that were never used are idle when they were issued before this time.
-    #[must_use]
-    pub fn with_unused_since(mut self, time: SystemTime) -> Self {
-        self.unused_since = Some(time);
-        self
-    }
-
-    /// Clients that were used are idle when that was before this time.
-    #[must_use]
-    pub fn with_idle_since(mut self, time: SystemTime) -> Self {
-        self.idle_since = Some(time);
-        self
-    }
-
-    /// These clients are never idle.
-    #[must_use]
-    pub fn with_protected(mut self, clients: Vec<ClientId>) -> Self {
-        self.protected = clients;
-        self
-    }
-
-    /// Whether a client is idle.
-    #[must_use]
-    pub fn reach(&self, client: &Client) -> bool {
-        let idle = match client.last_used {
-            Some(used) => self.idle_since.is_some_and(|since| used < since),
-            None => self.unused_since.is_some_and(|since| client.issued_at < since),
-        };
-        idle && !self.protected.contains(&client.id)
+    pub fn permits(&self, client: &Client) -> bool {
+        self.revision.is_none_or(|revision| client.revision == revision)
     }
 }

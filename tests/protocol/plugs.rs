@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tower_dcr::access::{Decision, Gate, InitialAccessTokenRecord};
 use tower_dcr::audit::{AuditEvent, AuditSink, Operation};
 use tower_dcr::credential::{ClientId, Digest};
-use tower_dcr::store::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, MemoryStore};
+use tower_dcr::store::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, MemoryStore, Removal};
 use tower_dcr::{BoxError, Client, Clock, StoreError};
 
 /// A clock that stands still until it is turned.
@@ -121,6 +121,10 @@ impl ClientStore for Fragile {
         false
     }
 
+    fn for_tenant(&self, tenant: &str) -> Self {
+        Self { inner: self.inner.for_tenant(tenant), ..self.clone() }
+    }
+
     async fn insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
         self.check()?;
         self.inner.insert(client, admission).await
@@ -139,13 +143,13 @@ impl ClientStore for Fragile {
         self.inner.update(client).await
     }
 
-    async fn remove(&self, id: &ClientId) -> Result<bool, StoreError> {
+    async fn remove(&self, id: &ClientId, removal: &Removal) -> Result<bool, StoreError> {
         self.check()?;
         if self.pause.wanted.load(Ordering::SeqCst) {
             self.pause.reached.notify_one();
             self.pause.over.notified().await;
         }
-        self.inner.remove(id).await
+        self.inner.remove(id, removal).await
     }
 
     async fn touch(&self, id: &ClientId, at: SystemTime) -> Result<bool, StoreError> {
@@ -158,9 +162,9 @@ impl ClientStore for Fragile {
         self.inner.list(query).await
     }
 
-    async fn count(&self) -> Result<u64, StoreError> {
+    async fn count(&self, query: &ClientQuery) -> Result<u64, StoreError> {
         self.check()?;
-        self.inner.count().await
+        self.inner.count(query).await
     }
 
     async fn expire(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {

@@ -1,14 +1,15 @@
 //! Stores with one fault each, as they are easily written, and the check that finds it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use tokio::sync::Mutex;
 use tokio::task::yield_now;
 use tower_dcr::access::InitialAccessTokenRecord;
 use tower_dcr::credential::{ClientId, Digest};
-use tower_dcr::store::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, MemoryStore, contract};
-use tower_dcr::{Client, StoreError};
+use tower_dcr::store::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, MemoryStore, Removal, contract};
+use tower_dcr::{Client, Status, StoreError};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fault {
@@ -26,34 +27,53 @@ enum Fault {
     UpdateBringsBack,
     RemoveIsAlwaysTrue,
     RemoveLooksThenRemoves,
+    RemoveIgnoresTheRevision,
+    RemoveComparesThenRemoves,
+    RemoveRefundsNothing,
+    RemoveRefundsForNobody,
+    RemoveRefundsInSteps,
     TouchIsAlwaysTrue,
     ListIsUnordered,
     ListStartsOver,
     ListIgnoresTheOwner,
+    ListIgnoresTheStatus,
+    ListIgnoresTheIssue,
+    ListIgnoresTheLastUse,
+    ListIgnoresTheFirstUse,
+    ListIgnoresTheFingerprint,
+    ListIgnoresTheCutoffs,
     CountIsStale,
-    ExpireIgnoresTheProtected,
+    CountIgnoresTheQuery,
+    CountStartsLate,
+    ExpireTakesAnybody,
+    ExpireTakesTheDisabled,
     ExpireTellsNothing,
     SpentTokensAreGone,
     RememberIsAlwaysTrue,
     RememberNeverForgets,
+    TenantsAreOne,
+    TenantsShareTheLimit,
 }
 
 /// A memory store with a fault.
+#[derive(Clone)]
 struct Broken {
     inner: MemoryStore,
     fault: Fault,
     /// Makes the steps of a faulty verb one, except for callers who hang up halfway.
-    one_by_one: Mutex<()>,
+    one_by_one: Arc<Mutex<()>>,
+    /// How many clients came into all tenants.
+    arrivals: Arc<AtomicU64>,
 }
 
 impl Broken {
     fn new(fault: Fault) -> Self {
-        Self { inner: MemoryStore::new(), fault, one_by_one: Mutex::new(()) }
+        Self { inner: MemoryStore::new(), fault, one_by_one: Arc::default(), arrivals: Arc::default() }
     }
 
     /// Puts a client in the place of another, whatever the revision.
     async fn overwrite(&self, client: &Client) -> Result<(), StoreError> {
-        self.inner.remove(client.id()).await?;
+        self.inner.remove(client.id(), &Removal::new()).await?;
         self.inner.insert(client, &Admission::free(SystemTime::now())).await?;
         Ok(())
     }
@@ -64,6 +84,30 @@ impl Broken {
             self.inner.touch(client.id(), used).await?;
         }
         Ok(())
+    }
+
+    /// Gives a use back, whatever happened to the client.
+    async fn refund(&self, token: Option<Digest>) -> Result<(), StoreError> {
+        let Some(digest) = token else { return Ok(()) };
+        let Some(token) = self.inner.get_token(&digest).await? else { return Ok(()) };
+        self.inner.insert_token(&token.refunded_once()).await
+    }
+
+    /// Leaves out of a query what the fault ignores.
+    fn ignoring(&self, query: &ClientQuery) -> ClientQuery {
+        let mut query = query.clone();
+        match self.fault {
+            Fault::ListStartsOver => query.after = None,
+            Fault::ListIgnoresTheOwner => query.owner = None,
+            Fault::ListIgnoresTheStatus => query.status = None,
+            Fault::ListIgnoresTheIssue => (query.issued_from, query.issued_before) = (None, None),
+            Fault::ListIgnoresTheLastUse => (query.used_from, query.used_before) = (None, None),
+            Fault::ListIgnoresTheFirstUse => query.never_used = false,
+            Fault::ListIgnoresTheFingerprint => query.fingerprint = None,
+            Fault::ListIgnoresTheCutoffs => query.idle = None,
+            _ => {}
+        }
+        query
     }
 
     /// Spends a use and then, after a pause, inserts.
@@ -93,19 +137,30 @@ impl ClientStore for Broken {
         false
     }
 
+    fn for_tenant(&self, tenant: &str) -> Self {
+        let tenant = if self.fault == Fault::TenantsAreOne { "" } else { tenant };
+        Self { inner: self.inner.for_tenant(tenant), ..self.clone() }
+    }
+
     async fn insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
         let mut admission = admission.clone();
         match self.fault {
-            Fault::InsertOverwrites => drop(self.inner.remove(client.id()).await?),
+            Fault::InsertOverwrites => drop(self.inner.remove(client.id(), &Removal::new()).await?),
             Fault::LimitIsOneTooHigh => {
                 admission.most_clients = admission.most_clients.map(|most| most.saturating_add(1))
             }
             Fault::LimitIsReadThenUsed => {
-                let count = self.inner.count().await?;
+                let count = self.inner.count(&ClientQuery::new()).await?;
                 if admission.most_clients.take().is_some_and(|most| count >= most) {
                     return Ok(Admitted::Full);
                 }
                 yield_now().await;
+            }
+            Fault::TenantsShareTheLimit => {
+                let arrivals = self.arrivals.fetch_add(1, Ordering::SeqCst);
+                if admission.most_clients.is_some_and(|most| arrivals >= most) {
+                    return Ok(Admitted::Full);
+                }
             }
             Fault::UseIsReadThenSpent => return self.spend_then_insert(client, &admission).await,
             Fault::UseIsSpentForRefusals | Fault::UseIsSpentBeforeTheClientIsIn => {
@@ -142,16 +197,40 @@ impl ClientStore for Broken {
         }
     }
 
-    async fn remove(&self, id: &ClientId) -> Result<bool, StoreError> {
+    async fn remove(&self, id: &ClientId, removal: &Removal) -> Result<bool, StoreError> {
+        let mut removal = removal.clone();
         match self.fault {
-            Fault::RemoveIsAlwaysTrue => self.inner.remove(id).await.map(|_| true),
+            Fault::RemoveIsAlwaysTrue => return self.inner.remove(id, &removal).await.map(|_| true),
             Fault::RemoveLooksThenRemoves => {
                 let there = self.inner.get(id).await?.is_some();
                 yield_now().await;
-                self.inner.remove(id).await.map(|_| there)
+                return self.inner.remove(id, &removal).await.map(|_| there);
             }
-            _ => self.inner.remove(id).await,
+            Fault::RemoveIgnoresTheRevision => removal.revision = None,
+            Fault::RemoveComparesThenRemoves => {
+                let client = self.inner.get(id).await?;
+                if client.is_some_and(|client| !removal.permits(&client)) {
+                    return Err(StoreError::conflict());
+                }
+                yield_now().await;
+                removal.revision = None;
+            }
+            Fault::RemoveRefundsNothing => removal.refunds = None,
+            Fault::RemoveRefundsForNobody => {
+                let refund = removal.refunds.take();
+                let removed = self.inner.remove(id, &removal).await?;
+                return self.refund(refund).await.map(|()| removed);
+            }
+            Fault::RemoveRefundsInSteps => {
+                let refund = removal.refunds.take();
+                let removed = self.inner.remove(id, &removal).await?;
+                yield_now().await;
+                self.refund(refund.filter(|_| removed)).await?;
+                return Ok(removed);
+            }
+            _ => {}
         }
+        self.inner.remove(id, &removal).await
     }
 
     async fn touch(&self, id: &ClientId, at: SystemTime) -> Result<bool, StoreError> {
@@ -160,30 +239,35 @@ impl ClientStore for Broken {
     }
 
     async fn list(&self, query: &ClientQuery) -> Result<Vec<Arc<Client>>, StoreError> {
-        let mut query = query.clone();
-        match self.fault {
-            Fault::ListStartsOver => query.after = None,
-            Fault::ListIgnoresTheOwner => query.owner = None,
-            _ => {}
-        }
-        let mut clients = self.inner.list(&query).await?;
+        let mut clients = self.inner.list(&self.ignoring(query)).await?;
         if self.fault == Fault::ListIsUnordered {
             clients.sort_unstable_by_key(|client| client.id().clone());
         }
         Ok(clients)
     }
 
-    async fn count(&self) -> Result<u64, StoreError> {
-        let count = self.inner.count().await?;
-        Ok(if self.fault == Fault::CountIsStale { count.min(2) } else { count })
+    async fn count(&self, query: &ClientQuery) -> Result<u64, StoreError> {
+        match (self.fault, &query.after) {
+            (Fault::CountIgnoresTheQuery, _) => self.inner.count(&ClientQuery::new()).await,
+            (Fault::CountStartsLate, Some(_)) => Ok(self.inner.list(query).await?.len() as u64),
+            (Fault::CountIsStale, _) => self.inner.count(query).await.map(|count| count.min(2)),
+            _ => self.inner.count(query).await,
+        }
     }
 
     async fn expire(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
         let mut cutoffs = cutoffs.clone();
-        if self.fault == Fault::ExpireIgnoresTheProtected {
-            cutoffs.protected.clear();
+        if self.fault == Fault::ExpireTakesAnybody {
+            cutoffs.among = None;
         }
-        let expired = self.inner.expire(&cutoffs, limit).await?;
+        let mut expired = self.inner.expire(&cutoffs, limit).await?;
+        if self.fault == Fault::ExpireTakesTheDisabled {
+            let disabled = self.inner.list(&ClientQuery::new().with_status(Status::Disabled)).await?;
+            for client in disabled {
+                self.inner.remove(client.id(), &Removal::new()).await?;
+                expired.push(client);
+            }
+        }
         Ok(if self.fault == Fault::ExpireTellsNothing { Vec::new() } else { expired })
     }
 
@@ -263,6 +347,16 @@ caught! {
         by remove_is_true_once, "remove: false for a client that is gone";
     RemoveLooksThenRemoves in a_removal_that_many_believe_in_is_caught
         by one_of_many_removals_is_true, "remove: true for one of many";
+    RemoveIgnoresTheRevision in a_removal_of_any_revision_is_caught
+        by a_removal_is_for_one_revision, "remove: must conflict at another revision";
+    RemoveComparesThenRemoves in a_removal_that_compares_too_early_is_caught
+        by a_removal_at_a_revision_and_an_update_exclude_each_other, "remove, update: of all at one revision one wins";
+    RemoveRefundsNothing in a_use_that_is_not_given_back_is_caught
+        by a_removal_gives_a_use_back, "remove: gives the use back";
+    RemoveRefundsForNobody in a_use_that_is_given_back_for_nobody_is_caught
+        by a_removal_gives_a_use_back, "remove: gives the use back only once";
+    RemoveRefundsInSteps in a_use_that_is_not_given_back_when_the_caller_hangs_up_is_caught
+        by an_abandoned_removal_is_whole, "remove: dropped halfway, it gives the use back with the client";
     TouchIsAlwaysTrue in a_use_of_nobody_is_caught
         by touch_of_nobody_is_false, "touch: false for a client that is gone";
     ListIsUnordered in a_list_without_order_is_caught
@@ -271,10 +365,28 @@ caught! {
         by pages_are_complete_and_repeat_nobody, "list: pages come to an end";
     ListIgnoresTheOwner in a_list_of_everybody_is_caught
         by list_selects_one_owner, "list: the clients of exactly the owner";
+    ListIgnoresTheStatus in a_list_of_every_status_is_caught
+        by list_selects_by_every_filter, "list: exactly the clients by this filter: pending";
+    ListIgnoresTheIssue in a_list_of_every_issue_is_caught
+        by list_selects_by_every_filter, "list: exactly the clients by this filter: issued from";
+    ListIgnoresTheLastUse in a_list_of_every_use_is_caught
+        by list_selects_by_every_filter, "list: exactly the clients by this filter: used from";
+    ListIgnoresTheFirstUse in a_list_of_the_used_is_caught
+        by list_selects_by_every_filter, "list: exactly the clients by this filter: never used";
+    ListIgnoresTheFingerprint in a_list_of_every_fingerprint_is_caught
+        by list_selects_by_every_filter, "list: exactly the clients by this filter: the fingerprint";
+    ListIgnoresTheCutoffs in a_list_of_the_busy_is_caught
+        by list_selects_by_every_filter, "list: exactly the clients by this filter: unused and idle";
+    CountIgnoresTheQuery in a_count_of_everybody_is_caught
+        by count_equals_the_list, "count: equals the list by this filter: the owner";
+    CountStartsLate in a_count_of_a_page_is_caught
+        by count_equals_the_list, "count: ignores pages";
     CountIsStale in a_stale_count_is_caught
         by count_follows_insertions_and_removals, "count: every inserted client";
-    ExpireIgnoresTheProtected in an_expiry_of_the_protected_is_caught
-        by expire_keeps_the_protected, "expire: keeps the protected";
+    ExpireTakesAnybody in an_expiry_of_others_is_caught
+        by expire_takes_only_whom_it_may, "expire: removes nobody among nobody";
+    ExpireTakesTheDisabled in an_expiry_of_the_disabled_is_caught
+        by expire_keeps_the_disabled, "expire: a disabled client is never idle";
     ExpireTellsNothing in an_expiry_in_silence_is_caught
         by expire_tells_whom_it_removed, "expire: tells whom it removed";
     SpentTokensAreGone in a_store_that_hides_spent_tokens_is_caught
@@ -283,6 +395,10 @@ caught! {
         by remember_is_true_once_until_its_time, "remember: false until the time is over";
     RememberNeverForgets in a_memory_that_never_forgets_is_caught
         by remember_is_true_once_until_its_time, "remember: true again at that time";
+    TenantsAreOne in tenants_that_are_one_are_caught
+        by tenants_see_nothing_of_each_other, "for_tenant: nobody is in";
+    TenantsShareTheLimit in tenants_that_share_a_limit_are_caught
+        by tokens_and_places_belong_to_a_tenant, "for_tenant: places of its own";
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -38,6 +38,7 @@ memory_store! {
     insert_never_replaces_a_client
     identifiers_are_compared_byte_by_byte
     remove_is_true_once
+    a_removal_is_for_one_revision
     count_follows_insertions_and_removals
     update_replaces_the_revision_before
     update_conflicts_with_any_other_revision
@@ -54,6 +55,9 @@ memory_store! {
     list_is_ordered_by_issue_and_identifier
     list_keeps_to_its_limit
     list_selects_one_owner
+    list_selects_by_every_filter
+    list_follows_what_becomes_of_a_client
+    count_equals_the_list
     pages_are_complete_and_repeat_nobody
     pages_survive_clients_that_come_and_go
     tokens_are_found_also_spent_and_expired
@@ -65,15 +69,21 @@ memory_store! {
     an_uncounted_token_admits_any_number
     a_full_store_admits_nobody
     a_refused_insertion_costs_nothing
+    a_removal_gives_a_use_back
     a_client_that_goes_gives_its_place_back
     expire_takes_the_unused_by_their_issue
     expire_takes_the_used_by_their_last_use
-    expire_keeps_the_protected
+    expire_takes_only_whom_it_may
+    expire_keeps_the_disabled
     expire_takes_those_issued_first
     expire_tells_whom_it_removed
     remember_is_true_once_until_its_time
     remembered_keys_are_compared_byte_by_byte
     expire_forgets_no_key_too_early
+    tenants_see_nothing_of_each_other
+    tokens_and_places_belong_to_a_tenant
+    a_tenant_expires_alone
+    tenants_fill_up_side_by_side
     one_use_admits_one_of_many
     many_insertions_stop_at_the_limit
     one_of_many_insertions_of_an_identifier_wins
@@ -82,6 +92,7 @@ memory_store! {
     one_of_many_updates_of_a_revision_wins
     one_of_many_removals_is_true
     a_removal_outlasts_the_updates_around_it
+    a_removal_at_a_revision_and_an_update_exclude_each_other
     updates_lose_no_use
     expire_spares_who_is_touched_in_time
     one_of_many_is_remembered

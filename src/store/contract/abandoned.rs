@@ -5,7 +5,7 @@
 
 use super::sample::{assert_same, below, client, now, renamed, spending, token};
 use super::subject::{Subject, abandon};
-use crate::store::{Admission, Admitted, ClientStore};
+use crate::store::{Admission, Admitted, ClientStore, Removal};
 
 /// After how many polls a future is dropped at the latest.
 const POLLS: usize = 16;
@@ -52,15 +52,20 @@ pub(super) async fn an_abandoned_update_is_whole<S: ClientStore>(store: Subject<
 }
 
 pub(super) async fn an_abandoned_removal_is_whole<S: ClientStore>(store: Subject<S>) {
+    let token = token("refunded", Some(0), now());
+    store.insert_token(&token).await;
     for polls in 1..=POLLS {
         let client = client(&format!("abandoned-{polls}"), now());
         store.hold(std::slice::from_ref(&client)).await;
-        abandon(store.remove(&client.id), polls).await;
+        let removal = Removal::new().with_refund(token.digest);
+        abandon(store.remove_as(&client.id, &removal), polls).await;
         if let Some(found) = store.get(&client.id).await {
             assert_same(Some(&*found), &client, "remove: dropped halfway, the client is whole or gone");
         }
-        store.remove(&client.id).await;
+        store.remove_as(&client.id, &removal).await;
         assert!(store.get(&client.id).await.is_none(), "remove: once more settles it");
+        let given_back = store.uses_left(&token.digest).await;
+        assert_eq!(given_back, polls as u32, "remove: dropped halfway, it gives the use back with the client");
     }
     assert_eq!(store.count().await, 0, "count: nobody who was removed");
     let only = store.admit(&client("only", now()), &below(1, now())).await;

@@ -3,7 +3,7 @@
 use super::sample::{DAY, HOUR, below, client, clients, now, spending, token};
 use super::subject::Subject;
 use crate::access::InitialAccessTokenRecord;
-use crate::store::{Admission, Admitted, ClientStore, Cutoffs};
+use crate::store::{Admission, Admitted, ClientStore, Cutoffs, Removal};
 
 pub(super) async fn an_unusable_token_admits_nobody<S: ClientStore>(store: Subject<S>) {
     let now = now();
@@ -102,6 +102,41 @@ pub(super) async fn a_refused_insertion_costs_nothing<S: ClientStore>(store: Sub
     let admitted = store.admit(&new, &limited(&good, 2)).await;
     assert_eq!(admitted, Admitted::Inserted, "insert: takes no place when it is refused");
     assert_eq!(store.uses_left(&good.digest).await, 8, "insert: spends one use when it admits");
+}
+
+pub(super) async fn a_removal_gives_a_use_back<S: ClientStore>(store: Subject<S>) {
+    let now = now();
+    let counted = token("counted", Some(1), now - DAY);
+    let expired = InitialAccessTokenRecord { expires_at: Some(now - HOUR), ..token("expired", Some(1), now - DAY) };
+    let free = token("free", None, now);
+    for token in [&counted, &expired, &free] {
+        store.insert_token(token).await;
+    }
+    let paid = client("paid", now);
+    let refund = Removal::new().with_refund(counted.digest);
+    let elsewhere = Removal { revision: Some(2), ..refund.clone() };
+    assert_eq!(store.admit(&paid, &spending(&counted, now)).await, Admitted::Inserted, "insert: one use is left");
+    assert_eq!(store.remove_as(&paid.id, &elsewhere).await, None, "remove: must conflict at another revision");
+    assert_eq!(store.uses_left(&counted.digest).await, 0, "remove: a conflict gives no use back");
+    assert_eq!(store.remove_as(&paid.id, &refund).await, Some(true), "remove: true for a client that is there");
+    assert_eq!(store.uses_left(&counted.digest).await, 1, "remove: gives the use back");
+    assert_eq!(store.remove_as(&paid.id, &refund).await, Some(false), "remove: false for a client that is gone");
+    assert_eq!(store.uses_left(&counted.digest).await, 1, "remove: gives the use back only once");
+    let again = store.admit(&client("again", now), &spending(&counted, now)).await;
+    assert_eq!(again, Admitted::Inserted, "remove: a use that was given back counts");
+
+    let goners = clients("gone", 4, now);
+    store.hold(&goners).await;
+    for (client, digest) in goners.iter().zip([expired.digest, free.digest, token("unknown", None, now).digest]) {
+        let removed = store.remove_as(&client.id, &Removal::new().with_refund(digest)).await;
+        assert_eq!(removed, Some(true), "remove: true whatever became of the token");
+    }
+    store.remove(&goners[3].id).await;
+    assert_eq!(store.uses_left(&expired.digest).await, 2, "remove: gives the use back to an expired token too");
+    assert_eq!(store.uses_left(&counted.digest).await, 0, "remove: gives no use back unless it is told to");
+    let free = store.get_token(&free.digest).await;
+    assert!(free.is_some_and(|free| free.uses_left.is_none()), "remove: a token without a count gets none");
+    assert_eq!(store.list_tokens().await.len(), 3, "remove: brings no token back");
 }
 
 pub(super) async fn a_client_that_goes_gives_its_place_back<S: ClientStore>(store: Subject<S>) {

@@ -2,7 +2,7 @@
 
 use super::sample::{assert_same, client, now, renamed};
 use super::subject::Subject;
-use crate::store::{Admitted, ClientStore};
+use crate::store::{Admitted, ClientStore, Removal};
 
 pub(super) async fn an_inserted_client_is_found<S: ClientStore>(store: Subject<S>) {
     let client = client("found", now());
@@ -42,6 +42,26 @@ pub(super) async fn remove_is_true_once<S: ClientStore>(store: Subject<S>) {
     assert!(store.get(&gone.id).await.is_none(), "remove: a removed client is not found");
     assert_same(store.get(&stays.id).await.as_deref(), &stays, "remove: takes nobody else away");
     assert_eq!(store.insert(&gone).await, Admitted::Inserted, "insert: the identifier of a removed client is free");
+}
+
+pub(super) async fn a_removal_is_for_one_revision<S: ClientStore>(store: Subject<S>) {
+    let first = client("moved", now());
+    let second = renamed(&first, "Second");
+    store.hold(&[first.clone(), client("stays", now())]).await;
+    assert!(store.update(&second).await, "update: the next revision is accepted");
+    for revision in [1, 3, 0, u64::MAX] {
+        let removed = store.remove_as(&first.id, &Removal::at(revision)).await;
+        assert_eq!(removed, None, "remove: must conflict at another revision");
+        assert_same(store.get(&first.id).await.as_deref(), &second, "remove: a conflict changes nothing");
+    }
+    assert_eq!(store.count().await, 2, "remove: a conflict takes nobody away");
+    assert_eq!(store.remove_as(&first.id, &Removal::at(2)).await, Some(true), "remove: true at the revision meant");
+    assert_eq!(
+        store.remove_as(&first.id, &Removal::at(2)).await,
+        Some(false),
+        "remove: false for a client that is gone"
+    );
+    assert_eq!(store.count().await, 1, "count: one less after a removal");
 }
 
 pub(super) async fn count_follows_insertions_and_removals<S: ClientStore>(store: Subject<S>) {

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::sample::{DAY, HOUR, assert_same, assert_same_token, client, metadata, now, renamed, secret, token};
+use super::sample::{
+    DAY, HOUR, assert_same, assert_same_token, client, constraints, metadata, now, renamed, secret, token,
+};
 use super::subject::Subject;
 use crate::access::InitialAccessTokenRecord;
-use crate::client::{Client, Origin, RegistrationToken, Secret};
+use crate::client::{Client, Origin, RegistrationToken, Secret, Status};
 use crate::credential::Digest;
 use crate::metadata::ClientMetadata;
 use crate::store::{ClientQuery, ClientStore};
@@ -42,6 +44,9 @@ fn secured(name: &str, origin: Origin) -> Client {
         last_used: Some(now + HOUR),
         origin,
         owner: Some("Team Ω, 'north' ".into()),
+        status: Status::Disabled,
+        constraints: constraints(),
+        fingerprint: Some(Digest::of("fingerprint")),
         ..client(name, now)
     }
 }
@@ -54,6 +59,8 @@ async fn assert_comes_back<S: ClientStore>(store: &Subject<S>, client: &Client) 
         metadata: ClientMetadata::new(),
         secret: None,
         token: None,
+        status: Status::Active,
+        fingerprint: None,
         revision: client.revision + 1,
         ..client.clone()
     };
@@ -82,6 +89,9 @@ pub(super) async fn every_field_of_a_client_comes_back<S: ClientStore>(store: Su
     let token = Some(RegistrationToken { current: Digest::of("only"), previous: None });
     assert_comes_back(&store, &Client { secret, token, ..lasting }).await;
     assert_comes_back(&store, &client("bare", now())).await;
+    for status in [Status::Pending, Status::Active, Status::Disabled] {
+        assert_comes_back(&store, &Client { status, ..client(status.as_str(), now()) }).await;
+    }
 }
 
 pub(super) async fn every_field_of_a_token_comes_back<S: ClientStore>(store: Subject<S>) {
@@ -90,6 +100,7 @@ pub(super) async fn every_field_of_a_token_comes_back<S: ClientStore>(store: Sub
         expires_at: Some(now() + 36_500 * DAY),
         uses_left: Some(u32::MAX),
         owner: Some("Team Ω, 'north' ".into()),
+        constraints: constraints(),
         ..token("full", None, now())
     };
     for token in [&bare, &full] {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::sample::{DAY, HOUR, assert_same, client, clients, now};
+use super::sample::{DAY, HOUR, assert_same, client, clients, now, renamed};
 use super::subject::Subject;
-use crate::client::Client;
+use crate::client::{Client, Status};
 use crate::store::{ClientQuery, ClientStore, Cutoffs};
 
 const ALL: usize = usize::MAX;
@@ -44,16 +44,47 @@ pub(super) async fn expire_takes_the_used_by_their_last_use<S: ClientStore>(stor
     assert_eq!(names(&expired), ["at-the-cutoff", "never", "touched"], "expire: by either cutoff");
 }
 
-pub(super) async fn expire_keeps_the_protected<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn expire_takes_only_whom_it_may<S: ClientStore>(store: Subject<S>) {
     let old = clients("old", 6, now() - DAY);
     store.hold(&old).await;
-    let protected: Vec<_> = [0, 1, 4].map(|number: usize| old[number].id.clone()).into();
-    let cutoffs = Cutoffs::none(now()).with_unused_since(now()).with_protected(protected);
-    let expired = store.expire(&cutoffs, 2).await;
-    assert_eq!(names(&expired), ["old-2", "old-3"], "expire: keeps the protected, and they do not count for the limit");
+    store.hold(&[client("new", now())]).await;
+    store.touch(&old[4].id, now()).await;
+    let unused = Cutoffs::none(now()).with_unused_since(now());
+    let among = |numbers: &[usize]| numbers.iter().map(|number| old[*number].id.clone()).collect::<Vec<_>>();
+    let nobody = store.expire(&unused.clone().among(Vec::new()), ALL).await;
+    assert!(nobody.is_empty(), "expire: removes nobody among nobody");
+    let mut meant = among(&[5, 3, 4, 2, 3]);
+    meant.extend([client("new", now()).id, client("nobody", now()).id]);
+    let expired = store.expire(&unused.clone().among(meant.clone()), 2).await;
+    assert_eq!(names(&expired), ["old-2", "old-3"], "expire: the first idle ones of those it may take");
+    let expired = store.expire(&unused.clone().among(meant), ALL).await;
+    assert_eq!(names(&expired), ["old-5"], "expire: the idle ones of those it may take");
+    let left = store.list(&ClientQuery::new()).await;
+    assert_eq!(names(&left), ["old-0", "old-1", "old-4", "new"], "expire: keeps everybody else");
+}
+
+pub(super) async fn expire_keeps_the_disabled<S: ClientStore>(store: Subject<S>) {
+    let old = now() - 9 * DAY;
+    let with = |name: &str, status, last_used| Client { status, last_used, ..client(name, old) };
+    let (long_ago, changed) = (Some(old + DAY), with("changed", Status::Active, None));
+    store
+        .hold(&[with("disabled-unused", Status::Disabled, None), with("disabled-idle", Status::Disabled, long_ago)])
+        .await;
+    store.hold(&[with("pending", Status::Pending, None), with("active", Status::Active, long_ago)]).await;
+    store.hold(&[changed.clone(), with("enabled", Status::Disabled, None)]).await;
+    assert!(store.update(&Client { status: Status::Disabled, ..renamed(&changed, "Disabled") }).await, "update: works");
+    let enabled = Client { status: Status::Active, ..renamed(&with("enabled", Status::Disabled, None), "Enabled") };
+    assert!(store.update(&enabled).await, "update: works");
+    let cutoffs = Cutoffs::none(now()).with_unused_since(now()).with_idle_since(now());
+    let listed = store.list(&ClientQuery::new().with_idle(cutoffs.clone())).await;
+    assert_eq!(names(&listed), ["active", "enabled", "pending"], "list: a disabled client is never idle");
+    let unused = ClientQuery::new().with_idle(Cutoffs::none(now()).with_unused_since(now()));
+    assert_eq!(names(&store.list(&unused).await), ["enabled", "pending"], "list: the unused alone");
+    let named = cutoffs.clone().among(vec![changed.id.clone()]);
+    assert!(store.expire(&named, ALL).await.is_empty(), "expire: a disabled client is never idle, named or not");
     let expired = store.expire(&cutoffs, ALL).await;
-    assert_eq!(names(&expired), ["old-5"], "expire: keeps the protected");
-    assert_eq!(store.count().await, 3, "expire: keeps the protected");
+    assert_eq!(names(&expired), ["active", "enabled", "pending"], "expire: a disabled client is never idle");
+    assert_eq!(store.count().await, 3, "expire: keeps the disabled");
 }
 
 pub(super) async fn expire_takes_those_issued_first<S: ClientStore>(store: Subject<S>) {

@@ -1,13 +1,13 @@
 //! Lists are in order, and pages of them are complete.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::sample::{client, clients, now};
+use super::sample::{client, clients, id, now, renamed};
 use super::subject::Subject;
-use crate::client::Client;
-use crate::credential::ClientId;
-use crate::store::{ClientQuery, ClientStore};
+use crate::client::{Client, Status};
+use crate::credential::{ClientId, Digest};
+use crate::store::{ClientQuery, ClientStore, Cutoffs};
 
 /// Clients of which several were issued at the same time and others in another order than they are inserted.
 fn shuffled(start: SystemTime) -> Vec<Client> {
@@ -69,6 +69,99 @@ pub(super) async fn list_selects_one_owner<S: ClientStore>(store: Subject<S>) {
         assert!(listed.iter().all(|client| client.owner() == Some(owner)), "list: nobody of another owner");
     }
     assert_eq!(store.list(&ClientQuery::new()).await.len(), owners.len(), "list: everybody's clients without an owner");
+}
+
+/// Clients that differ in everything that a query looks at, the first one issued at this time.
+fn varied(start: SystemTime) -> Vec<Client> {
+    let mut varied = clients("varied", 24, start);
+    for (number, client) in varied.iter_mut().enumerate() {
+        client.owner = [None, Some("team"), Some("other")][number % 3].map(Into::into);
+        client.status = [Status::Active, Status::Pending, Status::Disabled, Status::Active][number % 4];
+        client.last_used = (number % 2 == 1).then(|| start + Duration::from_secs(1000 + number as u64));
+        client.fingerprint = [None, Some("same"), Some("other")][number / 2 % 3].map(Digest::of);
+    }
+    varied
+}
+
+/// One query for each filter, and some for several.
+fn queries(start: SystemTime) -> Vec<(&'static str, ClientQuery)> {
+    let at = |seconds| start + Duration::from_secs(seconds);
+    let cutoffs = Cutoffs::none(at(9999));
+    let all = ClientQuery::new;
+    vec![
+        ("nothing", all()),
+        ("the owner", all().with_owner("team")),
+        ("pending", all().with_status(Status::Pending)),
+        ("active", all().with_status(Status::Active)),
+        ("disabled", all().with_status(Status::Disabled)),
+        ("issued from", all().with_issued_from(at(7))),
+        ("issued before", all().with_issued_before(at(7))),
+        ("issued between", all().with_issued_from(at(3)).with_issued_before(at(9))),
+        ("issued never", all().with_issued_from(at(9)).with_issued_before(at(9))),
+        ("used from", all().with_used_from(at(1011))),
+        ("used before", all().with_used_before(at(1011))),
+        ("never used", all().with_never_used()),
+        ("the fingerprint", all().with_fingerprint(Digest::of("same"))),
+        ("another fingerprint", all().with_fingerprint(Digest::of("nobody's"))),
+        ("unused and idle", all().with_idle(cutoffs.clone().with_unused_since(at(13)))),
+        ("used and idle", all().with_idle(cutoffs.clone().with_idle_since(at(1013)))),
+        ("idle", all().with_idle(cutoffs.clone().with_unused_since(at(13)).with_idle_since(at(1005)))),
+        (
+            "idle among",
+            all().with_idle(cutoffs.clone().with_unused_since(at(19)).among(vec![id("varied-4"), id("varied-1")])),
+        ),
+        ("idle by no cutoff", all().with_idle(cutoffs.clone())),
+        ("fingerprint and status", all().with_fingerprint(Digest::of("other")).with_status(Status::Active)),
+        ("owner, status and use", all().with_owner("team").with_status(Status::Disabled).with_never_used()),
+        ("unused, idle and issued", all().with_idle(cutoffs.with_unused_since(at(13))).with_issued_from(at(5))),
+    ]
+}
+
+pub(super) async fn list_selects_by_every_filter<S: ClientStore>(store: Subject<S>) {
+    let start = now();
+    let varied = varied(start);
+    store.hold(&varied).await;
+    for (name, query) in queries(start) {
+        let expected: Vec<_> =
+            varied.iter().filter(|client| query.matches(client)).map(|client| client.id.clone()).collect();
+        assert_eq!(ids(&store.list(&query).await), expected, "list: exactly the clients by this filter: {name}");
+        let paged = pages(&store, &query.with_limit(2), varied.len()).await;
+        assert_eq!(ids(&paged), expected, "list: pages of 2 are the whole list by this filter: {name}");
+    }
+}
+
+pub(super) async fn list_follows_what_becomes_of_a_client<S: ClientStore>(store: Subject<S>) {
+    let print = |text| Some(Digest::of(text));
+    let before = Client { status: Status::Pending, fingerprint: print("before"), ..client("changing", now()) };
+    store.hold(&[before.clone(), client("bystander", now())]).await;
+    let after = Client { status: Status::Active, fingerprint: print("after"), ..renamed(&before, "After") };
+    assert!(store.update(&after).await, "update: the next revision is accepted");
+    store.touch(&before.id, now()).await;
+    let with_fingerprint = |text| ClientQuery::new().with_fingerprint(Digest::of(text));
+    let rows = [
+        ("the fingerprint before", with_fingerprint("before"), 0),
+        ("the fingerprint after", with_fingerprint("after"), 1),
+        ("the status before", ClientQuery::new().with_status(Status::Pending), 0),
+        ("never used", ClientQuery::new().with_never_used().with_status(Status::Active), 1),
+        ("used", ClientQuery::new().with_used_from(UNIX_EPOCH), 1),
+    ];
+    for (name, query, expected) in rows {
+        assert_eq!(store.list(&query).await.len(), expected, "list: follows updates and uses: {name}");
+    }
+    store.remove(&before.id).await;
+    assert!(store.list(&with_fingerprint("after")).await.is_empty(), "list: nobody who was removed");
+}
+
+pub(super) async fn count_equals_the_list<S: ClientStore>(store: Subject<S>) {
+    let start = now();
+    let varied = varied(start);
+    store.hold(&varied).await;
+    for (name, query) in queries(start) {
+        let listed = store.list(&query).await.len() as u64;
+        assert_eq!(store.count_of(&query).await, listed, "count: equals the list by this filter: {name}");
+        let page = query.after(&varied[3]).with_limit(1);
+        assert_eq!(store.count_of(&page).await, listed, "count: ignores pages, by this filter: {name}");
+    }
 }
 
 pub(super) async fn pages_are_complete_and_repeat_nobody<S: ClientStore>(store: Subject<S>) {

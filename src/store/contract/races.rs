@@ -6,7 +6,7 @@ use super::sample::{DAY, HOUR, assert_same, below, client, clients, now, renamed
 use super::subject::{CALLERS, ROUNDS, Subject, race, times};
 use crate::client::Client;
 use crate::credential::ClientId;
-use crate::store::{Admission, Admitted, ClientStore, Cutoffs};
+use crate::store::{Admission, Admitted, ClientStore, Cutoffs, Removal};
 
 /// Lets every caller insert a client of its own under one admission.
 async fn rush<S: ClientStore>(store: &Subject<S>, prefix: &str, admission: &Admission) -> Vec<Admitted> {
@@ -192,6 +192,34 @@ pub(super) async fn updates_lose_no_use<S: ClientStore>(store: Subject<S>) {
         let latest = start.issued_at + Duration::from_secs(CALLERS as u64 - 2);
         assert_eq!(found.last_used, Some(latest), "update, touch: no use is lost between them");
         assert_eq!(found.revision, 1 + updates, "update, touch: the revision counts the updates");
+    }
+}
+
+/// Half of the callers update the client, the others remove the revision that they read: of all of them one wins.
+pub(super) async fn a_removal_at_a_revision_and_an_update_exclude_each_other<S: ClientStore>(store: Subject<S>) {
+    let token = token("refunded", Some(1000), now());
+    store.insert_token(&token).await;
+    let mut removals = 0;
+    for round in 0..ROUNDS {
+        let start = client(&format!("contested-{round}"), now());
+        store.hold(std::slice::from_ref(&start)).await;
+        let act = |caller: usize| {
+            let (store, next) = (store.clone(), renamed(&start, &caller.to_string()));
+            let removal = Removal::at(1).with_refund(token.digest);
+            async move {
+                match caller.is_multiple_of(2) {
+                    true => (store.remove_as(&next.id, &removal).await == Some(true), false),
+                    false => (false, store.update(&next).await),
+                }
+            }
+        };
+        let (removed, updated): (Vec<_>, Vec<_>) = race(CALLERS, act).await.into_iter().unzip();
+        let (removed, updated) = (times(&removed, &true), times(&updated, &true));
+        assert_eq!(removed + updated, 1, "remove, update: of all at one revision one wins");
+        assert_eq!(store.get(&start.id).await.is_some(), updated == 1, "remove, update: what was told is so");
+        removals += removed as u32;
+        let given_back = store.uses_left(&token.digest).await - 1000;
+        assert_eq!(given_back, removals, "remove: gives one use back for each client that it removes");
     }
 }
 

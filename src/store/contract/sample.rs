@@ -2,10 +2,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::access::InitialAccessTokenRecord;
-use crate::client::{Client, Origin};
+use crate::access::{Constraints, InitialAccessTokenRecord};
+use crate::client::{Client, Origin, Status};
 use crate::credential::{ClientId, ClientSecret, Digest, Secrets, StoredSecret};
-use crate::metadata::ClientMetadata;
+use crate::metadata::{ClientMetadata, GrantType, TokenEndpointAuthMethod};
 use crate::store::Admission;
 
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
@@ -35,6 +35,9 @@ pub(super) fn client(name: &str, issued_at: SystemTime) -> Client {
         last_used: None,
         origin: Origin::Open,
         owner: None,
+        status: Status::Active,
+        constraints: Constraints::new(),
+        fingerprint: None,
     }
 }
 
@@ -68,6 +71,16 @@ pub(super) fn secret(text: &str) -> StoredSecret {
     Secrets::InMemory.keep(&ClientSecret::new(text))
 }
 
+/// Constraints of every kind, with text that careless escaping breaks.
+pub(super) fn constraints() -> Constraints {
+    Constraints::new()
+        .with_redirect_hosts(["app.example.com", "xn--bcher-kva.example", "[::1]"])
+        .with_scopes(["read", "urn:example:%_~!#[]"])
+        .with_grant_types([GrantType::RefreshToken, GrantType::Other("urn:example:own_grant".into())])
+        .with_auth_methods([TokenEndpointAuthMethod::None, TokenEndpointAuthMethod::Other("own".into())])
+        .with_software_id("Robert'); DROP TABLE clients;-- Ω")
+}
+
 /// A token without an end and an owner.
 pub(super) fn token(name: &str, uses_left: Option<u32>, issued_at: SystemTime) -> InitialAccessTokenRecord {
     InitialAccessTokenRecord {
@@ -77,6 +90,7 @@ pub(super) fn token(name: &str, uses_left: Option<u32>, issued_at: SystemTime) -
         expires_at: None,
         uses_left,
         owner: None,
+        constraints: Constraints::new(),
     }
 }
 
@@ -94,7 +108,8 @@ pub(super) fn below(most_clients: u64, now: SystemTime) -> Admission {
 #[track_caller]
 pub(super) fn assert_same(found: Option<&Client>, expected: &Client, promise: &str) {
     let Some(found) = found else { panic!("{promise}: {} is not there", expected.id) };
-    let Client { id, metadata, issued_at, secret, token, revision, last_used, origin, owner } = expected;
+    let Client { id, metadata, issued_at, secret, token, revision, last_used, origin, owner, .. } = expected;
+    let Client { status, constraints, fingerprint, .. } = expected;
     let text = |client: &Client| {
         let secret = client.secret.as_ref()?;
         let text = Secrets::InMemory.reveal(&secret.stored)?;
@@ -110,6 +125,10 @@ pub(super) fn assert_same(found: Option<&Client>, expected: &Client, promise: &s
     assert_eq!(found.last_used, *last_used, "{promise}: the last use of {id}");
     assert_eq!(found.origin, *origin, "{promise}: the origin of {id}");
     assert_eq!(found.owner, *owner, "{promise}: the owner of {id}");
+    assert_eq!(found.status, *status, "{promise}: the status of {id}");
+    assert_eq!(found.constraints, *constraints, "{promise}: the constraints of {id}");
+    let bytes = |fingerprint: &Option<Digest>| fingerprint.map(|fingerprint| *fingerprint.as_bytes());
+    assert_eq!(bytes(&found.fingerprint), bytes(fingerprint), "{promise}: the fingerprint of {id}");
     assert!(found.metadata == *metadata, "{promise}: the metadata of {id}");
     assert!(found.secret.is_some() == secret.is_some(), "{promise}: whether {id} has a secret");
     assert!(text(found) == text(expected), "{promise}: the secret of {id}");
@@ -125,11 +144,12 @@ pub(super) fn assert_same_token(
     promise: &str,
 ) {
     let Some(found) = found else { panic!("{promise}: {} is not there", expected.id) };
-    let InitialAccessTokenRecord { id, digest, issued_at, expires_at, uses_left, owner } = expected;
+    let InitialAccessTokenRecord { id, digest, issued_at, expires_at, uses_left, owner, constraints } = expected;
     assert_eq!(found.id, *id, "{promise}: the identifier");
     assert!(found.digest.matches(digest), "{promise}: the digest of {id}");
     assert_eq!(found.issued_at, *issued_at, "{promise}: the time of issue of {id}");
     assert_eq!(found.expires_at, *expires_at, "{promise}: the end of {id}");
     assert_eq!(found.uses_left, *uses_left, "{promise}: the uses of {id}");
     assert_eq!(found.owner, *owner, "{promise}: the owner of {id}");
+    assert_eq!(found.constraints, *constraints, "{promise}: the constraints of {id}");
 }

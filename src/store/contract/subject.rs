@@ -14,7 +14,7 @@ use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
 use crate::credential::{ClientId, Digest};
 use crate::error::{StoreError, StoreErrorKind};
-use crate::store::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs};
+use crate::store::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, Removal};
 
 /// How many callers race for one thing.
 pub(super) const CALLERS: usize = 64;
@@ -41,6 +41,10 @@ fn answer<T>(verb: &str, answer: Result<T, StoreError>) -> T {
 impl<S: ClientStore> Subject<S> {
     pub(super) fn new(store: S) -> Self {
         Self(Arc::new(store))
+    }
+
+    pub(super) fn for_tenant(&self, tenant: &str) -> Self {
+        Self::new(self.0.for_tenant(tenant))
     }
 
     /// An insertion that costs nothing.
@@ -74,8 +78,17 @@ impl<S: ClientStore> Subject<S> {
         }
     }
 
+    /// Whatever the revision.
     pub(super) async fn remove(&self, id: &ClientId) -> bool {
-        answer("remove", self.0.remove(id).await)
+        answer("remove", self.0.remove(id, &Removal::new()).await)
+    }
+
+    /// None for a conflict.
+    pub(super) async fn remove_as(&self, id: &ClientId, removal: &Removal) -> Option<bool> {
+        match self.0.remove(id, removal).await {
+            Err(error) if error.kind() == StoreErrorKind::Conflict => None,
+            removed => Some(answer("remove", removed)),
+        }
     }
 
     pub(super) async fn touch(&self, id: &ClientId, at: SystemTime) -> bool {
@@ -86,8 +99,13 @@ impl<S: ClientStore> Subject<S> {
         answer("list", self.0.list(query).await)
     }
 
+    /// How many clients there are.
     pub(super) async fn count(&self) -> u64 {
-        answer("count", self.0.count().await)
+        self.count_of(&ClientQuery::new()).await
+    }
+
+    pub(super) async fn count_of(&self, query: &ClientQuery) -> u64 {
+        answer("count", self.0.count(query).await)
     }
 
     pub(super) async fn expire(&self, cutoffs: &Cutoffs, limit: usize) -> Vec<Arc<Client>> {

@@ -1,0 +1,208 @@
+//! Management: a client reads, replaces and removes its registration
+//! ([RFC 7592 §2](https://www.rfc-editor.org/rfc/rfc7592#section-2)).
+
+use std::sync::Arc;
+
+use super::Registry;
+use super::register::needs_secret;
+use crate::audit::{AuditEvent, Operation};
+use crate::client::{Client, Presented, RegistrationToken, Status};
+use crate::credential::{ClientId, Digest, RegistrationAccessToken};
+use crate::error::{ErrorCode, ErrorKind, RegistrationError, StoreErrorKind, Violation};
+use crate::information::ClientInformation;
+use crate::metadata::{ClientMetadata, Document};
+use crate::rules;
+use crate::store::Removal;
+
+/// How often an operation starts again when somebody else changed the client meanwhile.
+const ATTEMPTS: usize = 4;
+
+/// A client that proved itself with a registration access token.
+#[derive(Debug)]
+pub(crate) struct Authenticated {
+    client: Arc<Client>,
+    token: RegistrationAccessToken,
+    presented: Presented,
+}
+
+/// Which state of a client an operation is meant for.
+pub(crate) type IsMeant<'a> = &'a (dyn Fn(&Client) -> Result<(), RegistrationError> + Send + Sync);
+
+impl Registry {
+    /// Reads a registration with its registration access token.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidToken`] for a wrong token, an unknown client and a deleted one alike; or when the store
+    /// fails.
+    pub async fn read(&self, id: &ClientId, token: &str) -> Result<ClientInformation, RegistrationError> {
+        let done = async { self.read_authenticated(self.authenticate(id, token).await?).await };
+        self.refusal_audited(Operation::Read, Some(id), done.await)
+    }
+
+    /// Replaces the metadata of a client: what is left out is gone or falls back to its default
+    /// ([RFC 7592 §2.2](https://www.rfc-editor.org/rfc/rfc7592#section-2.2)).
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read), and when the metadata breaks rules or the client is changed by others again and again.
+    pub async fn update(
+        &self,
+        id: &ClientId,
+        token: &str,
+        metadata: ClientMetadata,
+    ) -> Result<ClientInformation, RegistrationError> {
+        let document = Document { metadata, client_id: Some(id.as_str().into()), ..Document::default() };
+        let done = async { self.update_document(self.authenticate(id, token).await?, document, &|_| Ok(())).await };
+        self.refusal_audited(Operation::Update, Some(id), done.await)
+    }
+
+    /// Deletes a client with all that proves it.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub async fn delete(&self, id: &ClientId, token: &str) -> Result<(), RegistrationError> {
+        let done = async { self.delete_if(self.authenticate(id, token).await?, &|_| Ok(())).await };
+        self.refusal_audited(Operation::Delete, Some(id), done.await)
+    }
+
+    async fn read_authenticated(&self, caller: Authenticated) -> Result<ClientInformation, RegistrationError> {
+        let client = self.retire_previous(caller.client, caller.presented).await?;
+        self.audit(&AuditEvent::done(Operation::Read, &client))?;
+        Ok(self.information(client, Some(caller.token)))
+    }
+
+    /// Once the new registration access token is used, the previous one ends to count.
+    async fn retire_previous(
+        &self,
+        client: Arc<Client>,
+        presented: Presented,
+    ) -> Result<Arc<Client>, RegistrationError> {
+        let Some(token) = client.token.as_ref().filter(|token| token.previous.is_some()) else { return Ok(client) };
+        if presented == Presented::Previous {
+            return Ok(client);
+        }
+        let token = Some(RegistrationToken { current: token.current, previous: None });
+        let retired = Client { token, revision: client.revision + 1, ..(*client).clone() };
+        match self.inner.store.update(&retired).await {
+            Ok(()) => Ok(Arc::new(retired)),
+            // Whoever changed the client meanwhile used a token too; the next use retires the old one.
+            Err(error) if error.kind() == StoreErrorKind::Conflict => Ok(client),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(crate) async fn update_document(
+        &self,
+        caller: Authenticated,
+        mut document: Document,
+        is_meant: IsMeant<'_>,
+    ) -> Result<ClientInformation, RegistrationError> {
+        self.check_credentials(&caller.client, &mut document);
+        let metadata = rules::settle(document.metadata, document.violations, &self.config().offer)?;
+        let Authenticated { mut client, token, .. } = caller;
+        for _ in 0..ATTEMPTS {
+            is_meant(&client)?;
+            let (updated, new_token) = self.updated(&client, metadata.clone(), &token.digest())?;
+            match self.inner.store.update(&updated).await {
+                Ok(()) => {
+                    self.audit_update(&client, &updated).await?;
+                    return Ok(self.information(Arc::new(updated), Some(new_token.unwrap_or(token))));
+                }
+                Err(error) if error.kind() == StoreErrorKind::Conflict => {
+                    client = self.authenticate(&client.id, token.expose()).await?.client;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(RegistrationError::new(ErrorKind::Conflict))
+    }
+
+    /// The client after an update. An identifier never changes, a secret only comes and goes with the authentication
+    /// method, and of two registration access tokens the presented one stays.
+    fn updated(
+        &self,
+        client: &Client,
+        metadata: ClientMetadata,
+        presented: &Digest,
+    ) -> Result<(Client, Option<RegistrationAccessToken>), RegistrationError> {
+        let new_token = self.config().rotation.then(RegistrationAccessToken::generate).transpose()?;
+        let token = match &new_token {
+            Some(new) => RegistrationToken { current: new.digest(), previous: Some(*presented) },
+            None => RegistrationToken { current: *presented, previous: None },
+        };
+        let secret = match (&client.secret, needs_secret(&metadata)) {
+            (Some(secret), true) => Some(secret.clone()),
+            (None, true) => self.new_secret(&metadata, self.now())?,
+            (_, false) => None,
+        };
+        let revision = client.revision + 1;
+        Ok((Client { metadata, secret, token: Some(token), revision, ..client.clone() }, new_token))
+    }
+
+    /// An update that is not on the audit trail did not happen.
+    async fn audit_update(&self, before: &Client, after: &Client) -> Result<(), RegistrationError> {
+        let Err(error) = self.audit(&AuditEvent::done(Operation::Update, after)) else { return Ok(()) };
+        let restored = Client { revision: after.revision + 1, ..before.clone() };
+        self.inner.store.update(&restored).await?;
+        Err(error)
+    }
+
+    pub(crate) async fn delete_if(
+        &self,
+        caller: Authenticated,
+        is_meant: IsMeant<'_>,
+    ) -> Result<(), RegistrationError> {
+        let Authenticated { mut client, token, .. } = caller;
+        for _ in 0..ATTEMPTS {
+            is_meant(&client)?;
+            match self.inner.store.remove(&client.id, &Removal::at(client.revision)).await {
+                Ok(true) => return self.audit(&AuditEvent::done(Operation::Delete, &client)),
+                Ok(false) => return Err(RegistrationError::new(ErrorKind::InvalidToken)),
+                Err(error) if error.kind() == StoreErrorKind::Conflict => {
+                    client = self.authenticate(&client.id, token.expose()).await?.client;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(RegistrationError::new(ErrorKind::Conflict))
+    }
+
+    /// Finds the client to which a registration access token belongs. A client that does not exist, or is disabled,
+    /// costs the same comparisons and gives the same error as a wrong token.
+    pub(crate) async fn authenticate(&self, id: &ClientId, token: &str) -> Result<Authenticated, RegistrationError> {
+        let digest = Digest::of(token);
+        let client = self.inner.store.get(id).await?;
+        let nobody = RegistrationToken { current: Digest::from_bytes([0; 32]), previous: None };
+        let known = client.as_ref().and_then(|client| client.token.as_ref()).unwrap_or(&nobody);
+        let enabled = client.clone().filter(|client| client.status != Status::Disabled);
+        let (Some(presented), Some(client)) = (known.recognise(&digest), enabled) else {
+            return Err(RegistrationError::new(ErrorKind::InvalidToken));
+        };
+        Ok(Authenticated { client, token: RegistrationAccessToken::new(token), presented })
+    }
+
+    /// What an update says about the client's credentials must be true, and it must not say what only the server says
+    /// ([RFC 7592 §2.2](https://www.rfc-editor.org/rfc/rfc7592#section-2.2)).
+    fn check_credentials(&self, client: &Client, document: &mut Document) {
+        let id = document.client_id.as_ref();
+        let secret = document.client_secret.as_ref();
+        let id_fits = id.map_or(!self.config().strict_updates, |id| id.as_str() == Some(client.id.as_str()));
+        let is_secret = |secret: &str| client.secret.as_ref().is_some_and(|known| known.stored.verify(secret));
+        let secret_fits = secret.is_none_or(|secret| secret.as_str().is_some_and(is_secret));
+        let mut refuse = |member: &str, detail: &'static str| {
+            let violation = Violation::new(ErrorCode::InvalidClientMetadata, format!("/{member}"), "U1", detail);
+            document.violations.push(violation);
+        };
+        if !id_fits {
+            refuse("client_id", "the identifier of the client that the URL names is required");
+        }
+        if !secret_fits {
+            refuse("client_secret", "not the secret of this client; a client cannot choose its secret");
+        }
+        for member in &document.forbidden {
+            refuse(member, "an update must not contain this member");
+        }
+    }
+}

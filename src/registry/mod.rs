@@ -1,0 +1,134 @@
+//! The handle: what the protocol does, free of HTTP.
+//!
+//! The registration endpoint and the application use the same operations, so what one of them refuses, the other
+//! cannot do either.
+//!
+//! ```
+//! use tower_dcr::metadata::ClientMetadata;
+//! use tower_dcr::store::MemoryStore;
+//! use tower_dcr::{Access, ErrorKind, Registry};
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+//! # runtime.block_on(async {
+//! let registry = Registry::builder("https://id.example.com", Access::ManagementOnly).build(MemoryStore::new())?;
+//! let mut metadata = ClientMetadata::new();
+//! metadata.redirect_uris = vec!["https://app.example.com/cb".to_owned()];
+//! let registered = registry.register(metadata.clone()).await?;
+//! let id = registered.client().id().clone();
+//! let token = registered.registration_access_token().unwrap().expose().to_owned();
+//!
+//! metadata.client_name = "App".into();
+//! let updated = registry.update(&id, &token, metadata).await?;
+//! assert_eq!(updated.client().metadata().client_name.untagged(), Some("App"));
+//!
+//! registry.delete(&id, &token).await?;
+//! assert_eq!(registry.read(&id, &token).await.unwrap_err().kind(), ErrorKind::InvalidToken);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod host;
+mod manage;
+mod register;
+mod tokens;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
+
+use crate::access::Access;
+use crate::audit::{AuditEvent, Operation};
+use crate::client::Client;
+use crate::config::{Config, RegistryBuilder};
+use crate::credential::{ClientId, RegistrationAccessToken};
+use crate::error::{ErrorKind, RegistrationError};
+use crate::information::ClientInformation;
+use crate::store::ErasedStore;
+
+/// The handle on all registered clients. Clones are cheap and share everything.
+#[derive(Clone)]
+pub struct Registry {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: Config,
+    store: Box<dyn ErasedStore>,
+    open_for_registration: AtomicBool,
+}
+impl Registry {
+    /// Begins to build a registry for the server at this base URL, with a decision on who may register.
+    ///
+    /// The base URL is `https` (or `http` on loopback), may have a path, and is where clients reach the endpoint; it is
+    /// never taken from a request.
+    pub fn builder(base_url: impl Into<String>, access: Access) -> RegistryBuilder {
+        RegistryBuilder::new(base_url.into(), access)
+    }
+
+    pub(crate) fn new(config: Config, store: Box<dyn ErasedStore>) -> Self {
+        Self { inner: Arc::new(Inner { config, store, open_for_registration: AtomicBool::new(true) }) }
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// The URL for `registration_endpoint` in the server's metadata
+    /// ([RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414#section-2)); none while nobody can register.
+    #[must_use]
+    pub fn registration_endpoint(&self) -> Option<&str> {
+        self.is_registration_enabled().then_some(&*self.config().endpoint)
+    }
+
+    /// Whether new clients can register at present.
+    #[must_use]
+    pub fn is_registration_enabled(&self) -> bool {
+        let possible = !matches!(self.config().access, Access::Off | Access::ManagementOnly);
+        possible && self.inner.open_for_registration.load(Ordering::Relaxed)
+    }
+
+    /// Switches registration off, or on again, while the server runs. Meanwhile a registration is answered with 403
+    /// and registered clients are managed as before.
+    pub fn set_registration_enabled(&self, enabled: bool) {
+        self.inner.open_for_registration.store(enabled, Ordering::Relaxed);
+    }
+
+    /// The time by the registry's clock.
+    #[must_use]
+    pub fn now(&self) -> SystemTime {
+        self.config().clock.now()
+    }
+
+    fn information(&self, client: Arc<Client>, token: Option<RegistrationAccessToken>) -> ClientInformation {
+        let secret = client.secret.as_ref().and_then(|secret| self.config().secrets.reveal(&secret.stored));
+        let uri = token.is_some().then(|| format!("{}/{}", self.config().endpoint, client.id));
+        ClientInformation::new(client, secret, token, uri)
+    }
+
+    fn audit(&self, event: &AuditEvent<'_>) -> Result<(), RegistrationError> {
+        let recorded = self.config().audit.record(event);
+        recorded.map_err(|source| RegistrationError::new(ErrorKind::Unavailable).caused_by(source))
+    }
+
+    /// Puts a refusal on the audit trail. It stays a refusal when that fails.
+    pub(crate) fn refusal_audited<T>(
+        &self,
+        operation: Operation,
+        named: Option<&ClientId>,
+        done: Result<T, RegistrationError>,
+    ) -> Result<T, RegistrationError> {
+        done.inspect_err(|error| drop(self.audit(&AuditEvent::refused(operation, named, error))))
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Registry")
+            .field("endpoint", &self.config().endpoint)
+            .field("access", &self.config().access)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,76 @@
+//! Initial access tokens: issued and revoked by the operator, redeemed by whoever registers
+//! ([RFC 7591 §1.2](https://www.rfc-editor.org/rfc/rfc7591#section-1.2)).
+
+use super::Registry;
+use crate::access::{Grant, InitialAccessTokenRecord, TokenOptions};
+use crate::audit::{AuditEvent, Operation};
+use crate::client::Origin;
+use crate::credential::{ClientId, Digest, InitialAccessToken};
+use crate::error::{ErrorKind, RegistrationError, StoreError};
+
+impl Registry {
+    /// Issues an initial access token for [`Access::Tokens`]. The token is shown only now.
+    ///
+    /// # Errors
+    ///
+    /// When the store or the operating system's random generator fails.
+    pub async fn issue_initial_access_token(
+        &self,
+        options: TokenOptions,
+    ) -> Result<(InitialAccessToken, InitialAccessTokenRecord), RegistrationError> {
+        let token = InitialAccessToken::generate()?;
+        let now = self.now();
+        let record = InitialAccessTokenRecord {
+            id: ClientId::generate()?.as_str().into(),
+            digest: token.digest(),
+            issued_at: now,
+            expires_at: options.lifetime.and_then(|lifetime| now.checked_add(lifetime)),
+            uses_left: options.uses,
+            owner: options.owner,
+            constraints: options.constraints,
+        };
+        self.inner.store.insert_token(&record).await?;
+        self.audit(&AuditEvent::token(Operation::IssueToken, &record.id))?;
+        Ok((token, record))
+    }
+
+    /// All initial access tokens that were issued and not revoked, spent and expired ones included.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn initial_access_tokens(&self) -> Result<Vec<InitialAccessTokenRecord>, StoreError> {
+        self.inner.store.list_tokens().await
+    }
+
+    /// Revokes the initial access token with this identifier; false when there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn revoke_initial_access_token(&self, id: &str) -> Result<bool, RegistrationError> {
+        let revoked = self.inner.store.remove_token(id).await?;
+        if revoked {
+            self.audit(&AuditEvent::token(Operation::RevokeToken, id))?;
+        }
+        Ok(revoked)
+    }
+
+    /// Finds what a presented initial access token allows.
+    pub(crate) async fn redeem(&self, token: &str) -> Result<Grant, RegistrationError> {
+        let digest = Digest::of(token);
+        let known = self.config().static_tokens.iter().fold(false, |known, token| known | token.matches(&digest));
+        if known {
+            return Ok(Grant::of(Origin::InitialAccessToken("static".into())));
+        }
+        let record = self.inner.store.get_token(&digest).await?;
+        let usable = record.filter(|record| record.is_usable(self.now()));
+        let record = usable.ok_or_else(|| RegistrationError::new(ErrorKind::InvalidToken))?;
+        Ok(Grant {
+            origin: Origin::InitialAccessToken(record.id),
+            owner: record.owner,
+            constraints: record.constraints,
+            spends: Some(digest),
+        })
+    }
+}

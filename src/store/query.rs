@@ -1,0 +1,225 @@
+//! Which clients are meant: by what they are, and by when they count as idle.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::client::{Client, Status};
+use crate::credential::{ClientId, Digest};
+
+/// Which clients to list or to count. Everything that is set must hold.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use tower_dcr::Status;
+/// use tower_dcr::store::ClientQuery;
+///
+/// let last_week = SystemTime::now() - Duration::from_secs(7 * 24 * 3600);
+/// let forgotten = ClientQuery::new().with_status(Status::Pending).with_issued_before(last_week).with_limit(20);
+/// assert_eq!(forgotten.page_size(), 20);
+/// ```
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct ClientQuery {
+    /// Only those of this owner.
+    pub owner: Option<Arc<str>>,
+    /// Only those with this status.
+    pub status: Option<Status>,
+    /// Only those issued at this time or later.
+    pub issued_from: Option<SystemTime>,
+    /// Only those issued before this time.
+    pub issued_before: Option<SystemTime>,
+    /// Only those last used at this time or later.
+    pub used_from: Option<SystemTime>,
+    /// Only those last used before this time; nobody who was never used.
+    pub used_before: Option<SystemTime>,
+    /// Only those that were never used.
+    pub never_used: bool,
+    /// Only those with this fingerprint.
+    pub fingerprint: Option<Digest>,
+    /// Only those that are idle by these cutoffs.
+    pub idle: Option<Cutoffs>,
+    /// Only those after this one in the order of the list: the last one of the page before. Counting ignores it.
+    pub after: Option<(SystemTime, ClientId)>,
+    /// At most so many. Default: 100. Counting ignores it.
+    pub limit: Option<usize>,
+}
+
+impl ClientQuery {
+    const LIMIT: usize = 100;
+
+    /// The first clients of all.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// At most so many clients.
+    #[must_use]
+    pub fn with_limit(mut self, limit: usize) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Only clients of this owner.
+    #[must_use]
+    pub fn with_owner(mut self, owner: impl Into<Arc<str>>) -> Self {
+        self.owner = Some(owner.into());
+        self
+    }
+
+    /// Only clients with this status.
+    #[must_use]
+    pub fn with_status(mut self, status: Status) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// Only clients issued at this time or later.
+    #[must_use]
+    pub fn with_issued_from(mut self, time: SystemTime) -> Self {
+        self.issued_from = Some(time);
+        self
+    }
+
+    /// Only clients issued before this time.
+    #[must_use]
+    pub fn with_issued_before(mut self, time: SystemTime) -> Self {
+        self.issued_before = Some(time);
+        self
+    }
+
+    /// Only clients last used at this time or later.
+    #[must_use]
+    pub fn with_used_from(mut self, time: SystemTime) -> Self {
+        self.used_from = Some(time);
+        self
+    }
+
+    /// Only clients that were used, the last time before this one.
+    #[must_use]
+    pub fn with_used_before(mut self, time: SystemTime) -> Self {
+        self.used_before = Some(time);
+        self
+    }
+
+    /// Only clients that were never used.
+    #[must_use]
+    pub fn with_never_used(mut self) -> Self {
+        self.never_used = true;
+        self
+    }
+
+    /// Only clients with this fingerprint.
+    #[must_use]
+    pub fn with_fingerprint(mut self, fingerprint: Digest) -> Self {
+        self.fingerprint = Some(fingerprint);
+        self
+    }
+
+    /// Only clients that are idle by these cutoffs.
+    #[must_use]
+    pub fn with_idle(mut self, cutoffs: Cutoffs) -> Self {
+        self.idle = Some(cutoffs);
+        self
+    }
+
+    /// The page after the one that ended with this client.
+    #[must_use]
+    pub fn after(mut self, last: &Client) -> Self {
+        self.after = Some((last.issued_at, last.id.clone()));
+        self
+    }
+
+    /// How many clients a page holds at most.
+    #[must_use]
+    pub fn page_size(&self) -> usize {
+        self.limit.unwrap_or(Self::LIMIT)
+    }
+
+    /// Whether the query selects every client there is, pages aside.
+    #[must_use]
+    pub fn is_unfiltered(&self) -> bool {
+        let Self { owner, status, issued_from, issued_before, used_from, used_before, never_used, .. } = self;
+        let Self { fingerprint, idle, .. } = self;
+        let times = [issued_from, issued_before, used_from, used_before];
+        let free = owner.is_none() && status.is_none() && fingerprint.is_none() && idle.is_none();
+        free && !never_used && times.iter().all(|time| time.is_none())
+    }
+
+    /// Whether the query selects this client, its place among the pages included.
+    #[must_use]
+    pub fn selects(&self, client: &Client) -> bool {
+        let after = |(issued_at, id): &(SystemTime, ClientId)| (client.issued_at, &client.id) > (*issued_at, id);
+        self.after.as_ref().is_none_or(after) && self.matches(client)
+    }
+
+    /// Whether the query selects this client, whatever the page.
+    #[must_use]
+    pub fn matches(&self, client: &Client) -> bool {
+        let used = client.last_used;
+        let same = |fingerprint: &Digest| client.fingerprint.is_some_and(|known| known.matches(fingerprint));
+        self.owner.as_deref().is_none_or(|owner| client.owner() == Some(owner))
+            && self.status.is_none_or(|status| client.status == status)
+            && self.issued_from.is_none_or(|from| client.issued_at >= from)
+            && self.issued_before.is_none_or(|before| client.issued_at < before)
+            && self.used_from.is_none_or(|from| used.is_some_and(|used| used >= from))
+            && self.used_before.is_none_or(|before| used.is_some_and(|used| used < before))
+            && !(self.never_used && used.is_some())
+            && self.fingerprint.as_ref().is_none_or(same)
+            && self.idle.as_ref().is_none_or(|cutoffs| cutoffs.reach(client))
+    }
+}
+
+/// When a client counts as idle. A disabled client never does: it is kept so that it stays disabled.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Cutoffs {
+    /// The time now.
+    pub now: SystemTime,
+    /// Never used and issued before this time.
+    pub unused_since: Option<SystemTime>,
+    /// Last used before this time.
+    pub idle_since: Option<SystemTime>,
+    /// Only clients among these.
+    pub among: Option<Vec<ClientId>>,
+}
+
+impl Cutoffs {
+    /// No client is idle.
+    #[must_use]
+    pub fn none(now: SystemTime) -> Self {
+        Self { now, unused_since: None, idle_since: None, among: None }
+    }
+
+    /// Clients that were never used are idle when they were issued before this time.
+    #[must_use]
+    pub fn with_unused_since(mut self, time: SystemTime) -> Self {
+        self.unused_since = Some(time);
+        self
+    }
+
+    /// Clients that were used are idle when that was before this time.
+    #[must_use]
+    pub fn with_idle_since(mut self, time: SystemTime) -> Self {
+        self.idle_since = Some(time);
+        self
+    }
+
+    /// Only these clients can be idle.
+    #[must_use]
+    pub fn among(mut self, clients: Vec<ClientId>) -> Self {
+        self.among = Some(clients);
+        self
+    }
+
+    /// Whether a client is idle.
+    #[must_use]
+    pub fn reach(&self, client: &Client) -> bool {
+        let idle = match client.last_used {
+            Some(used) => self.idle_since.is_some_and(|since| used < since),
+            None => self.unused_since.is_some_and(|since| client.issued_at < since),
+        };
+        let meant = |among: &Vec<ClientId>| among.contains(&client.id);
+        idle && client.status != Status::Disabled && self.among.as_ref().is_none_or(meant)
+    }
+}
