@@ -416,6 +416,8 @@ pub enum ConfigError {
     SecretLifetime,
     /// A durable store needs a decision on how client secrets are kept.
     Secrets,
+    /// A limit of the fetcher is zero, or what should be root certificates is none.
+    Fetcher,
 }
 
 impl fmt::Display for ConfigError {
@@ -428,6 +430,7 @@ impl fmt::Display for ConfigError {
             Self::Realm => "the realm must be printable ASCII without quotes and backslashes",
             Self::BodyLimit => "the body limit must lie between 1 byte and 1 MiB",
             Self::SecretLifetime => "client secrets must live for a second at least",
+            Self::Fetcher => "a fetcher needs limits above zero and root certificates as PEM",
             Self::Secrets => "a durable store needs an explicit choice of how client secrets are kept",
         })
     }

@@ -48,6 +48,7 @@
 //! - [`config::RegistryBuilder`]: every decision of an operator, with its default.
 //! - [`access`]: who may register. [`audit`]: the trail of what was done and refused.
 //! - [`metadata`]: what a client says about itself. [`credential`]: what proves it.
+//! - `fetch` (feature): how this server reaches out, and to nowhere inside its own network.
 //! - [`store`]: where clients are kept, and the trait for a store of your own.
 //!
 //! # Traps
@@ -64,8 +65,8 @@
 //!
 //! # Features
 //!
-//! `memory` and `tracing` are on by default. `cors` adds cross-origin answers for the endpoint alone, `store-tests` the
-//! contract suite for stores. A feature adds API and never changes behaviour.
+//! `memory` and `tracing` are on by default. `cors` adds cross-origin answers for the endpoint alone, `fetch` the
+//! guarded fetcher for documents that clients name, `store-tests` the contract suite for stores. A feature adds API and never changes behaviour.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod access;
@@ -79,6 +80,8 @@ mod cors;
 pub mod credential;
 mod endpoint;
 mod error;
+#[cfg(feature = "fetch")]
+pub mod fetch;
 mod future;
 mod information;
 mod layer;

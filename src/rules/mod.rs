@@ -9,7 +9,7 @@ mod grants;
 mod jwks;
 pub(crate) mod redirect_uri;
 mod text;
-mod uri;
+pub(crate) mod uri;
 
 use crate::error::{ErrorCode, Violation, Violations};
 use crate::metadata::{

@@ -226,11 +226,7 @@ impl<'a> Authority<'a> {
     }
 
     fn is_special(&self) -> bool {
-        match self.ip() {
-            Some(IpAddr::V4(ip)) => is_special_v4(ip),
-            Some(IpAddr::V6(ip)) => is_special_v6(ip),
-            None => false,
-        }
+        self.ip().is_some_and(is_special)
     }
 
     fn ip(&self) -> Option<IpAddr> {
@@ -346,6 +342,24 @@ fn is_punycode(encoded: &str) -> bool {
 fn is_number(label: &str) -> bool {
     let hexadecimal = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
     is_digits(label) || hexadecimal.is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+}
+
+fn is_special(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => is_special_v4(ip),
+        IpAddr::V6(ip) => is_special_v6(ip),
+    }
+}
+
+/// Whether an address may be connected to on behalf of a client: it lies in no special range, and an IPv6 address lies
+/// in the one block that is [in use](https://www.iana.org/assignments/ipv6-address-space), `2000::/3`.
+#[cfg(feature = "fetch")]
+pub(crate) fn is_public_address(ip: IpAddr) -> bool {
+    let in_use = match ip {
+        IpAddr::V4(_) => true,
+        IpAddr::V6(ip) => ip.to_bits() >> 125 == 1,
+    };
+    in_use && !is_special(ip)
 }
 
 fn is_special_v4(ip: Ipv4Addr) -> bool {

@@ -1,0 +1,9 @@
+//! What reaches outside, and what comes in signed: the guarded fetcher against a real TLS server, software statements
+//! under real keys, and the gates.
+#![cfg(all(feature = "memory", feature = "fetch"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod clock;
+mod fetch;
+mod names;
+mod site;
