@@ -100,7 +100,8 @@ impl Registry {
         is_meant: IsMeant<'_>,
     ) -> Result<ClientInformation, RegistrationError> {
         self.check_credentials(&caller.client, &mut document);
-        let metadata = rules::settle(document.metadata, document.violations, &self.config().offer)?;
+        let constraints = &caller.client.constraints;
+        let metadata = rules::settle_within(constraints, document.metadata, document.violations, &self.config().offer)?;
         let Authenticated { mut client, token, .. } = caller;
         for _ in 0..ATTEMPTS {
             is_meant(&client)?;

@@ -32,7 +32,8 @@ impl Registry {
         document: Document,
         grant: Grant,
     ) -> Result<ClientInformation, RegistrationError> {
-        let metadata = rules::settle(document.metadata, document.violations, &self.config().offer)?;
+        let metadata =
+            rules::settle_within(&grant.constraints, document.metadata, document.violations, &self.config().offer)?;
         let now = self.now();
         let token = self.config().management.then(RegistrationAccessToken::generate).transpose()?;
         let secret = self.new_secret(&metadata, now)?;

@@ -5,12 +5,14 @@
 //! table of members gives it, then the rules that look at several members follow. All violations are collected.
 
 mod algorithms;
+mod constraints;
 mod grants;
 mod jwks;
 pub(crate) mod redirect_uri;
 mod text;
 pub(crate) mod uri;
 
+use crate::access::Constraints;
 use crate::error::{ErrorCode, Violation, Violations};
 use crate::metadata::{
     ApplicationType, ClientMetadata, Field, Form, GrantType, Member, SubjectType, Text, TokenEndpointAuthMethod,
@@ -58,6 +60,19 @@ pub(crate) fn settle(
         true => Ok(metadata),
         false => Err(violations),
     }
+}
+
+/// As [`settle`], within the limits that the client keeps from its initial access token.
+pub(crate) fn settle_within(
+    constraints: &Constraints,
+    mut metadata: ClientMetadata,
+    mut violations: Violations,
+    offer: &Offer,
+) -> Result<ClientMetadata, Violations> {
+    constraints::check(&mut metadata, constraints, offer, &mut violations);
+    let mut settled = settle(metadata, violations, &constraints::narrow(offer, constraints))?;
+    constraints::limit_scope(&mut settled, constraints);
+    Ok(settled)
 }
 
 /// Checks one member by its form. Where there are too many values, they are not looked at one by one.

@@ -10,6 +10,7 @@ mod data;
 mod expectations;
 mod hostile;
 mod lifecycle;
+mod limits;
 mod payloads;
 mod plugs;
 mod preconditions;

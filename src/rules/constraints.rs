@@ -1,0 +1,96 @@
+//! The limits of an initial access token, which its clients keep: C1 to C3 of the policy.
+//!
+//! Grant types and authentication methods narrow what the server offers, so the rules M11 and M12 deal with them.
+//! Scope values are left out while one remains; a redirection URI or a software identifier cannot be narrowed and is
+//! refused.
+
+use std::borrow::Cow;
+
+use super::uri::Parts;
+use super::{Offer, redirect_uri, refuse, text};
+use crate::access::Constraints;
+use crate::error::{ErrorCode, Violation, Violations};
+use crate::metadata::{ClientMetadata, pointer};
+
+/// What is left of the offer.
+pub(super) fn narrow<'a>(offer: &'a Offer, constraints: &Constraints) -> Cow<'a, Offer> {
+    if constraints.grant_types.is_empty() && constraints.auth_methods.is_empty() {
+        return Cow::Borrowed(offer);
+    }
+    let mut offer = offer.clone();
+    offer.grant_types.retain(|grant_type| permits(&constraints.grant_types, grant_type));
+    offer.auth_methods.retain(|auth_method| permits(&constraints.auth_methods, auth_method));
+    Cow::Owned(offer)
+}
+
+/// An empty list limits nothing.
+fn permits<T: PartialEq>(permitted: &[T], value: &T) -> bool {
+    permitted.is_empty() || permitted.contains(value)
+}
+
+/// Checks what the client asks for, before anything else is settled.
+pub(super) fn check(
+    metadata: &mut ClientMetadata,
+    constraints: &Constraints,
+    offer: &Offer,
+    violations: &mut Violations,
+) {
+    check_hosts("redirect_uris", &metadata.redirect_uris, constraints, violations);
+    check_hosts("post_logout_redirect_uris", &metadata.post_logout_redirect_uris, constraints, violations);
+    check_scope(metadata, constraints, offer, violations);
+    let software_id = constraints.software_id.as_deref();
+    if software_id.is_some() && metadata.software_id.as_deref() != software_id {
+        refuse(violations, "software_id", "C3", "not the software that the initial access token is for");
+    }
+}
+
+/// What is no redirection URI at all is reported by its own rule.
+fn check_hosts(member: &str, uris: &[String], constraints: &Constraints, violations: &mut Violations) {
+    let permitted = |host: &str| constraints.redirect_hosts.iter().any(|known| known.eq_ignore_ascii_case(host));
+    if constraints.redirect_hosts.is_empty() {
+        return;
+    }
+    let code = match member {
+        "redirect_uris" => ErrorCode::InvalidRedirectUri,
+        _ => ErrorCode::InvalidClientMetadata,
+    };
+    for (index, uri) in uris.iter().enumerate() {
+        if redirect_uri::check(uri).is_err() || host(uri).is_some_and(permitted) {
+            continue;
+        }
+        let detail = "the initial access token does not permit this host";
+        violations.push(Violation::new(code, pointer(member, None, Some(index)), "C1", detail));
+    }
+}
+
+/// The host of an `http` or `https` URI; the name after a private-use scheme is no host.
+fn host(uri: &str) -> Option<&str> {
+    let parts = Parts::read(uri).ok()?;
+    let on_the_web = parts.has_scheme("https") || parts.has_scheme("http");
+    on_the_web.then(|| parts.server().ok()).flatten().map(|server| server.host)
+}
+
+fn check_scope(metadata: &mut ClientMetadata, constraints: &Constraints, offer: &Offer, violations: &mut Violations) {
+    let asked = metadata.scope.as_ref().filter(|scope| text::check_scope(scope).is_ok());
+    let Some(asked) = asked.filter(|_| !constraints.scopes.is_empty()) else { return };
+    match permitted_scope(asked, constraints) {
+        Some(scope) if scope == *asked || !offer.refuse_unoffered => metadata.scope = Some(scope),
+        Some(_) => refuse(violations, "scope", "C2", "a scope that the initial access token does not permit"),
+        None => refuse(violations, "scope", "C2", "the initial access token permits none of the scopes"),
+    }
+}
+
+/// Limits the scope that was settled. A client without one could ask for anything, so it gets what is permitted.
+pub(super) fn limit_scope(metadata: &mut ClientMetadata, constraints: &Constraints) {
+    if constraints.scopes.is_empty() {
+        return;
+    }
+    let settled = metadata.scope.as_deref().and_then(|scope| permitted_scope(scope, constraints));
+    metadata.scope = Some(settled.unwrap_or_else(|| constraints.scopes.join(" ")));
+}
+
+fn permitted_scope(scope: &str, constraints: &Constraints) -> Option<String> {
+    let permitted = |token: &&str| constraints.scopes.iter().any(|known| known == token);
+    let kept: Vec<_> = scope.split(' ').filter(permitted).collect();
+    (!kept.is_empty()).then(|| kept.join(" "))
+}
