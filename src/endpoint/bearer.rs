@@ -1,7 +1,7 @@
 //! The bearer token of a request ([RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)).
 
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::request::Parts;
 
 use crate::error::{ErrorKind, RegistrationError};
 
@@ -9,11 +9,13 @@ use crate::error::{ErrorKind, RegistrationError};
 ///
 /// # Errors
 ///
-/// No token, something that is no token, or more than one `Authorization` header.
-pub(crate) fn token(headers: &HeaderMap) -> Result<&str, RegistrationError> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
+/// No token, something that is no token, more than one `Authorization` header, or another token in the query beside it
+/// ([RFC 6750 §2](https://www.rfc-editor.org/rfc/rfc6750#section-2)).
+pub(crate) fn token(request: &Parts) -> Result<&str, RegistrationError> {
+    let mut values = request.headers.get_all(AUTHORIZATION).iter();
     let value = values.next().ok_or_else(|| RegistrationError::new(ErrorKind::MissingCredentials))?;
-    if values.next().is_some() {
+    let mut parameters = request.uri.query().unwrap_or_default().split('&');
+    if values.next().is_some() || parameters.any(|parameter| parameter.starts_with("access_token=")) {
         return Err(RegistrationError::new(ErrorKind::AmbiguousCredentials));
     }
     let bytes = value.as_bytes();
@@ -61,11 +63,11 @@ mod tests {
             (&[b"Bearer abc", b"Basic YTpi"], Err(ErrorKind::AmbiguousCredentials)),
         ];
         for (values, expected) in rows {
-            let mut headers = HeaderMap::new();
-            for value in *values {
-                headers.append(AUTHORIZATION, http::HeaderValue::from_bytes(value).unwrap());
-            }
-            let read = token(&headers).map_err(|error| error.kind());
+            let request = values.iter().fold(http::Request::get("/?a=b"), |request, value| {
+                request.header(AUTHORIZATION, http::HeaderValue::from_bytes(value).unwrap())
+            });
+            let (request, ()) = request.body(()).unwrap().into_parts();
+            let read = token(&request).map_err(|error| error.kind());
             assert_eq!(read, *expected, "{values:?}");
         }
     }

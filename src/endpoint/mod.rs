@@ -80,7 +80,7 @@ async fn admit(registry: &Registry, parts: &Parts) -> Result<Grant, Registration
     }
     match &registry.config().access {
         Access::Open => Ok(Grant::of(Origin::Open)),
-        Access::Tokens => registry.redeem(bearer::token(&parts.headers)?).await,
+        Access::Tokens => registry.redeem(bearer::token(parts)?).await,
         Access::Custom(gate) => match gate.admit(parts).await {
             Decision::Allow(grant) => Ok(grant),
             Decision::Unauthorized => Err(RegistrationError::new(ErrorKind::MissingCredentials)),
@@ -132,7 +132,7 @@ async fn delete(registry: &Registry, parts: &Parts, id: &str) -> Result<Reply, R
 /// The client that a request names, and the token that it presents. What cannot be an identifier is answered like a
 /// client that does not exist.
 fn credentials<'a>(parts: &'a Parts, id: &str) -> Result<(ClientId, &'a str), RegistrationError> {
-    let token = bearer::token(&parts.headers)?;
+    let token = bearer::token(parts)?;
     let id = ClientId::parse(id).ok_or_else(|| RegistrationError::new(ErrorKind::InvalidToken))?;
     Ok((id, token))
 }

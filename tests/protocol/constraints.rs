@@ -3,17 +3,25 @@
 
 use serde_json::{Map, Value};
 
+use super::refused::assert_answered;
 use super::server::Reply;
 
 const ALWAYS: [&str; 5] = ["client_id", "redirect_uris", "grant_types", "response_types", "token_endpoint_auth_method"];
 const ONE_STRING: [&str; 4] = ["client_id", "scope", "registration_access_token", "registration_client_uri"];
 
-/// Asserts that every known client can read the reply to a registration.
+/// Asserts that every known client can read the reply to a registration, and finds in it what it asked for.
 pub(crate) fn assert_readable(name: &str, sent: &Value, reply: &Reply) {
     assert_eq!(reply.status, 201, "{name}");
+    assert_information(name, reply);
+    assert_echo(name, sent, reply.json().as_object().unwrap());
+}
+
+/// Asserts that every known client can read a client information response. [`send`](super::server::send) does so for
+/// every one that any test receives.
+pub(crate) fn assert_information(name: &str, reply: &Reply) {
     assert_eq!(reply.header("content-type"), Some("application/json"), "{name}");
-    assert_eq!(reply.header("cache-control"), Some("no-store"), "{name}");
-    assert_eq!(reply.header("pragma"), Some("no-cache"), "{name}");
+    assert_answered(name, reply);
+    assert_eq!(reply.body.first(), Some(&b'{'), "{name}: no byte order mark, no wrapper");
     let document = reply.json();
     assert_no_blank(name, &document);
     let document = document.as_object().unwrap();
@@ -27,7 +35,6 @@ pub(crate) fn assert_readable(name: &str, sent: &Value, reply: &Reply) {
         assert!(document.get(member).is_none_or(Value::is_string), "{name}: {member} is no string");
     }
     assert_credentials(name, document);
-    assert_echo(name, sent, document);
 }
 
 fn assert_no_blank(name: &str, value: &Value) {
@@ -48,6 +55,10 @@ fn assert_credentials(name: &str, document: &Map<String, Value>) {
     assert!(has("client_id_issued_at"), "{name}: client_id_issued_at is missing");
     assert_eq!(has("client_secret"), has("client_secret_expires_at"), "{name}: a secret and its end belong together");
     assert_eq!(has("registration_access_token"), has("registration_client_uri"), "{name}: token and URI");
+    if let Some(token) = document.get("registration_access_token") {
+        let uri = document["registration_client_uri"].as_str().unwrap();
+        assert!(!uri.contains(token.as_str().unwrap()), "{name}: the token is no part of the URL");
+    }
     let public = ["none", "private_key_jwt"].contains(&document["token_endpoint_auth_method"].as_str().unwrap());
     assert_eq!(has("client_secret"), !public, "{name}: a secret for exactly the methods that use one");
 }

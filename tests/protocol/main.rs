@@ -3,10 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod audit;
+mod clauses_http;
+mod clauses_oidc;
+mod clauses_rfc7591;
+mod clauses_rfc7592;
 mod concurrency;
 mod constraints;
 mod corpus;
 mod data;
+mod errors;
 mod expectations;
 mod hostile;
 mod lifecycle;

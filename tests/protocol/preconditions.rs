@@ -12,6 +12,7 @@ use tower_dcr::Access;
 use tower_dcr::config::Preconditions;
 
 use super::plugs::Fragile;
+use super::refused::assert_answered;
 use super::server::{Registered, Reply, Server, minimal, minimal_and, send};
 
 async fn server(preconditions: Preconditions) -> Server {
@@ -148,6 +149,7 @@ async fn only_a_read_carries_the_state_and_it_changes_with_every_update() {
     let server = server(Preconditions::Optional).await;
     let created = server.post(&minimal()).await;
     let client = Registered::of(&created);
+    assert_answered("E-102 registration", &created);
     assert_eq!(created.header("etag"), None, "after registration");
     let mut seen = Vec::new();
     for round in 0..3 {
@@ -158,6 +160,7 @@ async fn only_a_read_carries_the_state_and_it_changes_with_every_update() {
         assert!(!seen.contains(&etag), "{etag} in round {round}");
         seen.push(etag);
         let updated = server.put(&client, &client.own()).await;
+        assert_answered("E-102 update", &updated);
         assert_eq!((updated.status, updated.header("etag")), (200, None), "after an update");
     }
 }
@@ -259,7 +262,7 @@ async fn deeper_and_other_paths_belong_to_the_application() {
     let server = Server::open().await;
     for path in ["/oidc/registerx", "/oidc/register/a/b", "/oidc/register//", "/oidc", "/OIDC/register", "/x"] {
         let reply = send(server.request(Method::POST, server.url(path)).json(&minimal())).await;
-        assert_eq!((reply.status, reply.header("cache-control")), (404, None), "{path}");
+        assert_eq!((reply.status, reply.header("cache-control")), (404, None), "E-101 {path}");
     }
     let reply = send(server.request(Method::GET, server.url("/"))).await;
     assert_eq!((reply.status, reply.text().as_str()), (200, "the application"));

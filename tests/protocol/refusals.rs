@@ -10,7 +10,7 @@ use tower_dcr::Access;
 use tower_dcr::access::{Decision, TokenOptions};
 
 use super::plugs::{Always, FakeClock, Fragile};
-use super::refused::{CANARY, Challenge, assert_refused, assert_uncached};
+use super::refused::{CANARY, Challenge, assert_answered, assert_refused};
 use super::server::{Server, minimal, minimal_and, send};
 
 const METADATA: Option<&str> = Some("invalid_client_metadata");
@@ -161,6 +161,6 @@ async fn the_registration_endpoint_knows_two_methods() {
         assert_eq!((reply.status, reply.body.len()), (204, 0), "E-072 with {access:?}");
         assert_eq!(reply.header("allow"), Some("POST, OPTIONS"), "E-072 with {access:?}");
         assert_eq!(reply.header("content-type"), None, "E-072 with {access:?}");
-        assert_uncached("E-072", &reply);
+        assert_answered("E-072", &reply);
     }
 }

@@ -13,7 +13,7 @@ use tower_dcr::store::Cutoffs;
 
 use super::plugs::Fragile;
 use super::refusals_of_documents::broken_members;
-use super::refused::{CANARY, Challenge, assert_refused, assert_uncached};
+use super::refused::{CANARY, Challenge, assert_answered, assert_refused};
 use super::server::{FORBIDDEN, Registered, Reply, Server, minimal, minimal_and, send};
 
 const METADATA: Option<&str> = Some("invalid_client_metadata");
@@ -227,7 +227,7 @@ async fn a_deletion_is_answered_with_nothing() {
     let (server, client, _) = two_clients().await;
     let deleted = server.delete(&client).await;
     assert_eq!((deleted.status, deleted.body.len(), deleted.header("content-type")), (204, 0, None), "E-092");
-    assert_uncached("E-092", &deleted);
+    assert_answered("E-092", &deleted);
     let again = server.delete(&client).await;
     assert_refused("E-093", &again, 401, Some("invalid_token"), Challenge::InvalidToken);
 }
@@ -246,7 +246,7 @@ async fn a_client_knows_five_methods_whether_it_exists_or_not() {
         }
         let mut reply = send(server.request(Method::OPTIONS, uri)).await;
         assert_eq!((reply.status, reply.body.len(), reply.header("allow")), (204, 0, Some(ALLOW)), "E-096 {uri}");
-        assert_uncached("E-096", &reply);
+        assert_answered("E-096", &reply);
         reply.headers.remove("date");
         preflights.push(format!("{:?}", reply.headers));
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tower_dcr::Access;
 use tower_dcr::metadata::GrantType;
 
-use super::refused::{CANARY, Challenge, assert_refused, assert_uncached};
+use super::refused::{CANARY, Challenge, assert_answered, assert_refused};
 use super::server::{Server, minimal, minimal_and, send};
 
 const METADATA: Option<&str> = Some("invalid_client_metadata");
@@ -200,7 +200,7 @@ async fn what_a_client_may_not_decide_is_ignored() {
         let request = server.posting(minimal_and(members).to_string()).bearer_auth(CANARY);
         let reply = send(request).await;
         assert_eq!(reply.status, 201, "{name}: {}", reply.text());
-        assert_uncached(name, &reply);
+        assert_answered(name, &reply);
         assert!(!reply.text().contains(CANARY), "{name}: {}", reply.text());
         let names = |document: &Value| Vec::from_iter(document.as_object().unwrap().keys().cloned());
         assert_eq!(names(&reply.json()), names(&plain), "{name}");

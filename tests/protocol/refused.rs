@@ -1,7 +1,8 @@
-//! What every refusal has in common, whatever the reason.
+//! What every answer and every refusal has in common, whatever the reason.
 
 use serde_json::Value;
 
+use super::errors::assert_as_listed;
 use super::server::Reply;
 
 /// A word that stands in values which are refused and must not come back.
@@ -36,17 +37,21 @@ impl Challenge {
 pub(crate) fn assert_refused(name: &str, reply: &Reply, status: u16, code: Option<&str>, challenge: Challenge) {
     assert_eq!(reply.status, status, "{name}: {}", reply.text());
     assert_eq!(reply.error().as_deref(), code, "{name}: {}", reply.text());
-    assert_uncached(name, reply);
+    assert_answered(name, reply);
     assert_challenge(name, reply, challenge);
     assert_body(name, reply);
     let everything = format!("{:?} {}", reply.headers, reply.text());
     assert!(!everything.contains(CANARY), "{name}: the value came back: {everything}");
 }
 
-pub(crate) fn assert_uncached(name: &str, reply: &Reply) {
+/// What holds for every answer of the endpoints, accepted or refused: it is never cached, never guessed to be something
+/// else, and as the table of errors lists it.
+pub(crate) fn assert_answered(name: &str, reply: &Reply) {
     assert_eq!(reply.header("cache-control"), Some("no-store"), "{name}");
     assert_eq!(reply.header("pragma"), Some("no-cache"), "{name}");
     assert_eq!(reply.headers.get_all("cache-control").iter().count(), 1, "{name}");
+    assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{name}");
+    assert_as_listed(name, reply);
 }
 
 fn assert_challenge(name: &str, reply: &Reply, challenge: Challenge) {

@@ -16,6 +16,8 @@ use tower_dcr::config::RegistryBuilder;
 use tower_dcr::store::{ClientStore, MemoryStore};
 use tower_dcr::{Access, RegistrationLayer, Registry};
 
+use super::constraints::assert_information;
+
 /// What an update must not contain.
 pub(crate) const FORBIDDEN: [&str; 4] =
     ["registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at"];
@@ -149,11 +151,15 @@ impl Server {
     }
 }
 
-/// Sends a request and takes the whole reply.
+/// Sends a request and takes the whole reply. A client information response must be one that every client can read.
 pub(crate) async fn send(request: RequestBuilder) -> Reply {
     let response = request.send().await.expect("an answer");
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    Reply { status, headers, body: response.bytes().await.expect("the whole answer") }
+    let reply = Reply { status, headers, body: response.bytes().await.expect("the whole answer") };
+    if matches!(status, 200 | 201) && reply.body.starts_with(b"{") {
+        assert_information("whatever was sent", &reply);
+    }
+    reply
 }
 
 /// A reply, received completely.
