@@ -153,7 +153,8 @@ async fn one_more_than_the_limit_is_too_much() {
     let languages = |count: usize| {
         Value::Object((0..count).map(|number| (format!("client_name#x-a{number}"), json!("A"))).collect())
     };
-    let rows: [(&str, usize, &dyn Fn(usize) -> Value); 9] = [
+    type Sized<'a> = &'a dyn Fn(usize) -> Value;
+    let rows: [(&str, usize, Sized<'_>); 9] = [
         ("redirect_uris", 32, &|count| json!({ "redirect_uris": uris(count) })),
         ("request_uris", 32, &|count| json!({ "request_uris": uris(count) })),
         ("contacts", 16, &|count| json!({ "contacts": texts(count) })),
