@@ -27,6 +27,7 @@ use crate::access::Access;
 use crate::audit::AuditSink;
 use crate::clock::{Clock, SystemClock};
 use crate::credential::{Digest, InitialAccessToken, Secrets};
+use crate::documents::DocumentSource;
 use crate::error::ConfigError;
 use crate::metadata::{GrantType, TokenEndpointAuthMethod};
 use crate::registry::Registry;
@@ -67,6 +68,8 @@ pub(crate) struct Config {
     pub(crate) secrets: Secrets,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) audit: Arc<dyn AuditSink>,
+    pub(crate) documents: Option<DocumentSource>,
+    pub(crate) jwks_uri_checked: bool,
 }
 
 /// Builds a [`Registry`]; see the [module](self).
@@ -89,6 +92,8 @@ pub struct RegistryBuilder {
     secrets: Option<Secrets>,
     clock: Arc<dyn Clock>,
     audit: Arc<dyn AuditSink>,
+    pub(crate) documents: Option<DocumentSource>,
+    pub(crate) jwks_uri_checked: bool,
 }
 
 impl RegistryBuilder {
@@ -117,6 +122,8 @@ impl RegistryBuilder {
             audit: Arc::new(crate::audit::TracingAudit),
             #[cfg(not(feature = "tracing"))]
             audit: Arc::new(()),
+            documents: None,
+            jwks_uri_checked: false,
         }
     }
 
@@ -239,6 +246,7 @@ impl RegistryBuilder {
         require(self.static_tokens.iter().all(is_strong), ConfigError::InitialAccessToken)?;
         let grant_types = self.grant_types.unwrap_or_else(|| default_grant_types(&self.access));
         require(grant_types.iter().any(|grant| *grant != GrantType::RefreshToken), ConfigError::GrantTypes)?;
+        require(!self.jwks_uri_checked || self.documents.is_some(), ConfigError::Documents)?;
         let secrets = match self.secrets {
             Some(Secrets::InMemory) | None if durable => return Err(ConfigError::Secrets),
             secrets => secrets.unwrap_or(Secrets::InMemory),
@@ -260,6 +268,8 @@ impl RegistryBuilder {
             secrets,
             clock: self.clock,
             audit: self.audit,
+            documents: self.documents,
+            jwks_uri_checked: self.jwks_uri_checked,
         })
     }
 }
@@ -350,6 +360,7 @@ mod tests {
                 |builder| builder.with_grant_types([GrantType::RefreshToken]),
                 ConfigError::GrantTypes,
             ),
+            ("keys from nowhere", |builder| builder.with_jwks_uri_checked(true), ConfigError::Documents),
         ];
         for (name, change, expected) in rows {
             let builder = change(Registry::builder("https://id.example.com", Access::Open));

@@ -416,6 +416,8 @@ pub enum ConfigError {
     SecretLifetime,
     /// A durable store needs a decision on how client secrets are kept.
     Secrets,
+    /// Documents are to be checked, and there is no source of documents.
+    Documents,
     /// A limit of the fetcher is zero, or what should be root certificates is none.
     Fetcher,
 }
@@ -430,6 +432,7 @@ impl fmt::Display for ConfigError {
             Self::Realm => "the realm must be printable ASCII without quotes and backslashes",
             Self::BodyLimit => "the body limit must lie between 1 byte and 1 MiB",
             Self::SecretLifetime => "client secrets must live for a second at least",
+            Self::Documents => "a source of documents is needed to check jwks_uri",
             Self::Fetcher => "a fetcher needs limits above zero and root certificates as PEM",
             Self::Secrets => "a durable store needs an explicit choice of how client secrets are kept",
         })

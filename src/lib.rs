@@ -48,7 +48,7 @@
 //! - [`config::RegistryBuilder`]: every decision of an operator, with its default.
 //! - [`access`]: who may register. [`audit`]: the trail of what was done and refused.
 //! - [`metadata`]: what a client says about itself. [`credential`]: what proves it.
-//! - `fetch` (feature): how this server reaches out, and to nowhere inside its own network.
+//! - [`documents`]: what clients name by its URL. `fetch` (feature): how this server reaches out, and to nowhere inside its own network.
 //! - [`store`]: where clients are kept, and the trait for a store of your own.
 //!
 //! # Traps
@@ -78,6 +78,7 @@ pub mod config;
 #[cfg(feature = "cors")]
 mod cors;
 pub mod credential;
+pub mod documents;
 mod endpoint;
 mod error;
 #[cfg(feature = "fetch")]

@@ -56,6 +56,8 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use crate::clock::Clock;
+use crate::documents::Documents;
+use crate::error::BoxError;
 use crate::rules::uri;
 use flights::{Flights, Outcome};
 
@@ -101,6 +103,12 @@ impl Fetcher {
         let target = check(url)?;
         let now = self.inner.clock.now();
         self.inner.flights.join(url, now, || self.inner.land(target)).await
+    }
+}
+
+impl Documents for Fetcher {
+    async fn get(&self, url: &str) -> Result<Bytes, BoxError> {
+        Ok(self.fetch(url).await?)
     }
 }
 

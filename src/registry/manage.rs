@@ -102,6 +102,7 @@ impl Registry {
         self.check_credentials(&caller.client, &mut document);
         let constraints = &caller.client.constraints;
         let metadata = rules::settle_within(constraints, document.metadata, document.violations, &self.config().offer)?;
+        self.check_documents(&metadata).await?;
         let Authenticated { mut client, token, .. } = caller;
         for _ in 0..ATTEMPTS {
             is_meant(&client)?;

@@ -34,6 +34,7 @@ impl Registry {
     ) -> Result<ClientInformation, RegistrationError> {
         let metadata =
             rules::settle_within(&grant.constraints, document.metadata, document.violations, &self.config().offer)?;
+        self.check_documents(&metadata).await?;
         let now = self.now();
         let token = self.config().management.then(RegistrationAccessToken::generate).transpose()?;
         let secret = self.new_secret(&metadata, now)?;

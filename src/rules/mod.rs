@@ -7,7 +7,7 @@
 mod algorithms;
 mod constraints;
 mod grants;
-mod jwks;
+pub(crate) mod jwks;
 pub(crate) mod redirect_uri;
 mod text;
 pub(crate) mod uri;

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod clock;
+mod documents;
+mod endpoint;
 mod fetch;
 mod names;
 mod site;

@@ -1,0 +1,181 @@
+//! Documents that clients name by their URL, and what they must say.
+//!
+//! This crate fetches nothing by itself. With a source of documents ([`RegistryBuilder::with_documents`]) a
+//! `sector_identifier_uri` is read, as it must be before it counts, and on request a `jwks_uri` too. With the feature
+//! `fetch` the `Fetcher` is such a source, and the one to use: it cannot be led into the operator's own network.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use tower_dcr::documents::Documents;
+//! use tower_dcr::metadata::ClientMetadata;
+//! use tower_dcr::store::MemoryStore;
+//! use tower_dcr::{Access, BoxError, Registry};
+//!
+//! /// A Web of one page, which is no JWK Set.
+//! struct OnePage;
+//!
+//! impl Documents for OnePage {
+//!     async fn get(&self, url: &str) -> Result<Bytes, BoxError> {
+//!         assert_eq!(url, "https://app.example.com/jwks");
+//!         Ok(Bytes::from_static(b"{ \"keys\": [] }"))
+//!     }
+//! }
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+//! # runtime.block_on(async {
+//! let builder = Registry::builder("https://id.example.com", Access::Open);
+//! let registry = builder.with_documents(OnePage).with_jwks_uri_checked(true).build(MemoryStore::new())?;
+//! let metadata = ClientMetadata::from_json(
+//!     br#"{ "redirect_uris": ["https://app.example.com/cb"], "jwks_uri": "https://app.example.com/jwks" }"#,
+//! )?;
+//! let error = registry.register(metadata).await.unwrap_err();
+//! assert_eq!(error.violations()[0].pointer(), "/jwks_uri");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::config::RegistryBuilder;
+use crate::error::{BoxError, ErrorCode, RegistrationError, Violation};
+use crate::metadata::{ClientMetadata, JsonObject, TokenEndpointAuthMethod};
+use crate::registry::Registry;
+use crate::rules::jwks;
+
+/// A source of documents.
+pub trait Documents: Send + Sync + 'static {
+    /// Gets the document at a URL that somebody else chose. It passed the rules for such URLs, which cannot see where
+    /// its host name leads.
+    fn get(&self, url: &str) -> impl Future<Output = Result<Bytes, BoxError>> + Send;
+}
+
+type Gotten<'a> = Pin<Box<dyn Future<Output = Result<Bytes, BoxError>> + Send + 'a>>;
+
+trait ErasedDocuments: Send + Sync {
+    fn get<'a>(&'a self, url: &'a str) -> Gotten<'a>;
+}
+
+impl<D: Documents> ErasedDocuments for D {
+    fn get<'a>(&'a self, url: &'a str) -> Gotten<'a> {
+        Box::pin(Documents::get(self, url))
+    }
+}
+
+/// A source of documents without its type.
+#[derive(Clone)]
+pub(crate) struct DocumentSource(Arc<dyn ErasedDocuments>);
+
+impl DocumentSource {
+    pub(crate) fn new(documents: impl Documents) -> Self {
+        Self(Arc::new(documents))
+    }
+
+    pub(crate) async fn get(&self, url: &str) -> Result<Bytes, BoxError> {
+        self.0.get(url).await
+    }
+}
+
+impl fmt::Debug for DocumentSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("DocumentSource(..)")
+    }
+}
+
+impl RegistryBuilder {
+    /// Where the documents that clients name are gotten from, such as a `Fetcher` (feature `fetch`). Default: nowhere,
+    /// and a client whose `sector_identifier_uri` must be read is refused.
+    pub fn with_documents(mut self, documents: impl Documents) -> Self {
+        self.documents = Some(DocumentSource::new(documents));
+        self
+    }
+
+    /// Whether a `jwks_uri` must lead to a usable key set when the client registers and with every update. Needs
+    /// [`with_documents`](Self::with_documents). Default: no, since a client may publish its keys later
+    /// ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2)).
+    pub fn with_jwks_uri_checked(mut self, checked: bool) -> Self {
+        self.jwks_uri_checked = checked;
+        self
+    }
+}
+
+impl Registry {
+    /// Reads the documents that metadata names, where what they say decides about the registration.
+    pub(crate) async fn check_documents(&self, metadata: &ClientMetadata) -> Result<(), RegistrationError> {
+        if let Some(uri) = &metadata.sector_identifier_uri {
+            let document = self.document("sector_identifier_uri", uri).await?;
+            check_sector(&document, metadata)?;
+        }
+        if let Some(uri) = metadata.jwks_uri.as_ref().filter(|_| self.config().jwks_uri_checked) {
+            let document = self.document("jwks_uri", uri).await?;
+            check_keys(&document, metadata)?;
+        }
+        Ok(())
+    }
+
+    /// What went wrong is for the operator alone: a client that is told learns what there is in the network.
+    async fn document(&self, member: &'static str, uri: &str) -> Result<Bytes, RegistrationError> {
+        let refused = || RegistrationError::from(refuse(member, "the document cannot be fetched"));
+        let Some(documents) = &self.config().documents else {
+            return Err(refused().caused_by("no source of documents is configured"));
+        };
+        documents.get(uri).await.map_err(|error| refused().caused_by(error))
+    }
+}
+
+/// A sector lists every redirection URI of its clients
+/// ([OpenID Connect Registration §5](https://openid.net/specs/openid-connect-registration-1_0.html#SectorIdentifierValidation)).
+fn check_sector(document: &[u8], metadata: &ClientMetadata) -> Result<(), Violation> {
+    let listed: Vec<String> = serde_json::from_slice(document)
+        .map_err(|_| refuse("sector_identifier_uri", "the document is not a JSON array of strings"))?;
+    match metadata.redirect_uris.iter().all(|uri| listed.contains(uri)) {
+        true => Ok(()),
+        false => Err(refuse("sector_identifier_uri", "the document does not list every redirect URI of the client")),
+    }
+}
+
+/// A key set at a URL obeys the rules for one in the metadata (M14).
+fn check_keys(document: &[u8], metadata: &ClientMetadata) -> Result<(), Violation> {
+    let refused = || refuse("jwks_uri", "the document is not an acceptable JWK Set with a usable key");
+    let text = std::str::from_utf8(document).map_err(|_| refused())?;
+    let set = JsonObject::from_json(text).map_err(|_| refused())?;
+    let signs = metadata.token_endpoint_auth_method == Some(TokenEndpointAuthMethod::PrivateKeyJwt);
+    let algorithm = metadata.token_endpoint_auth_signing_alg.as_ref().map(|algorithm| algorithm.as_str());
+    let usable = jwks::check(&set.0).is_empty() && (!signs || jwks::can_sign(&set.0, algorithm));
+    if usable { Ok(()) } else { Err(refused()) }
+}
+
+fn refuse(member: &str, detail: &'static str) -> Violation {
+    Violation::new(ErrorCode::InvalidClientMetadata, format!("/{member}"), "M18", detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sector_lists_every_redirect_uri_byte_for_byte() {
+        let mut metadata = ClientMetadata::new();
+        metadata.redirect_uris = vec!["https://a.example/cb".to_owned(), "https://b.example/cb".to_owned()];
+        let rows = [
+            (r#"["https://a.example/cb","https://b.example/cb"]"#, true),
+            (r#"["https://c.example/","https://b.example/cb","https://a.example/cb"]"#, true),
+            (r#"["https://a.example/cb"]"#, false),
+            (r#"["https://a.example/cb","https://B.example/cb"]"#, false),
+            (r#"["https://a.example/cb","https://b.example/cb/"]"#, false),
+            (r#"["https://a.example/cb","https://b.example/cb",7]"#, false),
+            (r#"{"redirect_uris":["https://a.example/cb","https://b.example/cb"]}"#, false),
+            (r#""https://a.example/cb""#, false),
+            ("[]", false),
+            ("", false),
+        ];
+        for (document, accepted) in rows {
+            assert_eq!(check_sector(document.as_bytes(), &metadata).is_ok(), accepted, "{document}");
+        }
+    }
+}
