@@ -29,6 +29,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::credential::{Digest, InitialAccessToken, Secrets};
 use crate::documents::DocumentSource;
 use crate::error::ConfigError;
+use crate::management::Permissions;
 use crate::metadata::{GrantType, TokenEndpointAuthMethod};
 use crate::registry::Registry;
 use crate::rules::{self, Offer};
@@ -58,6 +59,7 @@ pub(crate) struct Config {
     pub(crate) static_tokens: Vec<Digest>,
     pub(crate) offer: Offer,
     pub(crate) management: bool,
+    pub(crate) permissions: Permissions,
     pub(crate) rotation: bool,
     pub(crate) strict_updates: bool,
     pub(crate) preconditions: Preconditions,
@@ -82,6 +84,7 @@ pub struct RegistryBuilder {
     grant_types: Option<Vec<GrantType>>,
     refuse_unoffered: bool,
     management: bool,
+    pub(crate) permissions: Permissions,
     rotation: bool,
     strict_updates: bool,
     preconditions: Preconditions,
@@ -109,6 +112,7 @@ impl RegistryBuilder {
             grant_types: None,
             refuse_unoffered: false,
             management: true,
+            permissions: Permissions::default(),
             rotation: false,
             strict_updates: false,
             preconditions: Preconditions::default(),
@@ -258,6 +262,7 @@ impl RegistryBuilder {
             static_tokens: self.static_tokens.iter().map(InitialAccessToken::digest).collect(),
             offer: Offer { grant_types, auth_methods: default_auth_methods(), refuse_unoffered: self.refuse_unoffered },
             management: self.management,
+            permissions: self.permissions,
             rotation: self.rotation,
             strict_updates: self.strict_updates,
             preconditions: self.preconditions,

@@ -54,11 +54,12 @@ where
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
+    let methods = route.methods(registry.config());
     let options = *request.method() == Method::OPTIONS;
-    let answered = cors.layer(Resource { registry, route: route.clone() }).call(request);
+    let answered = cors.layer(Resource { registry, route }).call(request);
     async move {
         let Ok(mut reply) = answered.await;
         endpoint::reply::never_cached(reply.headers_mut());
-        if options { endpoint::reply::with_allow(reply, &route) } else { reply }
+        if options { endpoint::reply::with_allow(reply, &methods) } else { reply }
     }
 }

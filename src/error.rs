@@ -13,6 +13,7 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::metadata::ObjectWriter;
@@ -32,6 +33,8 @@ pub enum ErrorCode {
     InvalidRequest,
     /// [RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1): the bearer token does not count.
     InvalidToken,
+    /// [RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1): the bearer token does not reach that far.
+    InsufficientScope,
     /// [RFC 6749 §4.1.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1): refused for another reason.
     AccessDenied,
     /// [RFC 6749 §4.1.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1): try again later.
@@ -49,6 +52,7 @@ impl ErrorCode {
             Self::InvalidClientMetadata => "invalid_client_metadata",
             Self::InvalidRequest => "invalid_request",
             Self::InvalidToken => "invalid_token",
+            Self::InsufficientScope => "insufficient_scope",
             Self::AccessDenied => "access_denied",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::ServerError => "server_error",
@@ -155,6 +159,8 @@ pub enum ErrorKind {
     AmbiguousCredentials,
     /// The caller is known and may not do this.
     Forbidden,
+    /// The token counts, but not for this.
+    InsufficientScope,
     /// Registration is switched off; what is registered stays manageable.
     RegistrationDisabled,
     /// The method is not defined for the resource.
@@ -191,6 +197,7 @@ impl ErrorKind {
                 (400, Some(Code::InvalidRequest), "credentials were sent more than once or in more than one way")
             }
             Self::Forbidden => (403, Some(Code::AccessDenied), "this is not permitted"),
+            Self::InsufficientScope => (403, Some(Code::InsufficientScope), "the token does not permit this"),
             Self::RegistrationDisabled => (403, Some(Code::AccessDenied), "client registration is switched off"),
             Self::MethodNotAllowed => (405, Some(Code::InvalidRequest), "the method is not defined for this resource"),
             Self::IncompleteBody => (408, Some(Code::InvalidRequest), "the request body did not arrive completely"),
@@ -225,6 +232,7 @@ pub struct RegistrationError {
     kind: ErrorKind,
     violations: Vec<Violation>,
     retry_after: Option<Duration>,
+    scope: Option<Arc<str>>,
     source: Option<BoxError>,
 }
 
@@ -234,11 +242,18 @@ impl RegistrationError {
 
     pub(crate) fn new(kind: ErrorKind) -> Self {
         let retry_after = (kind == ErrorKind::Unavailable).then_some(Self::RETRY_AFTER);
-        Self { kind, violations: Vec::new(), retry_after, source: None }
+        Self { kind, violations: Vec::new(), retry_after, scope: None, source: None }
     }
 
     pub(crate) fn retry_after_at_least(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
+        self
+    }
+
+    /// Names the scope that a token would have to have; what could not stand in a challenge is left out.
+    pub(crate) fn for_want_of(mut self, scope: Arc<str>) -> Self {
+        let fits = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+        self.scope = Some(scope).filter(|scope| !scope.is_empty() && scope.bytes().all(fits));
         self
     }
 
@@ -270,6 +285,12 @@ impl RegistrationError {
     #[must_use]
     pub fn violations(&self) -> &[Violation] {
         &self.violations
+    }
+
+    /// The scope that the token lacks, where it is known.
+    #[must_use]
+    pub fn scope(&self) -> Option<&str> {
+        self.scope.as_deref()
     }
 
     /// How long to wait before another attempt.

@@ -86,6 +86,7 @@ pub mod fetch;
 mod future;
 mod information;
 mod layer;
+pub mod management;
 pub mod metadata;
 mod registry;
 mod rules;

@@ -92,8 +92,15 @@ pub enum Decision {
     Allow(Grant),
     /// The caller must authenticate first: 401.
     Unauthorized,
-    /// The caller may not register: 403.
+    /// The caller may not register: 403 `access_denied`.
     Forbidden,
+    /// The caller's access token does not reach that far: 403 `insufficient_scope`
+    /// ([RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
+    InsufficientScope {
+        /// The scope that it would have to have: tokens between single spaces
+        /// ([RFC 6749 §3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)). Any other text is not sent.
+        scope: Arc<str>,
+    },
     /// The caller must wait: 429.
     TooManyRequests {
         /// How long, sent as `Retry-After` in seconds.

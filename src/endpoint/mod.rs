@@ -25,6 +25,7 @@ use crate::client::{Client, Origin};
 use crate::config::Preconditions;
 use crate::credential::ClientId;
 use crate::error::{BoxError, ErrorKind, RegistrationError};
+use crate::management::Management;
 use crate::metadata::{Document, Groups};
 use crate::registry::Registry;
 
@@ -36,25 +37,26 @@ where
 {
     let (parts, body) = request.into_parts();
     let method = parts.method.clone();
+    let methods = route.methods(registry.config());
     let replied = match (&route, &method) {
-        (_, &Method::OPTIONS) => Ok(reply::options(&route)),
-        (Route::Registration, &Method::POST) => register(&registry, &parts, body).await,
-        (Route::Client(id), &(Method::GET | Method::HEAD)) => read(&registry, &parts, id).await,
+        (_, &Method::OPTIONS) => Ok(reply::options(&methods)),
+        _ if !methods.contains(&method.as_str()) => Err(RegistrationError::new(ErrorKind::MethodNotAllowed)),
+        (Route::Registration, _) => register(&registry, &parts, body).await,
         (Route::Client(id), &Method::PUT) => update(&registry, &parts, body, id).await,
         (Route::Client(id), &Method::DELETE) => delete(&registry, &parts, id).await,
-        _ => Err(RegistrationError::new(ErrorKind::MethodNotAllowed)),
+        (Route::Client(id), _) => read(&registry, &parts, id).await,
     };
-    let replied = replied.unwrap_or_else(|error| refuse(&registry, &route, &error));
+    let replied = replied.unwrap_or_else(|error| refuse(&registry, &methods, &error));
     match method {
         Method::HEAD => replied.map(|_| Full::<Bytes>::default()),
         _ => replied,
     }
 }
 
-fn refuse(registry: &Registry, route: &Route, error: &RegistrationError) -> Reply {
+fn refuse(registry: &Registry, methods: &[&str], error: &RegistrationError) -> Reply {
     let reply = reply::refusal(error, &registry.config().realm);
     match error.kind() {
-        ErrorKind::MethodNotAllowed => reply::with_allow(reply, route),
+        ErrorKind::MethodNotAllowed => reply::with_allow(reply, methods),
         _ => reply,
     }
 }
@@ -85,6 +87,9 @@ async fn admit(registry: &Registry, parts: &Parts) -> Result<Grant, Registration
             Decision::Allow(grant) => Ok(grant),
             Decision::Unauthorized => Err(RegistrationError::new(ErrorKind::MissingCredentials)),
             Decision::Forbidden => Err(RegistrationError::new(ErrorKind::Forbidden)),
+            Decision::InsufficientScope { scope } => {
+                Err(RegistrationError::new(ErrorKind::InsufficientScope).for_want_of(scope))
+            }
             Decision::TooManyRequests { retry_after } => {
                 Err(RegistrationError::new(ErrorKind::TooManyRequests).retry_after_at_least(retry_after))
             }
@@ -110,7 +115,7 @@ where
 {
     let (id, token) = registry.refusal_audited(Operation::Update, None, credentials(parts, id))?;
     let updated = async {
-        let caller = registry.authenticate(&id, token).await?;
+        let caller = registry.authorize(&id, token, Management::Update).await?;
         let document = document(registry, parts, body).await?;
         let is_meant = |client: &Client| check_precondition(registry, &parts.headers, client);
         registry.update_document(caller, document, &is_meant).await
@@ -122,7 +127,7 @@ where
 async fn delete(registry: &Registry, parts: &Parts, id: &str) -> Result<Reply, RegistrationError> {
     let (id, token) = registry.refusal_audited(Operation::Delete, None, credentials(parts, id))?;
     let deleted = async {
-        let caller = registry.authenticate(&id, token).await?;
+        let caller = registry.authorize(&id, token, Management::Delete).await?;
         registry.delete_if(caller, &|client| check_precondition(registry, &parts.headers, client)).await
     };
     registry.refusal_audited(Operation::Delete, Some(&id), deleted.await)?;

@@ -8,7 +8,6 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 
-use super::route::Route;
 use crate::client::Client;
 use crate::error::{ErrorKind, RegistrationError};
 use crate::information::ClientInformation;
@@ -44,12 +43,15 @@ pub(super) fn empty() -> Reply {
 }
 
 /// The answer to OPTIONS, the same for every client, existing or not.
-pub(super) fn options(route: &Route) -> Reply {
-    with_allow(empty(), route)
+pub(super) fn options(methods: &[&str]) -> Reply {
+    with_allow(empty(), methods)
 }
 
-pub(crate) fn with_allow(mut reply: Reply, route: &Route) -> Reply {
-    reply.headers_mut().insert(ALLOW, HeaderValue::from_static(route.allow()));
+/// Names the methods of the resource ([RFC 9110 §10.2.1](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.1)).
+pub(crate) fn with_allow(mut reply: Reply, methods: &[&str]) -> Reply {
+    if let Ok(methods) = HeaderValue::try_from(methods.join(", ")) {
+        reply.headers_mut().insert(ALLOW, methods);
+    }
     reply
 }
 
@@ -74,13 +76,14 @@ pub(crate) fn refusal(error: &RegistrationError, realm: &str) -> Reply {
     reply
 }
 
-/// The challenge of a 401, and of a 400 that is about credentials. Without credentials it names no error
+/// The challenge of a 401, and of a 400 or 403 that is about credentials. Without credentials it names no error
 /// ([RFC 6750 §3](https://www.rfc-editor.org/rfc/rfc6750#section-3)).
 fn challenge(error: &RegistrationError, realm: &str) -> Option<HeaderValue> {
     let challenge = match (error.kind(), error.code()) {
         (ErrorKind::MissingCredentials, _) => format!("Bearer realm=\"{realm}\""),
-        (ErrorKind::InvalidToken | ErrorKind::AmbiguousCredentials, Some(code)) => {
-            format!("Bearer realm=\"{realm}\", error=\"{code}\", error_description=\"{error}\"")
+        (ErrorKind::InvalidToken | ErrorKind::AmbiguousCredentials | ErrorKind::InsufficientScope, Some(code)) => {
+            let scope = error.scope().map(|scope| format!(", scope=\"{scope}\"")).unwrap_or_default();
+            format!("Bearer realm=\"{realm}\", error=\"{code}\"{scope}, error_description=\"{error}\"")
         }
         _ => return None,
     };

@@ -4,6 +4,7 @@ use http::{Method, Request};
 
 use crate::access::Access;
 use crate::config::Config;
+use crate::management::Management;
 
 /// A resource of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,12 +49,20 @@ impl Route {
         client_id.map_or(Self::Registration, |client_id| Self::Client(client_id.to_owned()))
     }
 
-    /// The methods of the resource, as `Allow` lists them
-    /// ([RFC 9110 §10.2.1](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.1)).
-    pub(crate) fn allow(&self) -> &'static str {
+    /// The methods of the resource.
+    pub(crate) fn methods(&self, config: &Config) -> Vec<&'static str> {
+        const MANAGEMENT: [(&str, Management); 4] = [
+            ("GET", Management::Read),
+            ("HEAD", Management::Read),
+            ("PUT", Management::Update),
+            ("DELETE", Management::Delete),
+        ];
         match self {
-            Self::Registration => "POST, OPTIONS",
-            Self::Client(_) => "GET, HEAD, PUT, DELETE, OPTIONS",
+            Self::Registration => vec!["POST", "OPTIONS"],
+            Self::Client(_) => {
+                let offered = MANAGEMENT.iter().filter(|(_, operation)| config.permissions.offer(*operation));
+                offered.map(|(method, _)| *method).chain(["OPTIONS"]).collect()
+            }
         }
     }
 }

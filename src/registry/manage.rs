@@ -10,6 +10,7 @@ use crate::client::{Client, Presented, RegistrationToken, Status};
 use crate::credential::{ClientId, Digest, RegistrationAccessToken};
 use crate::error::{ErrorCode, ErrorKind, RegistrationError, StoreErrorKind, Violation};
 use crate::information::ClientInformation;
+use crate::management::Management;
 use crate::metadata::{ClientMetadata, Document};
 use crate::rules;
 use crate::store::Removal;
@@ -33,10 +34,10 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidToken`] for a wrong token, an unknown client and a deleted one alike; or when the store
-    /// fails.
+    /// [`ErrorKind::InvalidToken`] for a wrong token, an unknown client and a deleted one alike;
+    /// [`ErrorKind::InsufficientScope`] where clients may not do this; or when the store fails.
     pub async fn read(&self, id: &ClientId, token: &str) -> Result<ClientInformation, RegistrationError> {
-        let done = async { self.read_authenticated(self.authenticate(id, token).await?).await };
+        let done = async { self.read_authenticated(self.authorize(id, token, Management::Read).await?).await };
         self.refusal_audited(Operation::Read, Some(id), done.await)
     }
 
@@ -53,7 +54,9 @@ impl Registry {
         metadata: ClientMetadata,
     ) -> Result<ClientInformation, RegistrationError> {
         let document = Document { metadata, client_id: Some(id.as_str().into()), ..Document::default() };
-        let done = async { self.update_document(self.authenticate(id, token).await?, document, &|_| Ok(())).await };
+        let done = async {
+            self.update_document(self.authorize(id, token, Management::Update).await?, document, &|_| Ok(())).await
+        };
         self.refusal_audited(Operation::Update, Some(id), done.await)
     }
 
@@ -63,7 +66,7 @@ impl Registry {
     ///
     /// As [`read`](Self::read).
     pub async fn delete(&self, id: &ClientId, token: &str) -> Result<(), RegistrationError> {
-        let done = async { self.delete_if(self.authenticate(id, token).await?, &|_| Ok(())).await };
+        let done = async { self.delete_if(self.authorize(id, token, Management::Delete).await?, &|_| Ok(())).await };
         self.refusal_audited(Operation::Delete, Some(id), done.await)
     }
 
@@ -171,9 +174,23 @@ impl Registry {
         Err(RegistrationError::new(ErrorKind::Conflict))
     }
 
+    /// Finds the client to which a registration access token belongs, if it may do this.
+    pub(crate) async fn authorize(
+        &self,
+        id: &ClientId,
+        token: &str,
+        operation: Management,
+    ) -> Result<Authenticated, RegistrationError> {
+        let caller = self.authenticate(id, token).await?;
+        match self.config().permissions.allow(&caller.client, operation) {
+            true => Ok(caller),
+            false => Err(RegistrationError::new(ErrorKind::InsufficientScope)),
+        }
+    }
+
     /// Finds the client to which a registration access token belongs. A client that does not exist, or is disabled,
     /// costs the same comparisons and gives the same error as a wrong token.
-    pub(crate) async fn authenticate(&self, id: &ClientId, token: &str) -> Result<Authenticated, RegistrationError> {
+    async fn authenticate(&self, id: &ClientId, token: &str) -> Result<Authenticated, RegistrationError> {
         let digest = Digest::of(token);
         let client = self.inner.store.get(id).await?;
         let nobody = RegistrationToken { current: Digest::from_bytes([0; 32]), previous: None };

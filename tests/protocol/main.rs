@@ -16,6 +16,7 @@ mod expectations;
 mod hostile;
 mod lifecycle;
 mod limits;
+mod management;
 mod payloads;
 mod plugs;
 mod preconditions;

@@ -16,6 +16,7 @@ pub(crate) enum Challenge {
     Bare,
     InvalidToken,
     InvalidRequest,
+    InsufficientScope,
 }
 
 impl Challenge {
@@ -25,6 +26,9 @@ impl Challenge {
             Self::Bare => Some(r#"Bearer realm="client registration""#),
             Self::InvalidToken => {
                 Some(r#"Bearer realm="client registration", error="invalid_token", error_description=""#)
+            }
+            Self::InsufficientScope => {
+                Some(r#"Bearer realm="client registration", error="insufficient_scope", error_description=""#)
             }
             Self::InvalidRequest => {
                 Some(r#"Bearer realm="client registration", error="invalid_request", error_description=""#)
