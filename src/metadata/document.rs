@@ -29,7 +29,8 @@ impl Document {
         Ok(Self::from_object(json::read(body)?, groups))
     }
 
-    fn from_object(object: Object, groups: Groups) -> Self {
+    /// Reads the members of an object that was read before.
+    pub(crate) fn from_object(object: Object, groups: Groups) -> Self {
         let mut document = Self::default();
         let mut tags_seen: Vec<(String, String)> = Vec::new();
         for (name, value) in object {

@@ -270,13 +270,21 @@ impl ObjectWriter {
         self.buffer.push(b']');
     }
 
+    /// A member that is an object itself.
+    pub(crate) fn object(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
+        self.name(name);
+        self.buffer.push(b'{');
+        write(self);
+        self.buffer.push(b'}');
+    }
+
     pub(crate) fn finish(mut self) -> Vec<u8> {
         self.buffer.push(b'}');
         self.buffer
     }
 
     fn name(&mut self, name: &str) {
-        if self.buffer.len() > 1 {
+        if self.buffer.last() != Some(&b'{') {
             self.buffer.push(b',');
         }
         self.value(name);

@@ -27,6 +27,7 @@ mod values;
 
 pub(crate) use document::{Document, is_language_tag};
 pub(crate) use field::{Field, ObjectWriter, Text};
+pub(crate) use json::Object;
 pub use localized::Localized;
 pub use values::{
     ApplicationType, ContentEncryption, GrantType, JsonObject, KeyManagementAlgorithm, ResponseType, SigningAlgorithm,
@@ -53,6 +54,9 @@ pub(crate) struct Groups(u32);
 
 impl Groups {
     pub(crate) const DEFAULT: Self = Self(Group::Registration as u32 | Group::OpenId as u32 | Group::Logout as u32);
+
+    /// For what is read back from a store: what was accepted once stays, whatever is on today.
+    pub(crate) const ALL: Self = Self(u32::MAX);
 
     fn contains(self, group: Group) -> bool {
         self.0 & group as u32 != 0

@@ -9,7 +9,7 @@ use crate::credential::{ClientId, Digest, InitialAccessToken};
 use crate::error::{ErrorKind, RegistrationError, StoreError};
 
 impl Registry {
-    /// Issues an initial access token for [`Access::Tokens`]. The token is shown only now.
+    /// Issues an initial access token for [`Access::Tokens`](crate::Access::Tokens). The token is shown only now.
     ///
     /// # Errors
     ///

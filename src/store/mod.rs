@@ -34,6 +34,7 @@ mod erased;
 #[cfg(feature = "memory")]
 mod memory;
 mod query;
+pub mod record;
 
 pub(crate) use erased::ErasedStore;
 #[cfg(feature = "memory")]

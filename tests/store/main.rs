@@ -1,7 +1,9 @@
 //! The contract suite: the stores of the crate pass it, and broken ones do not.
 #![cfg(all(feature = "store-tests", feature = "memory"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod broken;
+mod records;
 
 use tower_dcr::store::{MemoryStore, contract};
 

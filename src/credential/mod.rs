@@ -2,7 +2,8 @@
 //!
 //! Tokens are kept as SHA-256 digests. That is enough, because every credential made here holds at least 144 random
 //! bits: nobody tries them all, so a slow password hash would only cost time. Secrets are wiped when dropped, are
-//! compared in constant time and show nothing in `Debug`.
+//! compared in constant time and show nothing in `Debug`. How a client secret is kept so that it can be shown again is
+//! the choice of [`Secrets`].
 //!
 //! ```
 //! use tower_dcr::credential::ClientSecret;
@@ -12,6 +13,11 @@
 //! assert_eq!(format!("{secret:?}"), "ClientSecret(..)");
 //! # Ok::<(), tower_dcr::RegistrationError>(())
 //! ```
+
+mod secrets;
+
+pub(crate) use secrets::SealedText;
+pub use secrets::{Secrets, StoredSecret};
 
 use std::fmt;
 use std::sync::Arc;
@@ -177,46 +183,6 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// A client secret at rest: a digest that verifies it, and what is needed to show it again.
-///
-/// [RFC 7592 §3](https://www.rfc-editor.org/rfc/rfc7592#section-3) has the current secret in every answer to a read or
-/// an update, so its text must be recoverable.
-#[derive(Clone, Debug)]
-pub struct StoredSecret {
-    digest: Digest,
-    text: ClientSecret,
-}
-
-impl StoredSecret {
-    /// Whether this is the secret, in constant time.
-    #[must_use]
-    pub fn verify(&self, presented: &str) -> bool {
-        self.digest.matches(&Digest::of(presented))
-    }
-}
-
-/// How client secrets are kept.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Secrets {
-    /// As text, for a store that forgets everything when the process ends.
-    InMemory,
-}
-
-impl Secrets {
-    pub(crate) fn keep(&self, secret: &ClientSecret) -> StoredSecret {
-        match self {
-            Self::InMemory => StoredSecret { digest: secret.digest(), text: secret.clone() },
-        }
-    }
-
-    pub(crate) fn reveal(&self, stored: &StoredSecret) -> Option<ClientSecret> {
-        match self {
-            Self::InMemory => Some(stored.text.clone()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,8 +192,7 @@ mod tests {
         let secret = ClientSecret::generate().unwrap();
         let token = RegistrationAccessToken::generate().unwrap();
         let initial = InitialAccessToken::generate().unwrap();
-        let stored = Secrets::InMemory.keep(&secret);
-        let shown = format!("{secret:?} {token:?} {initial:?} {stored:?} {:?}", token.digest());
+        let shown = format!("{secret:?} {token:?} {initial:?} {:?}", token.digest());
         for text in [secret.expose(), token.expose(), initial.expose()] {
             assert!(!shown.contains(text), "{shown}");
         }

@@ -1,0 +1,301 @@
+//! The members of a record: what each value of a client and of a token is in JSON, and back.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+use crate::access::{Constraints, InitialAccessTokenRecord};
+use crate::client::{Client, Origin, RegistrationToken, Secret, Status};
+use crate::clock::{from_unix_millis, unix_millis};
+use crate::credential::{ClientId, Digest, SealedText, StoredSecret};
+use crate::metadata::ClientMetadata;
+
+/// What the server knows of a client. Members that may be missing have a default, now and in every later version.
+#[derive(Serialize, Deserialize)]
+pub(super) struct ClientState {
+    id: String,
+    revision: u64,
+    issued_at: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_used: Option<i64>,
+    status: StatusState,
+    origin: OriginState,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    secret: Option<SecretState>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token: Option<TokensState>,
+    #[serde(default, skip_serializing_if = "ConstraintsState::is_empty")]
+    constraints: ConstraintsState,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<Bytes>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StatusState {
+    Pending,
+    Active,
+    Disabled,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum OriginState {
+    Open,
+    InitialAccessToken(String),
+    Gate,
+    Application,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SecretState {
+    digest: Bytes,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sealed: Option<SealedState>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<i64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SealedState {
+    key: String,
+    text: Bytes,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TokensState {
+    current: Bytes,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    previous: Option<Bytes>,
+}
+
+/// An empty list and none limit nothing.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct ConstraintsState {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    redirect_hosts: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    scopes: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    grant_types: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    auth_methods: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    software_id: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct TokenState {
+    id: String,
+    digest: Bytes,
+    issued_at: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    uses_left: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
+    #[serde(default, skip_serializing_if = "ConstraintsState::is_empty")]
+    constraints: ConstraintsState,
+}
+
+impl ClientState {
+    pub(super) fn of(client: &Client) -> Self {
+        Self {
+            id: client.id.as_str().to_owned(),
+            revision: client.revision,
+            issued_at: unix_millis(client.issued_at),
+            last_used: client.last_used.map(unix_millis),
+            status: StatusState::of(client.status),
+            origin: OriginState::of(&client.origin),
+            owner: client.owner.as_deref().map(str::to_owned),
+            secret: client.secret.as_ref().map(SecretState::of),
+            token: client.token.as_ref().map(TokensState::of),
+            constraints: ConstraintsState::of(&client.constraints),
+            fingerprint: client.fingerprint.as_ref().map(Bytes::of),
+        }
+    }
+
+    pub(super) fn with(self, metadata: ClientMetadata) -> Option<Client> {
+        Some(Client {
+            id: ClientId::parse(&self.id)?,
+            metadata,
+            issued_at: from_unix_millis(self.issued_at)?,
+            secret: maybe(self.secret, SecretState::into_secret)?,
+            token: maybe(self.token, TokensState::into_token)?,
+            revision: self.revision,
+            last_used: maybe(self.last_used, from_unix_millis)?,
+            origin: self.origin.into(),
+            owner: self.owner.map(Into::into),
+            status: self.status.into(),
+            constraints: self.constraints.into(),
+            fingerprint: maybe(self.fingerprint, |bytes| bytes.digest())?,
+        })
+    }
+}
+
+impl StatusState {
+    fn of(status: Status) -> Self {
+        match status {
+            Status::Pending => Self::Pending,
+            Status::Active => Self::Active,
+            Status::Disabled => Self::Disabled,
+        }
+    }
+}
+
+impl From<StatusState> for Status {
+    fn from(state: StatusState) -> Self {
+        match state {
+            StatusState::Pending => Self::Pending,
+            StatusState::Active => Self::Active,
+            StatusState::Disabled => Self::Disabled,
+        }
+    }
+}
+
+impl OriginState {
+    fn of(origin: &Origin) -> Self {
+        match origin {
+            Origin::Open => Self::Open,
+            Origin::InitialAccessToken(id) => Self::InitialAccessToken(id.as_ref().to_owned()),
+            Origin::Gate => Self::Gate,
+            Origin::Application => Self::Application,
+        }
+    }
+}
+
+impl From<OriginState> for Origin {
+    fn from(state: OriginState) -> Self {
+        match state {
+            OriginState::Open => Self::Open,
+            OriginState::InitialAccessToken(id) => Self::InitialAccessToken(id.into()),
+            OriginState::Gate => Self::Gate,
+            OriginState::Application => Self::Application,
+        }
+    }
+}
+
+impl ConstraintsState {
+    fn of(constraints: &Constraints) -> Self {
+        Self {
+            redirect_hosts: constraints.redirect_hosts.clone(),
+            scopes: constraints.scopes.clone(),
+            grant_types: constraints.grant_types.iter().map(ToString::to_string).collect(),
+            auth_methods: constraints.auth_methods.iter().map(ToString::to_string).collect(),
+            software_id: constraints.software_id.clone(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        let lists = [&self.redirect_hosts, &self.scopes, &self.grant_types, &self.auth_methods];
+        lists.iter().all(|list| list.is_empty()) && self.software_id.is_none()
+    }
+}
+
+impl From<ConstraintsState> for Constraints {
+    fn from(state: ConstraintsState) -> Self {
+        Self {
+            redirect_hosts: state.redirect_hosts,
+            scopes: state.scopes,
+            grant_types: state.grant_types.into_iter().map(Into::into).collect(),
+            auth_methods: state.auth_methods.into_iter().map(Into::into).collect(),
+            software_id: state.software_id,
+        }
+    }
+}
+
+impl SecretState {
+    fn of(secret: &Secret) -> Self {
+        let sealed = secret.stored.sealed();
+        Self {
+            digest: Bytes::of(secret.stored.digest()),
+            sealed: sealed
+                .map(|text| SealedState { key: text.key.as_ref().to_owned(), text: Bytes(text.sealed.to_vec()) }),
+            expires_at: secret.expires_at.map(unix_millis),
+        }
+    }
+
+    fn into_secret(self) -> Option<Secret> {
+        let sealed = self.sealed.map(|state| SealedText { key: state.key.into(), sealed: state.text.0.into() });
+        let stored = StoredSecret::from_parts(self.digest.digest()?, sealed);
+        Some(Secret { stored, expires_at: maybe(self.expires_at, from_unix_millis)? })
+    }
+}
+
+impl TokensState {
+    fn of(token: &RegistrationToken) -> Self {
+        Self { current: Bytes::of(&token.current), previous: token.previous.as_ref().map(Bytes::of) }
+    }
+
+    fn into_token(self) -> Option<RegistrationToken> {
+        Some(RegistrationToken { current: self.current.digest()?, previous: maybe(self.previous, |it| it.digest())? })
+    }
+}
+
+impl TokenState {
+    pub(super) fn of(token: &InitialAccessTokenRecord) -> Self {
+        Self {
+            id: token.id.as_ref().to_owned(),
+            digest: Bytes::of(&token.digest),
+            issued_at: unix_millis(token.issued_at),
+            expires_at: token.expires_at.map(unix_millis),
+            uses_left: token.uses_left,
+            owner: token.owner.as_deref().map(str::to_owned),
+            constraints: ConstraintsState::of(&token.constraints),
+        }
+    }
+
+    pub(super) fn into_token(self) -> Option<InitialAccessTokenRecord> {
+        Some(InitialAccessTokenRecord {
+            id: self.id.into(),
+            digest: self.digest.digest()?,
+            issued_at: from_unix_millis(self.issued_at)?,
+            expires_at: maybe(self.expires_at, from_unix_millis)?,
+            uses_left: self.uses_left,
+            owner: self.owner.map(Into::into),
+            constraints: self.constraints.into(),
+        })
+    }
+}
+
+/// What may be missing, but if it is there must be something.
+#[expect(clippy::option_option, reason = "the outer one is whether it could be read")]
+fn maybe<T, U>(value: Option<T>, read: impl FnOnce(T) -> Option<U>) -> Option<Option<U>> {
+    match value {
+        Some(value) => read(value).map(Some),
+        None => Some(None),
+    }
+}
+
+/// Bytes as base64url without padding.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+struct Bytes(Vec<u8>);
+
+impl Bytes {
+    fn of(digest: &Digest) -> Self {
+        Self(digest.as_bytes().to_vec())
+    }
+
+    fn digest(&self) -> Option<Digest> {
+        self.0.as_slice().try_into().ok().map(Digest::from_bytes)
+    }
+}
+
+impl From<Bytes> for String {
+    fn from(bytes: Bytes) -> Self {
+        URL_SAFE_NO_PAD.encode(bytes.0)
+    }
+}
+
+impl TryFrom<String> for Bytes {
+    type Error = base64::DecodeError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        URL_SAFE_NO_PAD.decode(text).map(Self)
+    }
+}
