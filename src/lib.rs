@@ -65,8 +65,12 @@
 //!
 //! # Features
 //!
-//! `memory` and `tracing` are on by default. `cors` adds cross-origin answers for the endpoint alone, `fetch` the
-//! guarded fetcher for documents that clients name, `store-tests` the contract suite for stores. A feature adds API and never changes behaviour.
+//! `memory` and `tracing` are on by default. A feature adds API and never changes behaviour:
+//!
+//! - `cors`: cross-origin answers for the endpoint alone.
+//! - `fetch`: the guarded fetcher for documents that clients name.
+//! - `cache`: a cache in front of a store.
+//! - `store-tests`: the contract suite for stores.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod access;

@@ -28,6 +28,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(feature = "cache")]
+mod cached;
 #[cfg(feature = "store-tests")]
 pub mod contract;
 mod erased;
@@ -36,6 +38,8 @@ mod memory;
 mod query;
 pub mod record;
 
+#[cfg(feature = "cache")]
+pub use cached::CachedStore;
 pub(crate) use erased::ErasedStore;
 #[cfg(feature = "memory")]
 pub use memory::MemoryStore;

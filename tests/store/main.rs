@@ -2,31 +2,99 @@
 #![cfg(all(feature = "store-tests", feature = "memory"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod bed;
 mod broken;
+#[cfg(feature = "cache")]
+mod cached;
 mod records;
 
 use tower_dcr::store::{MemoryStore, contract};
 
-/// How often each check is run. The store is so fast that a race may go well by chance.
-const TIMES: usize = 8;
-
-async fn check_memory_store(name: &str) {
-    let check = contract::checks().into_iter().find(|check| check.name() == name);
-    let Some(check) = check else { panic!("{name} is no check of the suite") };
-    for _ in 0..TIMES {
-        check.run(MemoryStore::new()).await;
-    }
+/// Calls a macro with what is given and the names of all checks.
+macro_rules! with_all_checks {
+    ($then:ident! { $($given:tt)* }) => { $then! { $($given)*;
+        an_inserted_client_is_found
+        insert_never_replaces_a_client
+        identifiers_are_compared_byte_by_byte
+        remove_is_true_once
+        a_removal_is_for_one_revision
+        count_follows_insertions_and_removals
+        update_replaces_the_revision_before
+        update_conflicts_with_any_other_revision
+        update_keeps_what_touch_recorded
+        update_never_brings_a_client_back
+        touch_keeps_the_latest_use
+        touch_changes_nothing_else
+        touch_of_nobody_is_false
+        every_field_of_a_client_comes_back
+        every_field_of_a_token_comes_back
+        unusual_metadata_come_back_unchanged
+        a_document_near_64_kib_comes_back
+        times_keep_their_milliseconds
+        list_is_ordered_by_issue_and_identifier
+        list_keeps_to_its_limit
+        list_selects_one_owner
+        list_selects_by_every_filter
+        list_follows_what_becomes_of_a_client
+        count_equals_the_list
+        pages_are_complete_and_repeat_nobody
+        pages_survive_clients_that_come_and_go
+        tokens_are_found_also_spent_and_expired
+        tokens_are_listed_in_order
+        a_token_of_the_same_digest_is_replaced
+        remove_token_is_true_once
+        an_unusable_token_admits_nobody
+        an_admission_spends_one_use
+        an_uncounted_token_admits_any_number
+        a_full_store_admits_nobody
+        a_refused_insertion_costs_nothing
+        a_removal_gives_a_use_back
+        a_client_that_goes_gives_its_place_back
+        expire_takes_the_unused_by_their_issue
+        expire_takes_the_used_by_their_last_use
+        expire_takes_only_whom_it_may
+        expire_keeps_the_disabled
+        expire_takes_those_issued_first
+        expire_tells_whom_it_removed
+        remember_is_true_once_until_its_time
+        remembered_keys_are_compared_byte_by_byte
+        expire_forgets_no_key_too_early
+        tenants_see_nothing_of_each_other
+        tokens_and_places_belong_to_a_tenant
+        a_tenant_expires_alone
+        tenants_fill_up_side_by_side
+        one_use_admits_one_of_many
+        many_insertions_stop_at_the_limit
+        one_of_many_insertions_of_an_identifier_wins
+        refused_insertions_are_in_nobodys_way
+        spending_brings_no_revoked_token_back
+        one_of_many_updates_of_a_revision_wins
+        one_of_many_removals_is_true
+        a_removal_outlasts_the_updates_around_it
+        a_removal_at_a_revision_and_an_update_exclude_each_other
+        updates_lose_no_use
+        expire_spares_who_is_touched_in_time
+        one_of_many_is_remembered
+        an_abandoned_insertion_is_whole
+        an_abandoned_update_is_whole
+        an_abandoned_removal_is_whole
+     } };
 }
 
-macro_rules! memory_store {
-    ($($name:ident)+) => {
-        mod memory_store {
+/// The whole suite as tests, in a module of this name, over the stores of this bed.
+macro_rules! passes {
+    ($module:ident over $bed:ty, $times:literal; $($name:ident)+) => {
+        mod $module {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
             async fn $name() {
-                super::check_memory_store(stringify!($name)).await;
+                super::bed::check::<$bed>(stringify!($name), $times).await;
             })+
         }
+    };
+}
 
+macro_rules! every_check_is_named {
+    (; $($name:ident)+) => {
         #[test]
         fn every_check_of_the_suite_is_a_test_here() {
             let names: Vec<_> = contract::checks::<MemoryStore>().iter().map(|check| check.name()).collect();
@@ -35,73 +103,12 @@ macro_rules! memory_store {
     };
 }
 
-memory_store! {
-    an_inserted_client_is_found
-    insert_never_replaces_a_client
-    identifiers_are_compared_byte_by_byte
-    remove_is_true_once
-    a_removal_is_for_one_revision
-    count_follows_insertions_and_removals
-    update_replaces_the_revision_before
-    update_conflicts_with_any_other_revision
-    update_keeps_what_touch_recorded
-    update_never_brings_a_client_back
-    touch_keeps_the_latest_use
-    touch_changes_nothing_else
-    touch_of_nobody_is_false
-    every_field_of_a_client_comes_back
-    every_field_of_a_token_comes_back
-    unusual_metadata_come_back_unchanged
-    a_document_near_64_kib_comes_back
-    times_keep_their_milliseconds
-    list_is_ordered_by_issue_and_identifier
-    list_keeps_to_its_limit
-    list_selects_one_owner
-    list_selects_by_every_filter
-    list_follows_what_becomes_of_a_client
-    count_equals_the_list
-    pages_are_complete_and_repeat_nobody
-    pages_survive_clients_that_come_and_go
-    tokens_are_found_also_spent_and_expired
-    tokens_are_listed_in_order
-    a_token_of_the_same_digest_is_replaced
-    remove_token_is_true_once
-    an_unusable_token_admits_nobody
-    an_admission_spends_one_use
-    an_uncounted_token_admits_any_number
-    a_full_store_admits_nobody
-    a_refused_insertion_costs_nothing
-    a_removal_gives_a_use_back
-    a_client_that_goes_gives_its_place_back
-    expire_takes_the_unused_by_their_issue
-    expire_takes_the_used_by_their_last_use
-    expire_takes_only_whom_it_may
-    expire_keeps_the_disabled
-    expire_takes_those_issued_first
-    expire_tells_whom_it_removed
-    remember_is_true_once_until_its_time
-    remembered_keys_are_compared_byte_by_byte
-    expire_forgets_no_key_too_early
-    tenants_see_nothing_of_each_other
-    tokens_and_places_belong_to_a_tenant
-    a_tenant_expires_alone
-    tenants_fill_up_side_by_side
-    one_use_admits_one_of_many
-    many_insertions_stop_at_the_limit
-    one_of_many_insertions_of_an_identifier_wins
-    refused_insertions_are_in_nobodys_way
-    spending_brings_no_revoked_token_back
-    one_of_many_updates_of_a_revision_wins
-    one_of_many_removals_is_true
-    a_removal_outlasts_the_updates_around_it
-    a_removal_at_a_revision_and_an_update_exclude_each_other
-    updates_lose_no_use
-    expire_spares_who_is_touched_in_time
-    one_of_many_is_remembered
-    an_abandoned_insertion_is_whole
-    an_abandoned_update_is_whole
-    an_abandoned_removal_is_whole
-}
+with_all_checks! { every_check_is_named! {} }
+
+// A store that is fast runs each check several times, since a race may go well by chance.
+with_all_checks! { passes! { memory over crate::bed::Memory, 8 } }
+#[cfg(feature = "cache")]
+with_all_checks! { passes! { cache_over_memory over crate::bed::Cached<crate::bed::Memory>, 4 } }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_whole_suite_runs_in_one_call_that_may_move_between_threads() {

@@ -1,0 +1,323 @@
+//! A cache in front of a store: clients are read often and change rarely.
+//!
+//! [`CachedStore`] keeps what [`get`](ClientStore::get) found, a client or nobody, for a short time. Whatever changes a
+//! client through this store makes it forget the client at once: a client that was deleted or disabled here is never
+//! served again here, not even by a slow read that began before. Everything else goes to the store behind it, so limits
+//! and lists are as exact as there.
+//!
+//! # How old an answer may be
+//!
+//! A change that another node made shows after the lifetime of an entry at the latest, counted from when the store was
+//! asked: 30 seconds for a client that is there, 2 seconds for one that is not. To be told is faster:
+//! [`on_change`](CachedStore::on_change) calls back for each change made here, and the application carries it to the
+//! other nodes, which call [`invalidate`](CachedStore::invalidate). A caller who hangs up before the store answered
+//! may leave a change that even this node learns of only by then.
+//!
+//! ```
+//! use std::sync::{Arc, Mutex};
+//! use std::time::Duration;
+//! use tower_dcr::metadata::ClientMetadata;
+//! use tower_dcr::store::{CachedStore, ClientStore, MemoryStore};
+//! use tower_dcr::{Access, Registry};
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+//! # runtime.block_on(async {
+//! let database = MemoryStore::new();
+//! let changed = Arc::new(Mutex::new(Vec::new()));
+//! let tell = Arc::clone(&changed);
+//! let store = CachedStore::new(database)
+//!     .with_lifetime(Duration::from_secs(10))
+//!     .on_change(move |tenant, id| tell.lock().unwrap().push((tenant.to_owned(), id.clone())));
+//! let registry = Registry::builder("https://id.example.com", Access::Open).build(store.clone())?;
+//!
+//! let metadata = ClientMetadata::from_json(br#"{ "redirect_uris": ["https://app.example.com/cb"] }"#)?;
+//! let id = registry.register(metadata).await?.client().id().clone();
+//! assert_eq!(*changed.lock().unwrap(), [(String::new(), id.clone())]);
+//!
+//! // What a node does that hears of it.
+//! store.invalidate("", &id);
+//! assert!(store.get(&id).await?.is_some());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use moka::future::Cache;
+use moka::ops::compute::Op;
+use moka::{Entry, Expiry};
+
+use super::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, Removal};
+use crate::access::InitialAccessTokenRecord;
+use crate::client::Client;
+use crate::credential::{ClientId, Digest};
+use crate::error::StoreError;
+
+type Listener = Arc<dyn Fn(&str, &ClientId) + Send + Sync>;
+
+/// An entry belongs to a generation of its client. When the client changes, a new generation begins: what was kept is
+/// out of reach, and so is what a read that began before will keep.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    tenant: Arc<str>,
+    id: ClientId,
+    generation: u64,
+}
+
+/// The current generations. Clients share one of so many, which costs some of them a read now and then.
+#[derive(Debug)]
+struct Generations {
+    of: Vec<AtomicU64>,
+    hasher: RandomState,
+}
+
+impl Generations {
+    const MANY: usize = 16_384;
+
+    fn new() -> Self {
+        let of = std::iter::repeat_with(AtomicU64::default).take(Self::MANY).collect();
+        Self { of, hasher: RandomState::new() }
+    }
+
+    fn of(&self, tenant: &str, id: &ClientId) -> &AtomicU64 {
+        let hash = self.hasher.hash_one((tenant, id));
+        &self.of[usize::try_from(hash % Self::MANY as u64).unwrap_or(0)]
+    }
+}
+
+/// What the store said of a client, and when it was asked.
+#[derive(Debug, Clone)]
+struct Answer {
+    found: Option<Arc<Client>>,
+    asked: Instant,
+}
+
+/// How long an answer counts. What is written into it later does not make it younger.
+#[derive(Debug, Clone, Copy)]
+struct Lifetimes {
+    present: Duration,
+    absent: Duration,
+}
+
+impl Lifetimes {
+    fn left(self, answer: &Answer, now: Instant) -> Option<Duration> {
+        let lifetime = if answer.found.is_some() { self.present } else { self.absent };
+        Some(lifetime.saturating_sub(now.saturating_duration_since(answer.asked)))
+    }
+}
+
+impl Expiry<Key, Answer> for Lifetimes {
+    fn expire_after_create(&self, _: &Key, answer: &Answer, now: Instant) -> Option<Duration> {
+        self.left(answer, now)
+    }
+
+    fn expire_after_update(&self, _: &Key, answer: &Answer, now: Instant, _: Option<Duration>) -> Option<Duration> {
+        self.left(answer, now)
+    }
+}
+
+/// Keeps the clients that were read last. Clones and the parts for tenants share what they keep.
+#[derive(Clone)]
+pub struct CachedStore<S> {
+    store: S,
+    tenant: Arc<str>,
+    lifetimes: Lifetimes,
+    capacity: u64,
+    answers: Cache<Key, Answer>,
+    generations: Arc<Generations>,
+    listener: Option<Listener>,
+}
+
+impl<S: fmt::Debug> fmt::Debug for CachedStore<S> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("CachedStore");
+        shown.field("store", &self.store).field("lifetimes", &self.lifetimes).field("capacity", &self.capacity);
+        shown.finish_non_exhaustive()
+    }
+}
+
+impl<S: ClientStore> CachedStore<S> {
+    /// A cache for 10 000 clients in front of this store.
+    #[must_use]
+    pub fn new(store: S) -> Self {
+        let lifetimes = Lifetimes { present: Duration::from_secs(30), absent: Duration::from_secs(2) };
+        let capacity = 10_000;
+        Self {
+            store,
+            tenant: "".into(),
+            lifetimes,
+            capacity,
+            answers: empty(lifetimes, capacity),
+            generations: Arc::new(Generations::new()),
+            listener: None,
+        }
+    }
+
+    /// How long a client is kept. Default: 30 seconds.
+    #[must_use]
+    pub fn with_lifetime(mut self, present: Duration) -> Self {
+        self.lifetimes.present = present;
+        self.emptied()
+    }
+
+    /// How long it is known that there is no such client. Default: 2 seconds.
+    #[must_use]
+    pub fn with_absent_lifetime(mut self, absent: Duration) -> Self {
+        self.lifetimes.absent = absent;
+        self.emptied()
+    }
+
+    /// For how many clients there is room, of all tenants together. Default: 10 000.
+    #[must_use]
+    pub fn with_capacity(mut self, clients: u64) -> Self {
+        self.capacity = clients;
+        self.emptied()
+    }
+
+    /// Calls back with the tenant and the client whenever this store may have changed one, so that other nodes can be
+    /// told. It must not block, and it is called once the change is done, also for one that failed halfway.
+    #[must_use]
+    pub fn on_change(mut self, listener: impl Fn(&str, &ClientId) + Send + Sync + 'static) -> Self {
+        self.listener = Some(Arc::new(listener));
+        self
+    }
+
+    /// Forgets a client of a tenant (`""` is the default tenant), because another node told of a change. A read that
+    /// is under way will not bring back what it found.
+    pub fn invalidate(&self, tenant: &str, id: &ClientId) {
+        self.generations.of(tenant, id).fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn emptied(self) -> Self {
+        Self { answers: empty(self.lifetimes, self.capacity), ..self }
+    }
+
+    fn key(&self, id: &ClientId) -> Key {
+        let generation = self.generations.of(&self.tenant, id).load(Ordering::Acquire);
+        Key { tenant: Arc::clone(&self.tenant), id: id.clone(), generation }
+    }
+
+    fn change<'a>(&'a self, id: &'a ClientId) -> Change<'a, S> {
+        Change { store: self, id }
+    }
+}
+
+fn empty(lifetimes: Lifetimes, capacity: u64) -> Cache<Key, Answer> {
+    Cache::builder().max_capacity(capacity).expire_after(lifetimes).build()
+}
+
+/// A change of a client that is under way. However it ends, the client may be another one afterwards.
+struct Change<'a, S: ClientStore> {
+    store: &'a CachedStore<S>,
+    id: &'a ClientId,
+}
+
+impl<S: ClientStore> Drop for Change<'_, S> {
+    fn drop(&mut self) {
+        self.store.invalidate(&self.store.tenant, self.id);
+        if let Some(listener) = &self.store.listener {
+            listener(&self.store.tenant, self.id);
+        }
+    }
+}
+
+impl<S: ClientStore> ClientStore for CachedStore<S> {
+    fn is_durable(&self) -> bool {
+        self.store.is_durable()
+    }
+
+    fn for_tenant(&self, tenant: &str) -> Self {
+        Self {
+            store: self.store.for_tenant(tenant),
+            tenant: tenant.into(),
+            lifetimes: self.lifetimes,
+            capacity: self.capacity,
+            answers: self.answers.clone(),
+            generations: Arc::clone(&self.generations),
+            listener: self.listener.clone(),
+        }
+    }
+
+    async fn insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
+        let _change = self.change(&client.id);
+        self.store.insert(client, admission).await
+    }
+
+    /// Of many callers who miss the same client, one asks the store and all get its answer.
+    async fn get(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        let ask = async {
+            let asked = Instant::now();
+            self.store.get(id).await.map(|found| Answer { found, asked })
+        };
+        let answer = self.answers.try_get_with(self.key(id), ask).await;
+        answer.map(|answer| answer.found).map_err(StoreError::unavailable)
+    }
+
+    async fn update(&self, client: &Client) -> Result<(), StoreError> {
+        let _change = self.change(&client.id);
+        self.store.update(client).await
+    }
+
+    async fn remove(&self, id: &ClientId, removal: &Removal) -> Result<bool, StoreError> {
+        let _change = self.change(id);
+        self.store.remove(id, removal).await
+    }
+
+    /// A use is written into the answer that is kept, since otherwise each use would cost another read. Where there is
+    /// none, a read may be under way that missed the use; and one that is contradicted is forgotten.
+    async fn touch(&self, id: &ClientId, at: SystemTime) -> Result<bool, StoreError> {
+        let touched = self.store.touch(id, at).await?;
+        let write = async |kept: Option<Entry<Key, Answer>>| match kept.map(Entry::into_value) {
+            Some(Answer { found: Some(client), asked }) if touched && client.last_used < Some(at) => {
+                let used = Client { last_used: Some(at), ..(*client).clone() };
+                Op::Put(Answer { found: Some(Arc::new(used)), asked })
+            }
+            _ => Op::Nop,
+        };
+        let kept = self.answers.entry(self.key(id)).and_compute_with(write).await.into_entry();
+        let is_written = touched && kept.is_some_and(|kept| kept.into_value().found.is_some());
+        if !is_written {
+            self.invalidate(&self.tenant, id);
+        }
+        Ok(touched)
+    }
+
+    async fn list(&self, query: &ClientQuery) -> Result<Vec<Arc<Client>>, StoreError> {
+        self.store.list(query).await
+    }
+
+    async fn count(&self, query: &ClientQuery) -> Result<u64, StoreError> {
+        self.store.count(query).await
+    }
+
+    async fn expire(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
+        let expired = self.store.expire(cutoffs, limit).await?;
+        expired.iter().for_each(|client| drop(self.change(&client.id)));
+        Ok(expired)
+    }
+
+    async fn insert_token(&self, token: &InitialAccessTokenRecord) -> Result<(), StoreError> {
+        self.store.insert_token(token).await
+    }
+
+    async fn get_token(&self, digest: &Digest) -> Result<Option<InitialAccessTokenRecord>, StoreError> {
+        self.store.get_token(digest).await
+    }
+
+    async fn list_tokens(&self) -> Result<Vec<InitialAccessTokenRecord>, StoreError> {
+        self.store.list_tokens().await
+    }
+
+    async fn remove_token(&self, id: &str) -> Result<bool, StoreError> {
+        self.store.remove_token(id).await
+    }
+
+    async fn remember(&self, key: &str, until: SystemTime, now: SystemTime) -> Result<bool, StoreError> {
+        self.store.remember(key, until, now).await
+    }
+}
