@@ -49,7 +49,7 @@ pub(super) async fn expire_takes_only_whom_it_may<S: ClientStore>(store: Subject
     store.hold(&old).await;
     store.hold(&[client("new", now())]).await;
     store.touch(&old[4].id, now()).await;
-    let unused = Cutoffs::none(now()).with_unused_since(now());
+    let unused = Cutoffs::none(now()).with_unused_since(now() - HOUR);
     let among = |numbers: &[usize]| numbers.iter().map(|number| old[*number].id.clone()).collect::<Vec<_>>();
     let nobody = store.expire(&unused.clone().among(Vec::new()), ALL).await;
     assert!(nobody.is_empty(), "expire: removes nobody among nobody");
