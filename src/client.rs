@@ -46,6 +46,18 @@ pub enum Origin {
     Application,
 }
 
+impl Origin {
+    /// A lower-case name.
+    pub(crate) fn as_str(&self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::InitialAccessToken(_) => "initial_access_token",
+            Self::Gate => "gate",
+            Self::Application => "application",
+        }
+    }
+}
+
 /// Whether a client may do what it is registered for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]

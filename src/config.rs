@@ -23,6 +23,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderName;
+
 use crate::access::Access;
 use crate::audit::AuditSink;
 use crate::clock::{Clock, SystemClock};
@@ -72,6 +74,9 @@ pub(crate) struct Config {
     pub(crate) audit: Arc<dyn AuditSink>,
     pub(crate) documents: Option<DocumentSource>,
     pub(crate) jwks_uri_checked: bool,
+    pub(crate) request_id_header: Option<HeaderName>,
+    /// Empty for the only one.
+    pub(crate) tenant: Arc<str>,
 }
 
 /// Builds a [`Registry`]; see the [module](self).
@@ -97,6 +102,8 @@ pub struct RegistryBuilder {
     audit: Arc<dyn AuditSink>,
     pub(crate) documents: Option<DocumentSource>,
     pub(crate) jwks_uri_checked: bool,
+    pub(crate) request_id_header: Option<HeaderName>,
+    pub(crate) tenant: Arc<str>,
 }
 
 impl RegistryBuilder {
@@ -128,6 +135,8 @@ impl RegistryBuilder {
             audit: Arc::new(()),
             documents: None,
             jwks_uri_checked: false,
+            request_id_header: Some(HeaderName::from_static("x-request-id")),
+            tenant: "".into(),
         }
     }
 
@@ -275,6 +284,8 @@ impl RegistryBuilder {
             audit: self.audit,
             documents: self.documents,
             jwks_uri_checked: self.jwks_uri_checked,
+            request_id_header: self.request_id_header,
+            tenant: self.tenant,
         })
     }
 }

@@ -36,6 +36,7 @@ where
     B::Error: Into<BoxError>,
 {
     let (parts, body) = request.into_parts();
+    let registry = registry.asked_by(&parts.headers);
     let method = parts.method.clone();
     let methods = route.methods(registry.config());
     let replied = match (&route, &method) {
@@ -66,12 +67,12 @@ where
     B: Body + Send,
     B::Error: Into<BoxError>,
 {
+    let grant = registry.refusal_audited(Operation::Register, None, admit(registry, parts).await)?;
     let registered = async {
-        let grant = admit(registry, parts).await?;
         let document = document(registry, parts, body).await?;
-        registry.register_document(document, grant).await
+        registry.register_document(document, grant.clone()).await
     };
-    let information = registry.refusal_audited(Operation::Register, None, registered.await)?;
+    let information = registry.refusal_to_caller_audited(&grant, registered.await)?;
     Ok(reply::information(StatusCode::CREATED, &information))
 }
 

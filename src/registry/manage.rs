@@ -148,9 +148,10 @@ impl Registry {
 
     /// An update that is not on the audit trail did not happen.
     async fn audit_update(&self, before: &Client, after: &Client) -> Result<(), RegistrationError> {
-        let Err(error) = self.audit(&AuditEvent::done(Operation::Update, after)) else { return Ok(()) };
+        let Err(error) = self.audit(&AuditEvent::changed(Operation::Update, before, after)) else { return Ok(()) };
         let restored = Client { revision: after.revision + 1, ..before.clone() };
         self.inner.store.update(&restored).await?;
+        drop(self.audit(&AuditEvent::changed(Operation::TakeBack, after, &restored)));
         Err(error)
     }
 

@@ -38,8 +38,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
-use crate::access::Access;
-use crate::audit::{AuditEvent, Operation};
+use crate::access::{Access, Grant};
+use crate::audit::{AuditEvent, Context, Operation};
 use crate::client::Client;
 use crate::config::{Config, RegistryBuilder};
 use crate::credential::{ClientId, RegistrationAccessToken};
@@ -51,6 +51,7 @@ use crate::store::ErasedStore;
 #[derive(Clone)]
 pub struct Registry {
     inner: Arc<Inner>,
+    context: Context,
 }
 
 struct Inner {
@@ -58,6 +59,7 @@ struct Inner {
     store: Box<dyn ErasedStore>,
     open_for_registration: AtomicBool,
 }
+
 impl Registry {
     /// Begins to build a registry for the server at this base URL, with a decision on who may register.
     ///
@@ -68,11 +70,21 @@ impl Registry {
     }
 
     pub(crate) fn new(config: Config, store: Box<dyn ErasedStore>) -> Self {
-        Self { inner: Arc::new(Inner { config, store, open_for_registration: AtomicBool::new(true) }) }
+        let inner = Inner { config, store, open_for_registration: AtomicBool::new(true) };
+        Self { inner: Arc::new(inner), context: Context::default() }
     }
 
     pub(crate) fn config(&self) -> &Config {
         &self.inner.config
+    }
+
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The same registry; what it does from here is told apart on the audit trail.
+    pub(crate) fn in_context(&self, context: Context) -> Self {
+        Self { context, ..self.clone() }
     }
 
     /// The URL for `registration_endpoint` in the server's metadata
@@ -108,7 +120,8 @@ impl Registry {
     }
 
     fn audit(&self, event: &AuditEvent<'_>) -> Result<(), RegistrationError> {
-        let recorded = self.config().audit.record(event);
+        let event = event.within(self.now(), &self.config().tenant, &self.context);
+        let recorded = self.config().audit.record(&event);
         recorded.map_err(|source| RegistrationError::new(ErrorKind::Unavailable).caused_by(source))
     }
 
@@ -120,6 +133,15 @@ impl Registry {
         done: Result<T, RegistrationError>,
     ) -> Result<T, RegistrationError> {
         done.inspect_err(|error| drop(self.audit(&AuditEvent::refused(operation, named, error))))
+    }
+
+    /// As [`refusal_audited`](Self::refusal_audited), for a registration by somebody who was let in.
+    pub(crate) fn refusal_to_caller_audited<T>(
+        &self,
+        grant: &Grant,
+        done: Result<T, RegistrationError>,
+    ) -> Result<T, RegistrationError> {
+        done.inspect_err(|error| drop(self.audit(&AuditEvent::refused_to(grant, error))))
     }
 }
 

@@ -23,8 +23,9 @@ impl Registry {
     /// When the metadata breaks rules, there is no room for another client, or the store fails.
     pub async fn register(&self, metadata: ClientMetadata) -> Result<ClientInformation, RegistrationError> {
         let document = Document { metadata, ..Document::default() };
-        let done = self.register_document(document, Grant::of(Origin::Application)).await;
-        self.refusal_audited(Operation::Register, None, done)
+        let grant = Grant::of(Origin::Application);
+        let done = self.register_document(document, grant.clone()).await;
+        self.refusal_to_caller_audited(&grant, done)
     }
 
     pub(crate) async fn register_document(
@@ -70,6 +71,7 @@ impl Registry {
         if let Err(error) = self.audit(&AuditEvent::done(Operation::Register, &client)) {
             let taken_back = Removal { revision: None, refunds: grant.spends };
             self.inner.store.remove(&client.id, &taken_back).await?;
+            drop(self.audit(&AuditEvent::done(Operation::TakeBack, &client)));
             return Err(error);
         }
         Ok(self.information(Arc::new(client), token))

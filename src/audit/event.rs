@@ -1,0 +1,184 @@
+//! One entry of the audit trail, as a sink sees it: everything by reference, nothing copied.
+
+use std::time::SystemTime;
+
+use super::change::{self, Change};
+use super::context::Context;
+use super::operation::Operation;
+use crate::access::Grant;
+use crate::client::{Client, Origin};
+use crate::credential::ClientId;
+use crate::error::RegistrationError;
+
+/// One entry of the audit trail. It holds no secret and no token.
+#[derive(Debug, Clone)]
+pub struct AuditEvent<'a> {
+    operation: Operation,
+    subject: Subject<'a>,
+    refusal: Option<&'a RegistrationError>,
+    at: SystemTime,
+    tenant: &'a str,
+    request_id: Option<&'a str>,
+    actor: Option<&'a str>,
+}
+
+/// Whom or what an event is about.
+#[derive(Debug, Clone)]
+enum Subject<'a> {
+    /// A client that exists, or existed until now, and what it was before.
+    Client { before: Option<&'a Client>, after: &'a Client },
+    /// What the request named; there may be no such client.
+    Named(&'a ClientId),
+    /// Somebody who may register.
+    Caller(&'a Grant),
+    /// An initial access token.
+    Token(&'a str),
+    /// Nobody yet.
+    Nobody,
+}
+
+impl<'a> AuditEvent<'a> {
+    fn new(operation: Operation, subject: Subject<'a>, refusal: Option<&'a RegistrationError>) -> Self {
+        let (tenant, request_id, actor) = ("", None, None);
+        Self { operation, subject, refusal, at: SystemTime::UNIX_EPOCH, tenant, request_id, actor }
+    }
+
+    pub(crate) fn done(operation: Operation, client: &'a Client) -> Self {
+        Self::new(operation, Subject::Client { before: None, after: client }, None)
+    }
+
+    pub(crate) fn changed(operation: Operation, before: &'a Client, after: &'a Client) -> Self {
+        Self::new(operation, Subject::Client { before: Some(before), after }, None)
+    }
+
+    pub(crate) fn token(operation: Operation, id: &'a str) -> Self {
+        Self::new(operation, Subject::Token(id), None)
+    }
+
+    pub(crate) fn refused(operation: Operation, named: Option<&'a ClientId>, error: &'a RegistrationError) -> Self {
+        Self::new(operation, named.map_or(Subject::Nobody, Subject::Named), Some(error))
+    }
+
+    /// The caller was let in; what came then was refused.
+    pub(crate) fn refused_to(grant: &'a Grant, error: &'a RegistrationError) -> Self {
+        Self::new(Operation::Register, Subject::Caller(grant), Some(error))
+    }
+
+    pub(crate) fn within(&self, at: SystemTime, tenant: &'a str, context: &'a Context) -> Self {
+        let (request_id, actor) = (context.request_id.as_deref(), context.actor.as_deref());
+        Self { at, tenant, request_id, actor, ..self.clone() }
+    }
+
+    /// When it happened, by the registry's clock.
+    #[must_use]
+    pub fn at(&self) -> SystemTime {
+        self.at
+    }
+
+    /// What was asked.
+    #[must_use]
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// What happened, as one word: the operation, or `refused`.
+    #[must_use]
+    pub fn action(&self) -> &'static str {
+        self.refusal.map_or(self.operation.as_str(), |_| "refused")
+    }
+
+    /// For which tenant; empty for the only one.
+    #[must_use]
+    pub fn tenant(&self) -> &str {
+        self.tenant
+    }
+
+    /// In which request, as the header that
+    /// [`with_request_id_header`](crate::RegistryBuilder::with_request_id_header) names told, or
+    /// [`Registry::within_request`](crate::Registry::within_request).
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id
+    }
+
+    /// For whom the application acted, as [`Registry::acting_for`](crate::Registry::acting_for) told.
+    #[must_use]
+    pub fn actor(&self) -> Option<&str> {
+        self.actor
+    }
+
+    /// The client in question. After a refusal it is what the request named, which may not exist.
+    #[must_use]
+    pub fn client_id(&self) -> Option<&ClientId> {
+        match self.subject {
+            Subject::Client { after, .. } => Some(&after.id),
+            Subject::Named(id) => Some(id),
+            Subject::Caller(_) | Subject::Token(_) | Subject::Nobody => None,
+        }
+    }
+
+    /// The client after the change (before it, when it was deleted); none after a refusal.
+    #[must_use]
+    pub fn client(&self) -> Option<&Client> {
+        match self.subject {
+            Subject::Client { after, .. } => Some(after),
+            _ => None,
+        }
+    }
+
+    /// The client before the change; none where there was no change or no client.
+    #[must_use]
+    pub fn before(&self) -> Option<&Client> {
+        match self.subject {
+            Subject::Client { before, .. } => before,
+            _ => None,
+        }
+    }
+
+    /// How the client came to be, or how the caller was let in who was refused later.
+    #[must_use]
+    pub fn origin(&self) -> Option<&Origin> {
+        match self.subject {
+            Subject::Client { after, .. } => Some(&after.origin),
+            Subject::Caller(grant) => Some(&grant.origin),
+            Subject::Named(_) | Subject::Token(_) | Subject::Nobody => None,
+        }
+    }
+
+    /// Who owns the client, or would have.
+    #[must_use]
+    pub fn owner(&self) -> Option<&str> {
+        match self.subject {
+            Subject::Client { after, .. } => after.owner(),
+            Subject::Caller(grant) => grant.owner.as_deref(),
+            Subject::Named(_) | Subject::Token(_) | Subject::Nobody => None,
+        }
+    }
+
+    /// The identifier of the initial access token in question.
+    #[must_use]
+    pub fn initial_access_token_id(&self) -> Option<&str> {
+        match (&self.subject, self.origin()) {
+            (Subject::Token(id), _) => Some(id),
+            (_, Some(Origin::InitialAccessToken(id))) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// What is different afterwards, by the names of the members; for a registration everything that was registered.
+    /// Of credentials and of large members only the name is told.
+    #[must_use]
+    pub fn changes(&self) -> Vec<Change> {
+        match self.subject {
+            Subject::Client { before: Some(before), after } => change::between(before, after),
+            Subject::Client { before: None, after } if self.operation == Operation::Register => change::first(after),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Why it was refused; none for what was done.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&RegistrationError> {
+        self.refusal
+    }
+}

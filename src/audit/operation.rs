@@ -1,0 +1,55 @@
+//! What is asked of the registry, by name.
+
+use std::fmt;
+
+macro_rules! operations {
+    ($($(#[$meta:meta])* $variant:ident = $name:literal,)+) => {
+        /// What was asked of the registry.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Operation {
+            $($(#[$meta])* $variant,)+
+        }
+
+        impl Operation {
+            /// A lower-case name.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+        }
+    };
+}
+
+operations! {
+    /// A new registration.
+    Register = "register",
+    /// A look at one.
+    Read = "read",
+    /// A replacement of its metadata.
+    Update = "update",
+    /// Its end.
+    Delete = "delete",
+    /// Its end because nobody used it.
+    Expire = "expire",
+    /// The end of a registration or an update that could not be recorded on the audit trail.
+    TakeBack = "take_back",
+    /// A new initial access token.
+    IssueToken = "issue_token",
+    /// The end of an initial access token.
+    RevokeToken = "revoke_token",
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl serde::Serialize for Operation {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}

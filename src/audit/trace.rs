@@ -1,0 +1,70 @@
+//! The audit trail as `tracing` events.
+
+use super::{AuditEvent, AuditSink};
+use crate::client::{Client, Origin};
+use crate::credential::ClientId;
+use crate::error::{BoxError, ErrorCode};
+
+/// The audit trail as `tracing` events of target `tower_dcr::audit`: `INFO` for what was done, `WARN` for what was
+/// refused. It is the default where the feature `tracing` is on. Changed members are told by name.
+#[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::exhaustive_structs, reason = "there is nothing to add to it")]
+pub struct TracingAudit;
+
+impl AuditSink for TracingAudit {
+    fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
+        match event.refusal() {
+            None => done(event),
+            Some(_) => refused(event),
+        }
+        Ok(())
+    }
+}
+
+fn done(event: &AuditEvent<'_>) {
+    tracing::info!(
+        target: "tower_dcr::audit",
+        operation = event.operation().as_str(),
+        tenant = tenant(event),
+        request_id = event.request_id(),
+        actor = event.actor(),
+        client_id = event.client_id().map(ClientId::as_str),
+        revision = event.client().map(Client::revision),
+        origin = event.origin().map(Origin::as_str),
+        initial_access_token_id = event.initial_access_token_id(),
+        owner = event.owner(),
+        changes = changes(event),
+        "done"
+    );
+}
+
+fn refused(event: &AuditEvent<'_>) {
+    let Some(refusal) = event.refusal() else { return };
+    tracing::warn!(
+        target: "tower_dcr::audit",
+        operation = event.operation().as_str(),
+        tenant = tenant(event),
+        request_id = event.request_id(),
+        actor = event.actor(),
+        client_id = event.client_id().map(ClientId::as_str),
+        origin = event.origin().map(Origin::as_str),
+        initial_access_token_id = event.initial_access_token_id(),
+        owner = event.owner(),
+        status = refusal.status(),
+        error = refusal.code().map(ErrorCode::as_str),
+        reason = %refusal,
+        cause = std::error::Error::source(refusal).map(tracing::field::display),
+        "refused"
+    );
+}
+
+fn tenant<'a>(event: &'a AuditEvent<'_>) -> Option<&'a str> {
+    Some(event.tenant()).filter(|tenant| !tenant.is_empty())
+}
+
+/// The names of changed members, where an update has any.
+fn changes(event: &AuditEvent<'_>) -> Option<String> {
+    event.before()?;
+    let members: Vec<_> = event.changes().into_iter().map(|change| change.member).collect();
+    Some(members.join(" "))
+}
