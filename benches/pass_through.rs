@@ -114,9 +114,7 @@ type Case = (&'static str, fn(u32) -> Duration);
 
 const CASES: &[Case] = &[
     ("bare service", |times| repeat(service_fn(application), times)),
-    ("path-comparing layer", |times| {
-        repeat(Plain { inner: service_fn(application), path: "/oidc/register" }, times)
-    }),
+    ("path-comparing layer", |times| repeat(Plain { inner: service_fn(application), path: "/oidc/register" }, times)),
     ("RegistrationLayer", |times| repeat(RegistrationLayer::new(registry()).layer(service_fn(application)), times)),
 ];
 

@@ -70,6 +70,7 @@
 //! - `cors`: cross-origin answers for the endpoint alone.
 //! - `fetch`: the guarded fetcher for documents that clients name.
 //! - `cache`: a cache in front of a store.
+//! - `audit-channel`: an audit trail that a task receives.
 //! - `store-tests`: the contract suite for stores.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

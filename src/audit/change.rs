@@ -72,10 +72,8 @@ fn kind(before: bool, after: bool, same: bool) -> Option<ChangeKind> {
 pub(super) fn first(client: &Client) -> Vec<Change> {
     let members = object(&client.metadata).into_iter();
     let members = members.filter_map(|(member, value)| Change::of(&member, None, Some(value)));
-    let credentials = [
-        ("client_secret", client.secret.is_some()),
-        ("registration_access_token", client.token.is_some()),
-    ];
+    let credentials =
+        [("client_secret", client.secret.is_some()), ("registration_access_token", client.token.is_some())];
     let credentials = credentials.into_iter().filter(|(_, present)| *present);
     members.chain(credentials.map(|(name, _)| Change::named(name, ChangeKind::Added))).collect()
 }

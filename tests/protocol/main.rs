@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod audit;
+mod audit_records;
 mod clauses_http;
 mod clauses_oidc;
 mod clauses_rfc7591;
