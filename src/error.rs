@@ -439,6 +439,8 @@ pub enum ConfigError {
     Secrets,
     /// Documents are to be checked, and there is no source of documents.
     Documents,
+    /// Keys for sealing secrets are none, are not `name:base64` of 32 bytes, or two have the same name.
+    SealingKeys,
     /// A limit of the fetcher is zero, or what should be root certificates is none.
     Fetcher,
 }
@@ -456,6 +458,7 @@ impl fmt::Display for ConfigError {
             Self::Documents => "a source of documents is needed to check jwks_uri",
             Self::Fetcher => "a fetcher needs limits above zero and root certificates as PEM",
             Self::Secrets => "a durable store needs an explicit choice of how client secrets are kept",
+            Self::SealingKeys => "sealing keys must be lines of name:base64, 32 bytes each, with different names",
         })
     }
 }

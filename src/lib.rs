@@ -71,6 +71,7 @@
 //! - `fetch`: the guarded fetcher for documents that clients name.
 //! - `cache`: a cache in front of a store.
 //! - `audit-channel`: an audit trail that a task receives.
+//! - `sealed`: client secrets at rest under authenticated encryption.
 //! - `store-tests`: the contract suite for stores.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -14,9 +14,13 @@
 //! # Ok::<(), tower_dcr::RegistrationError>(())
 //! ```
 
+#[cfg(feature = "sealed")]
+mod sealing;
 mod secrets;
 
-pub(crate) use secrets::SealedText;
+#[cfg(feature = "sealed")]
+pub use sealing::SealingKeys;
+pub(crate) use secrets::{SealedText, SecretOwner};
 pub use secrets::{Secrets, StoredSecret};
 
 use std::fmt;

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use super::Registry;
-use super::register::needs_secret;
+use super::secrets::needs_secret;
 use crate::audit::{AuditEvent, Operation};
 use crate::client::{Client, Presented, RegistrationToken, Status};
-use crate::credential::{ClientId, Digest, RegistrationAccessToken};
+use crate::credential::{ClientId, ClientSecret, Digest, RegistrationAccessToken};
 use crate::error::{ErrorCode, ErrorKind, RegistrationError, StoreErrorKind, Violation};
 use crate::information::ClientInformation;
 use crate::management::Management;
@@ -72,8 +72,9 @@ impl Registry {
 
     async fn read_authenticated(&self, caller: Authenticated) -> Result<ClientInformation, RegistrationError> {
         let client = self.retire_previous(caller.client, caller.presented).await?;
+        let secret = self.known_secret(&client)?;
         self.audit(&AuditEvent::done(Operation::Read, &client))?;
-        Ok(self.information(client, Some(caller.token)))
+        Ok(self.information(client, secret, Some(caller.token)))
     }
 
     /// Once the new registration access token is used, the previous one ends to count.
@@ -109,11 +110,11 @@ impl Registry {
         let Authenticated { mut client, token, .. } = caller;
         for _ in 0..ATTEMPTS {
             is_meant(&client)?;
-            let (updated, new_token) = self.updated(&client, metadata.clone(), &token.digest())?;
+            let (updated, secret, new_token) = self.updated(&client, metadata.clone(), &token.digest())?;
             match self.inner.store.update(&updated).await {
                 Ok(()) => {
                     self.audit_update(&client, &updated).await?;
-                    return Ok(self.information(Arc::new(updated), Some(new_token.unwrap_or(token))));
+                    return Ok(self.information(Arc::new(updated), secret, Some(new_token.unwrap_or(token))));
                 }
                 Err(error) if error.kind() == StoreErrorKind::Conflict => {
                     client = self.authenticate(&client.id, token.expose()).await?.client;
@@ -125,25 +126,27 @@ impl Registry {
     }
 
     /// The client after an update. An identifier never changes, a secret only comes and goes with the authentication
-    /// method, and of two registration access tokens the presented one stays.
+    /// method, and of two registration access tokens the presented one stays. With it, what the client is told.
     fn updated(
         &self,
         client: &Client,
         metadata: ClientMetadata,
         presented: &Digest,
-    ) -> Result<(Client, Option<RegistrationAccessToken>), RegistrationError> {
+    ) -> Result<(Client, Option<ClientSecret>, Option<RegistrationAccessToken>), RegistrationError> {
         let new_token = self.config().rotation.then(RegistrationAccessToken::generate).transpose()?;
         let token = match &new_token {
             Some(new) => RegistrationToken { current: new.digest(), previous: Some(*presented) },
             None => RegistrationToken { current: *presented, previous: None },
         };
-        let secret = match (&client.secret, needs_secret(&metadata)) {
-            (Some(secret), true) => Some(secret.clone()),
-            (None, true) => self.new_secret(&metadata, self.now())?,
-            (_, false) => None,
+        let (secret, shown) = match &client.secret {
+            Some(secret) if needs_secret(&metadata) => {
+                (Some(self.renewed_secret(&client.id, secret)?), self.known_secret(client)?)
+            }
+            _ => self.new_secret(&client.id, &metadata, self.now())?.unzip(),
         };
         let revision = client.revision + 1;
-        Ok((Client { metadata, secret, token: Some(token), revision, ..client.clone() }, new_token))
+        let updated = Client { metadata, secret, token: Some(token), revision, ..client.clone() };
+        Ok((updated, shown, new_token))
     }
 
     /// An update that is not on the audit trail did not happen.

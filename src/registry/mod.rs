@@ -31,6 +31,7 @@
 mod host;
 mod manage;
 mod register;
+mod secrets;
 mod tokens;
 
 use std::fmt;
@@ -42,7 +43,7 @@ use crate::access::{Access, Grant};
 use crate::audit::{AuditEvent, Context, Operation};
 use crate::client::Client;
 use crate::config::{Config, RegistryBuilder};
-use crate::credential::{ClientId, RegistrationAccessToken};
+use crate::credential::{ClientId, ClientSecret, RegistrationAccessToken};
 use crate::error::{ErrorKind, RegistrationError};
 use crate::information::ClientInformation;
 use crate::store::ErasedStore;
@@ -113,8 +114,12 @@ impl Registry {
         self.config().clock.now()
     }
 
-    fn information(&self, client: Arc<Client>, token: Option<RegistrationAccessToken>) -> ClientInformation {
-        let secret = client.secret.as_ref().and_then(|secret| self.config().secrets.reveal(&secret.stored));
+    fn information(
+        &self,
+        client: Arc<Client>,
+        secret: Option<ClientSecret>,
+        token: Option<RegistrationAccessToken>,
+    ) -> ClientInformation {
         let uri = token.is_some().then(|| format!("{}/{}", self.config().endpoint, client.id));
         ClientInformation::new(client, secret, token, uri)
     }

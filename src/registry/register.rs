@@ -2,16 +2,15 @@
 //! ([RFC 7591 §3](https://www.rfc-editor.org/rfc/rfc7591#section-3)).
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use super::Registry;
 use crate::access::Grant;
 use crate::audit::{AuditEvent, Operation};
-use crate::client::{Client, Origin, RegistrationToken, Secret, Status};
-use crate::credential::{ClientId, ClientSecret, RegistrationAccessToken};
+use crate::client::{Client, Origin, RegistrationToken, Status};
+use crate::credential::{ClientId, RegistrationAccessToken};
 use crate::error::{ErrorKind, RegistrationError};
 use crate::information::ClientInformation;
-use crate::metadata::{ClientMetadata, Document, TokenEndpointAuthMethod};
+use crate::metadata::{ClientMetadata, Document};
 use crate::rules;
 use crate::store::{Admission, Admitted, Removal};
 
@@ -38,9 +37,10 @@ impl Registry {
         self.check_documents(&metadata).await?;
         let now = self.now();
         let token = self.config().management.then(RegistrationAccessToken::generate).transpose()?;
-        let secret = self.new_secret(&metadata, now)?;
+        let id = ClientId::generate()?;
+        let (secret, shown) = self.new_secret(&id, &metadata, now)?.unzip();
         let client = Client {
-            id: ClientId::generate()?,
+            id,
             metadata,
             issued_at: now,
             secret,
@@ -74,27 +74,6 @@ impl Registry {
             drop(self.audit(&AuditEvent::done(Operation::TakeBack, &client)));
             return Err(error);
         }
-        Ok(self.information(Arc::new(client), token))
+        Ok(self.information(Arc::new(client), shown, token))
     }
-
-    pub(super) fn new_secret(
-        &self,
-        metadata: &ClientMetadata,
-        now: SystemTime,
-    ) -> Result<Option<Secret>, RegistrationError> {
-        if !needs_secret(metadata) {
-            return Ok(None);
-        }
-        let stored = self.config().secrets.keep(&ClientSecret::generate()?);
-        let expires_at = self.config().secret_lifetime.and_then(|lifetime| now.checked_add(lifetime));
-        Ok(Some(Secret { stored, expires_at }))
-    }
-}
-
-/// Public clients and clients with keys of their own get no secret
-/// ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2)).
-pub(super) fn needs_secret(metadata: &ClientMetadata) -> bool {
-    use TokenEndpointAuthMethod as Method;
-    let without = [Method::None, Method::PrivateKeyJwt, Method::TlsClientAuth, Method::SelfSignedTlsClientAuth];
-    metadata.token_endpoint_auth_method.as_ref().is_none_or(|method| !without.contains(method))
 }

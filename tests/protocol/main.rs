@@ -26,4 +26,6 @@ mod refusals;
 mod refusals_of_clients;
 mod refusals_of_documents;
 mod refused;
+#[cfg(feature = "sealed")]
+mod secrets;
 mod server;

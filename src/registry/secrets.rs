@@ -1,0 +1,51 @@
+//! The secret of a client: who gets one, how it is kept, when it is shown.
+
+use std::time::SystemTime;
+
+use super::Registry;
+use crate::client::{Client, Secret};
+use crate::credential::{ClientId, ClientSecret, SecretOwner};
+use crate::error::RegistrationError;
+use crate::metadata::{ClientMetadata, TokenEndpointAuthMethod};
+
+impl Registry {
+    /// A new secret for a client that needs one: as it is kept, and as the client is told now.
+    pub(super) fn new_secret(
+        &self,
+        id: &ClientId,
+        metadata: &ClientMetadata,
+        now: SystemTime,
+    ) -> Result<Option<(Secret, ClientSecret)>, RegistrationError> {
+        if !needs_secret(metadata) {
+            return Ok(None);
+        }
+        let secret = ClientSecret::generate()?;
+        let stored = self.config().secrets.keep(&secret, self.owner_of(id))?;
+        let expires_at = self.config().secret_lifetime.and_then(|lifetime| now.checked_add(lifetime));
+        Ok(Some((Secret { stored, expires_at }, secret)))
+    }
+
+    /// The same secret as it would be kept today, so that an update takes it to the newest key.
+    pub(super) fn renewed_secret(&self, id: &ClientId, secret: &Secret) -> Result<Secret, RegistrationError> {
+        let stored = self.config().secrets.renew(&secret.stored, self.owner_of(id))?;
+        Ok(Secret { stored, ..*secret })
+    }
+
+    /// The secret that a client has, where its text was kept.
+    pub(super) fn known_secret(&self, client: &Client) -> Result<Option<ClientSecret>, RegistrationError> {
+        let Some(secret) = &client.secret else { return Ok(None) };
+        self.config().secrets.reveal(&secret.stored, self.owner_of(&client.id))
+    }
+
+    fn owner_of<'a>(&'a self, client: &'a ClientId) -> SecretOwner<'a> {
+        SecretOwner { tenant: &self.config().tenant, client }
+    }
+}
+
+/// Public clients and clients with keys of their own get no secret
+/// ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2)).
+pub(super) fn needs_secret(metadata: &ClientMetadata) -> bool {
+    use TokenEndpointAuthMethod as Method;
+    let without = [Method::None, Method::PrivateKeyJwt, Method::TlsClientAuth, Method::SelfSignedTlsClientAuth];
+    metadata.token_endpoint_auth_method.as_ref().is_none_or(|method| !without.contains(method))
+}
