@@ -70,8 +70,6 @@ pub(crate) struct Config {
     pub(crate) most_clients: Option<u64>,
     pub(crate) realm: String,
     pub(crate) secrets: Secrets,
-    /// Whose clients these are; empty for the only tenant.
-    pub(crate) tenant: Arc<str>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) audit: Arc<dyn AuditSink>,
     pub(crate) documents: Option<DocumentSource>,
@@ -282,7 +280,6 @@ impl RegistryBuilder {
             most_clients: self.most_clients,
             realm: self.realm,
             secrets,
-            tenant: Arc::from(""),
             clock: self.clock,
             audit: self.audit,
             documents: self.documents,
