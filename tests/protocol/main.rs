@@ -21,6 +21,7 @@ mod management;
 mod payloads;
 mod plugs;
 mod preconditions;
+mod properties;
 mod random;
 mod refusals;
 mod refusals_of_clients;
