@@ -234,8 +234,19 @@ impl Client {
     /// ([RFC 8252 §7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)).
     #[must_use]
     pub fn redirect_uri<'a>(&self, requested: &'a str) -> Option<&'a str> {
-        let mut registered = self.metadata.redirect_uris.iter();
-        let known = registered.any(|registered| rules::redirect_uri::matches(registered, requested));
+        self.registered(&self.metadata.redirect_uris, requested)
+    }
+
+    /// The redirection URI to use after a logout when the client asks for this one; `None` when it is not registered or
+    /// the client is not active. Compared as [`redirect_uri`](Self::redirect_uri) is
+    /// ([RP-Initiated Logout §3](https://openid.net/specs/openid-connect-rpinitiated-1_0.html#RedirectionAfterLogout)).
+    #[must_use]
+    pub fn post_logout_redirect_uri<'a>(&self, requested: &'a str) -> Option<&'a str> {
+        self.registered(&self.metadata.post_logout_redirect_uris, requested)
+    }
+
+    fn registered<'a>(&self, uris: &[String], requested: &'a str) -> Option<&'a str> {
+        let known = uris.iter().any(|registered| rules::redirect_uri::matches(registered, requested));
         (known && self.is_active()).then_some(requested)
     }
 }

@@ -34,6 +34,8 @@ use crate::error::ConfigError;
 use crate::management::Permissions;
 use crate::metadata::{GrantType, TokenEndpointAuthMethod};
 use crate::registry::Registry;
+use crate::retention::Retention;
+use crate::revocation::Revocation;
 use crate::rules::{self, Offer};
 use crate::store::ClientStore;
 
@@ -67,7 +69,8 @@ pub(crate) struct Config {
     pub(crate) preconditions: Preconditions,
     pub(crate) body_limit: usize,
     pub(crate) secret_lifetime: Option<Duration>,
-    pub(crate) most_clients: Option<u64>,
+    pub(crate) retention: Retention,
+    pub(crate) revocation: Option<Revocation>,
     pub(crate) realm: String,
     pub(crate) secrets: Secrets,
     pub(crate) clock: Arc<dyn Clock>,
@@ -95,7 +98,8 @@ pub struct RegistryBuilder {
     preconditions: Preconditions,
     body_limit: usize,
     secret_lifetime: Option<Duration>,
-    most_clients: Option<u64>,
+    pub(crate) retention: Retention,
+    pub(crate) revocation: Option<Revocation>,
     realm: String,
     secrets: Option<Secrets>,
     clock: Arc<dyn Clock>,
@@ -125,7 +129,8 @@ impl RegistryBuilder {
             preconditions: Preconditions::default(),
             body_limit: 65_536,
             secret_lifetime: None,
-            most_clients: None,
+            retention: Retention::new(),
+            revocation: None,
             realm: "client registration".to_owned(),
             secrets: None,
             clock: Arc::new(SystemClock),
@@ -202,15 +207,10 @@ impl RegistryBuilder {
         self
     }
 
-    /// How long a client secret counts; at least one second. Default: for ever.
+    /// How long a client secret counts; at least one second. An update renews a secret that has expired, or has less
+    /// than a tenth of this time left; a read never does. Default: for ever.
     pub fn with_client_secret_lifetime(mut self, lifetime: Duration) -> Self {
         self.secret_lifetime = Some(lifetime);
-        self
-    }
-
-    /// How many clients there may be. Above it a registration is answered with 503. Default: any number.
-    pub fn with_most_clients(mut self, clients: u64) -> Self {
-        self.most_clients = Some(clients);
         self
     }
 
@@ -277,7 +277,8 @@ impl RegistryBuilder {
             preconditions: self.preconditions,
             body_limit: self.body_limit,
             secret_lifetime: self.secret_lifetime,
-            most_clients: self.most_clients,
+            retention: self.retention,
+            revocation: self.revocation,
             realm: self.realm,
             secrets,
             clock: self.clock,

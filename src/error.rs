@@ -183,6 +183,8 @@ pub enum ErrorKind {
     Unavailable,
     /// The operating system gave no random bytes.
     Internal,
+    /// A removed client is gone, but what it was granted may not be. No reply to a client says so.
+    RevocationFailed,
 }
 
 impl ErrorKind {
@@ -219,6 +221,9 @@ impl ErrorKind {
                 (503, Some(Code::TemporarilyUnavailable), "registration is not available; try again later")
             }
             Self::Internal => (500, Some(Code::ServerError), "an internal error occurred"),
+            Self::RevocationFailed => {
+                (500, Some(Code::ServerError), "the client is gone, but its grants could not be revoked")
+            }
         }
     }
 }

@@ -49,6 +49,7 @@
 //! - [`access`]: who may register. [`audit`]: the trail of what was done and refused.
 //! - [`metadata`]: what a client says about itself. [`credential`]: what proves it.
 //! - [`documents`]: what clients name by its URL. `fetch` (feature): how this server reaches out, and to nowhere inside its own network.
+//! - [`retention`]: how long clients are kept, and how many. [`Revoke`]: what ends with them.
 //! - [`store`]: where clients are kept, and the trait for a store of your own.
 //!
 //! # Traps
@@ -95,6 +96,8 @@ mod layer;
 pub mod management;
 pub mod metadata;
 mod registry;
+pub mod retention;
+mod revocation;
 mod rules;
 mod service;
 pub mod store;
@@ -111,4 +114,5 @@ pub use future::ResponseFuture;
 pub use information::ClientInformation;
 pub use layer::RegistrationLayer;
 pub use registry::Registry;
+pub use revocation::Revoke;
 pub use service::{EndpointService, RegistrationService};

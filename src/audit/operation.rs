@@ -34,6 +34,16 @@ operations! {
     Delete = "delete",
     /// Its end because nobody used it.
     Expire = "expire",
+    /// Its end because the application wanted it.
+    Remove = "remove",
+    /// The end of what a removed client was granted; on the trail where that failed.
+    Revoke = "revoke",
+    /// The approval of one that waited for it.
+    Approve = "approve",
+    /// The end of all that it may do, for as long as it stays disabled.
+    Disable = "disable",
+    /// The end of that.
+    Enable = "enable",
     /// The end of a registration or an update that could not be recorded on the audit trail.
     TakeBack = "take_back",
     /// A new initial access token.

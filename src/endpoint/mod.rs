@@ -131,7 +131,11 @@ async fn delete(registry: &Registry, parts: &Parts, id: &str) -> Result<Reply, R
         let caller = registry.authorize(&id, token, Management::Delete).await?;
         registry.delete_if(caller, &|client| check_precondition(registry, &parts.headers, client)).await
     };
-    registry.refusal_audited(Operation::Delete, Some(&id), deleted.await)?;
+    match deleted.await {
+        // The client is gone, as it wanted; what is left is the server's own affair and on its audit trail.
+        Err(error) if error.kind() == ErrorKind::RevocationFailed => {}
+        deleted => registry.refusal_audited(Operation::Delete, Some(&id), deleted)?,
+    }
     Ok(reply::empty())
 }
 

@@ -1,13 +1,12 @@
-//! What the rest of the application asks of the registry: finding clients, recording their use, listing and expiring.
+//! What the rest of the application asks of the registry: finding clients, recording their use, listing.
 
 use std::sync::Arc;
 
 use super::Registry;
-use crate::audit::{AuditEvent, Operation};
 use crate::client::Client;
 use crate::credential::ClientId;
-use crate::error::{RegistrationError, StoreError};
-use crate::store::{ClientQuery, Cutoffs};
+use crate::error::StoreError;
+use crate::store::ClientQuery;
 
 impl Registry {
     /// Finds a client by its identifier.
@@ -46,19 +45,15 @@ impl Registry {
     ///
     /// When the store fails.
     pub async fn count(&self) -> Result<u64, StoreError> {
-        self.inner.store.count(&ClientQuery::new()).await
+        self.count_of(&ClientQuery::new()).await
     }
 
-    /// Removes at most `limit` clients that are idle by these cutoffs, and tells which.
+    /// How many clients a query selects, whatever it says about pages.
     ///
     /// # Errors
     ///
-    /// When the store or the audit trail fails.
-    pub async fn expire(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Vec<Arc<Client>>, RegistrationError> {
-        let expired = self.inner.store.expire(cutoffs, limit).await?;
-        for client in &expired {
-            self.audit(&AuditEvent::done(Operation::Expire, client))?;
-        }
-        Ok(expired)
+    /// When the store fails.
+    pub async fn count_of(&self, query: &ClientQuery) -> Result<u64, StoreError> {
+        self.inner.store.count(query).await
     }
 }

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::Registry;
 use super::secrets::needs_secret;
+use super::{ATTEMPTS, Registry};
 use crate::audit::{AuditEvent, Operation};
 use crate::client::{Client, Presented, RegistrationToken, Status};
 use crate::credential::{ClientId, ClientSecret, Digest, RegistrationAccessToken};
@@ -14,9 +14,6 @@ use crate::management::Management;
 use crate::metadata::{ClientMetadata, Document};
 use crate::rules;
 use crate::store::Removal;
-
-/// How often an operation starts again when somebody else changed the client meanwhile.
-const ATTEMPTS: usize = 4;
 
 /// A client that proved itself with a registration access token.
 #[derive(Debug)]
@@ -64,7 +61,8 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read).
+    /// As [`read`](Self::read), and [`ErrorKind::RevocationFailed`] when the client is gone but what it was granted may
+    /// not be.
     pub async fn delete(&self, id: &ClientId, token: &str) -> Result<(), RegistrationError> {
         let done = async { self.delete_if(self.authorize(id, token, Management::Delete).await?, &|_| Ok(())).await };
         self.refusal_audited(Operation::Delete, Some(id), done.await)
@@ -125,8 +123,9 @@ impl Registry {
         Err(RegistrationError::new(ErrorKind::Conflict))
     }
 
-    /// The client after an update. An identifier never changes, a secret only comes and goes with the authentication
-    /// method, and of two registration access tokens the presented one stays. With it, what the client is told.
+    /// The client after an update. An identifier never changes, a secret comes and goes with the authentication method
+    /// or is renewed because its time is up, and of two registration access tokens the presented one stays. With it,
+    /// what the client is told.
     fn updated(
         &self,
         client: &Client,
@@ -139,7 +138,7 @@ impl Registry {
             None => RegistrationToken { current: *presented, previous: None },
         };
         let (secret, shown) = match &client.secret {
-            Some(secret) if needs_secret(&metadata) => {
+            Some(secret) if needs_secret(&metadata) && !self.is_due(secret) => {
                 (Some(self.renewed_secret(&client.id, secret)?), self.known_secret(client)?)
             }
             _ => self.new_secret(&client.id, &metadata, self.now())?.unzip(),
@@ -167,7 +166,7 @@ impl Registry {
         for _ in 0..ATTEMPTS {
             is_meant(&client)?;
             match self.inner.store.remove(&client.id, &Removal::at(client.revision)).await {
-                Ok(true) => return self.audit(&AuditEvent::done(Operation::Delete, &client)),
+                Ok(true) => return self.departed(Operation::Delete, &client).await,
                 Ok(false) => return Err(RegistrationError::new(ErrorKind::InvalidToken)),
                 Err(error) if error.kind() == StoreErrorKind::Conflict => {
                     client = self.authenticate(&client.id, token.expose()).await?.client;

@@ -29,8 +29,10 @@
 //! ```
 
 mod host;
+mod lifecycle;
 mod manage;
 mod register;
+mod retention;
 mod secrets;
 mod tokens;
 
@@ -47,6 +49,9 @@ use crate::credential::{ClientId, ClientSecret, RegistrationAccessToken};
 use crate::error::{ErrorKind, RegistrationError};
 use crate::information::ClientInformation;
 use crate::store::ErasedStore;
+
+/// How often an operation starts again when somebody else changed the client meanwhile.
+const ATTEMPTS: usize = 4;
 
 /// The handle on all registered clients. Clones are cheap and share everything.
 #[derive(Clone)]
@@ -130,14 +135,18 @@ impl Registry {
         recorded.map_err(|source| RegistrationError::new(ErrorKind::Unavailable).caused_by(source))
     }
 
-    /// Puts a refusal on the audit trail. It stays a refusal when that fails.
+    /// Puts a refusal on the audit trail. It stays a refusal when that fails. A revocation that failed is there already.
     pub(crate) fn refusal_audited<T>(
         &self,
         operation: Operation,
         named: Option<&ClientId>,
         done: Result<T, RegistrationError>,
     ) -> Result<T, RegistrationError> {
-        done.inspect_err(|error| drop(self.audit(&AuditEvent::refused(operation, named, error))))
+        done.inspect_err(|error| {
+            if operation == Operation::Revoke || error.kind() != ErrorKind::RevocationFailed {
+                drop(self.audit(&AuditEvent::refused(operation, named, error)));
+            }
+        })
     }
 
     /// As [`refusal_audited`](Self::refusal_audited), for a registration by somebody who was let in.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::Registry;
+use super::{ATTEMPTS, Registry};
 use crate::access::Grant;
 use crate::audit::{AuditEvent, Operation};
 use crate::client::{Client, Origin, RegistrationToken, Status};
@@ -55,19 +55,10 @@ impl Registry {
         };
         let admission = Admission {
             initial_access_token: grant.spends,
-            most_clients: self.config().most_clients,
+            most_clients: self.config().retention.max_clients,
             ..Admission::free(now)
         };
-        match self.inner.store.insert(&client, &admission).await? {
-            Admitted::Inserted => {}
-            Admitted::TokenRefused => return Err(RegistrationError::new(ErrorKind::InvalidToken)),
-            Admitted::Full => {
-                return Err(RegistrationError::new(ErrorKind::Unavailable).caused_by("the client limit is reached"));
-            }
-            Admitted::Exists => {
-                return Err(RegistrationError::new(ErrorKind::Internal).caused_by("a random identifier came twice"));
-            }
-        }
+        self.admit(&client, &admission).await?;
         if let Err(error) = self.audit(&AuditEvent::done(Operation::Register, &client)) {
             let taken_back = Removal { revision: None, refunds: grant.spends };
             self.inner.store.remove(&client.id, &taken_back).await?;
@@ -75,5 +66,21 @@ impl Registry {
             return Err(error);
         }
         Ok(self.information(Arc::new(client), shown, token))
+    }
+
+    /// Inserts a client; where there is no room, others make room.
+    async fn admit(&self, client: &Client, admission: &Admission) -> Result<(), RegistrationError> {
+        for _ in 0..ATTEMPTS {
+            match self.inner.store.insert(client, admission).await? {
+                Admitted::Inserted => return Ok(()),
+                Admitted::Full if self.make_room(admission.now).await? => {}
+                Admitted::Full => break,
+                Admitted::TokenRefused => return Err(RegistrationError::new(ErrorKind::InvalidToken)),
+                Admitted::Exists => {
+                    return Err(RegistrationError::new(ErrorKind::Internal).caused_by("a random identifier came twice"));
+                }
+            }
+        }
+        Err(RegistrationError::new(ErrorKind::Unavailable).caused_by("the client limit is reached"))
     }
 }

@@ -9,6 +9,12 @@ use crate::error::RegistrationError;
 use crate::metadata::{ClientMetadata, TokenEndpointAuthMethod};
 
 impl Registry {
+    /// Whether an update renews a secret: it has expired, or less than a tenth of the configured lifetime is left.
+    pub(super) fn is_due(&self, secret: &Secret) -> bool {
+        let margin = self.config().secret_lifetime.unwrap_or_default() / 10;
+        secret.expires_at.is_some_and(|expires_at| self.now() + margin >= expires_at)
+    }
+
     /// A new secret for a client that needs one: as it is kept, and as the client is told now.
     pub(super) fn new_secret(
         &self,

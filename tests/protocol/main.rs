@@ -27,6 +27,8 @@ mod refusals;
 mod refusals_of_clients;
 mod refusals_of_documents;
 mod refused;
+mod retention;
 #[cfg(feature = "sealed")]
 mod secrets;
 mod server;
+mod status;

@@ -70,6 +70,9 @@ impl Index {
     /// At most so many places after the last one, in the order that leaves out most of what the query does not select.
     pub(super) fn places(&self, query: &ClientQuery, last: Option<&Place>, most: usize) -> Vec<Place> {
         let unused_only = query.idle.as_ref().filter(|cutoffs| cutoffs.idle_since.is_none());
+        if unused_only.is_some_and(|cutoffs| cutoffs.unused_since.is_none()) {
+            return Vec::new();
+        }
         let places = match &query.fingerprint {
             Some(fingerprint) => self.by_fingerprint.get(fingerprint.as_bytes()),
             None => Some(if unused_only.is_some() { &self.unused } else { &self.all }),

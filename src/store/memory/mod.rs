@@ -126,12 +126,11 @@ impl Shared {
     }
 
     /// The idle clients by cutoffs that name whom they are about.
-    fn idle_among(&self, among: &[ClientId], cutoffs: &Cutoffs, most: usize) -> Vec<Arc<Client>> {
+    fn idle_among(&self, among: &[ClientId], cutoffs: &Cutoffs) -> Vec<Arc<Client>> {
         let mut idle: Vec<_> = among.iter().filter_map(|id| self.get(id)).collect();
         idle.retain(|client| cutoffs.reach(client));
         idle.sort_unstable_by_key(|client| place(client));
         idle.dedup_by(|one, other| one.id == other.id);
-        idle.truncate(most);
         idle
     }
 
@@ -254,12 +253,19 @@ impl ClientStore for MemoryStore {
 
     async fn expire(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
         self.shared.remembered.retain(|_, until| *until > cutoffs.now);
-        let idle = match &cutoffs.among {
-            Some(among) => self.shared.idle_among(among, cutoffs, limit),
-            None => self.shared.select(&ClientQuery::new().with_idle(cutoffs.clone()), limit).await,
-        };
-        let still = idle.iter().filter_map(|client| self.shared.remove_if(&client.id, |client| cutoffs.reach(client)));
-        Ok(still.collect())
+        let query = ClientQuery::new().with_idle(cutoffs.clone());
+        loop {
+            let idle = match &cutoffs.among {
+                Some(among) => self.shared.idle_among(among, cutoffs),
+                None => self.shared.select(&query, limit).await,
+            };
+            let still = |client: &Arc<Client>| self.shared.remove_if(&client.id, |client| cutoffs.reach(client));
+            let expired: Vec<_> = idle.iter().filter_map(still).take(limit).collect();
+            // Whoever was idle a moment ago may be gone or used by now; then there may be others.
+            if !expired.is_empty() || idle.is_empty() || limit == 0 {
+                return Ok(expired);
+            }
+        }
     }
 
     async fn insert_token(&self, token: &InitialAccessTokenRecord) -> Result<(), StoreError> {
