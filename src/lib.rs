@@ -70,6 +70,7 @@
 //!
 //! - `cors`: cross-origin answers for the endpoint alone.
 //! - `fetch`: the guarded fetcher for documents that clients name.
+//! - `redis`: a store in Redis.
 //! - `cache`: a cache in front of a store.
 //! - `audit-channel`: an audit trail that a task receives.
 //! - `sealed`: client secrets at rest under authenticated encryption.

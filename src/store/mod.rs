@@ -37,6 +37,8 @@ mod erased;
 mod memory;
 mod query;
 pub mod record;
+#[cfg(feature = "redis")]
+mod redis;
 
 #[cfg(feature = "cache")]
 pub use cached::CachedStore;
@@ -44,6 +46,8 @@ pub(crate) use erased::ErasedStore;
 #[cfg(feature = "memory")]
 pub use memory::MemoryStore;
 pub use query::{ClientQuery, Cutoffs};
+#[cfg(feature = "redis")]
+pub use redis::RedisStore;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -71,3 +71,54 @@ mod cache {
         }
     }
 }
+
+#[cfg(feature = "redis")]
+pub(crate) use redis::Redis;
+
+#[cfg(feature = "redis")]
+mod redis {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use ::redis::{AsyncCommands as _, Client, aio::MultiplexedConnection};
+    use tower_dcr::store::RedisStore;
+
+    use super::Bed;
+
+    /// The Redis of this machine, with a prefix of its own for each store.
+    pub(crate) struct Redis {
+        store: RedisStore,
+        prefix: String,
+        connection: MultiplexedConnection,
+    }
+
+    /// Where Redis is.
+    pub(crate) fn url() -> String {
+        std::env::var("TOWER_DCR_TEST_REDIS").unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned())
+    }
+
+    impl Bed for Redis {
+        type Store = RedisStore;
+
+        async fn make() -> Self {
+            static NUMBER: AtomicU32 = AtomicU32::new(0);
+            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+            let prefix = format!("tower-dcr-test-{}-{number}", std::process::id());
+            let store = RedisStore::connect(&url()).await.expect("Redis is needed").with_prefix(&prefix);
+            let client = Client::open(url()).unwrap();
+            let connection = client.get_multiplexed_async_connection().await.expect("Redis is needed");
+            Self { store, prefix, connection }
+        }
+
+        fn store(&self) -> RedisStore {
+            self.store.clone()
+        }
+
+        async fn clear(mut self) {
+            let mut scanning = self.connection.clone();
+            let mut keys = scanning.scan_match::<_, String>(format!("{{{}:*", self.prefix)).await.unwrap();
+            while let Some(key) = keys.next_item().await {
+                let _: () = self.connection.del(key.unwrap()).await.unwrap();
+            }
+        }
+    }
+}

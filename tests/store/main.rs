@@ -109,6 +109,10 @@ with_all_checks! { every_check_is_named! {} }
 with_all_checks! { passes! { memory over crate::bed::Memory, 8 } }
 #[cfg(feature = "cache")]
 with_all_checks! { passes! { cache_over_memory over crate::bed::Cached<crate::bed::Memory>, 4 } }
+#[cfg(feature = "redis")]
+with_all_checks! { passes! { redis over crate::bed::Redis, 1 } }
+#[cfg(all(feature = "cache", feature = "redis"))]
+with_all_checks! { passes! { cache_over_redis over crate::bed::Cached<crate::bed::Redis>, 1 } }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_whole_suite_runs_in_one_call_that_may_move_between_threads() {

@@ -1,0 +1,77 @@
+//! The connection to one server or to a cluster. Both reconnect by themselves.
+
+use std::time::Duration;
+
+use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
+use redis::cluster::ClusterClient;
+use redis::cluster_async::ClusterConnection;
+use redis::io::tcp::TcpSettings;
+use redis::{Client, Cmd, IntoConnectionInfo as _, Pipeline, RedisFuture, RedisResult, Value};
+
+/// How long a server may take to accept a connection. A request that waits longer is answered with an error.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a server may take to answer.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many requests may wait to be sent.
+const QUEUE: usize = 1024;
+
+#[derive(Clone)]
+pub(super) enum Connection {
+    Server(ConnectionManager),
+    Cluster(ClusterConnection),
+}
+
+impl Connection {
+    /// Connects once, so that a wrong address is known at the start. A lost connection is made anew with the next
+    /// request: while the server is away that fails at once, so nobody waits for it.
+    pub(super) async fn to_server(url: &str) -> RedisResult<Self> {
+        let info = url.into_connection_info()?.set_tcp_settings(TcpSettings::default().set_nodelay(true));
+        let config = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(Some(RESPONSE_TIMEOUT))
+            .set_number_of_retries(0)
+            .set_pipeline_buffer_size(QUEUE);
+        let client = Client::open(info)?;
+        client.get_connection_manager_with_config(config).await.map(Self::Server)
+    }
+
+    /// Connects to the nodes of a cluster. A request is sent once, because an insertion that is sent again after a lost
+    /// connection would meet itself; when a slot has moved, that request fails and the next one finds it.
+    pub(super) async fn to_cluster(urls: &[&str]) -> RedisResult<Self> {
+        let client = ClusterClient::builder(urls.iter().copied())
+            .connection_timeout(CONNECT_TIMEOUT)
+            .response_timeout(RESPONSE_TIMEOUT)
+            .tcp_settings(TcpSettings::default().set_nodelay(true))
+            .retries(0)
+            .build()?;
+        client.get_async_connection().await.map(Self::Cluster)
+    }
+}
+
+impl ConnectionLike for Connection {
+    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
+        match self {
+            Self::Server(connection) => connection.req_packed_command(command),
+            Self::Cluster(connection) => connection.req_packed_command(command),
+        }
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        pipeline: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        match self {
+            Self::Server(connection) => connection.req_packed_commands(pipeline, offset, count),
+            Self::Cluster(connection) => connection.req_packed_commands(pipeline, offset, count),
+        }
+    }
+
+    fn get_db(&self) -> i64 {
+        match self {
+            Self::Server(connection) => connection.get_db(),
+            Self::Cluster(connection) => connection.get_db(),
+        }
+    }
+}

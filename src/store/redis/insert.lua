@@ -1,0 +1,17 @@
+-- Adds a client together with what that costs. Whatever refuses it comes first, so a refusal changes nothing.
+local client, index, tokens = KEYS[1], KEYS[2], KEYS[3]
+local record, revision, used, rows, place, now, most, digest = unpack(ARGV)
+
+if redis.call('EXISTS', client) == 1 then return 'exists' end
+local uses = ''
+if digest ~= '' then
+  local token = redis.call('HMGET', tokens, digest .. ':uses', digest .. ':ends')
+  uses = token[1]
+  if not uses or uses == '0' or (token[2] ~= '' and token[2] <= now) then return 'refused' end
+end
+if most ~= '' and redis.call('ZLEXCOUNT', index, '[i', '(j') >= tonumber(most) then return 'full' end
+
+if uses ~= '' then redis.call('HINCRBY', tokens, digest .. ':uses', -1) end
+redis.call('HSET', client, 'record', record, 'revision', revision, 'used', used, 'rows', rows, 'place', place)
+add_rows(index, rows_of(rows, used, place))
+return 'inserted'

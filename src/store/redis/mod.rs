@@ -1,0 +1,247 @@
+//! Redis as a store: every change is one script, so it happens as a whole or not at all.
+//!
+//! All keys of a tenant share a hash tag. A cluster therefore keeps a tenant on one node and spreads tenants over all
+//! of them. Beside a hash for each client there is one sorted set for each tenant, the index: its rows are texts that
+//! begin with what a client can be found by and end with its time of issue and identifier, so a page of a list is a
+//! range of rows.
+//!
+//! Redis answers before its disk or its replicas have a change, unless it is told otherwise: see `docs/stores.md` for
+//! what `appendfsync` and replication mean for clients that were told they are registered.
+//!
+//! ```no_run
+//! use tower_dcr::credential::Secrets;
+//! use tower_dcr::store::RedisStore;
+//! use tower_dcr::{Access, Registry};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let store = RedisStore::connect("redis://127.0.0.1:6379").await?.with_prefix("id.example.com");
+//! let registry = Registry::builder("https://id.example.com", Access::Open)
+//!     .with_secrets(Secrets::hashed())
+//!     .build(store)?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod connection;
+mod keys;
+mod script;
+mod select;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use redis::{Cmd, FromRedisValue, ScriptInvocation};
+
+use self::connection::Connection;
+use self::keys::{Keys, Rows};
+use super::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, Removal, record};
+use crate::access::InitialAccessTokenRecord;
+use crate::client::Client;
+use crate::credential::{ClientId, Digest};
+use crate::error::StoreError;
+
+/// How many clients are read or removed with one request, so that no request keeps Redis from others for long.
+const BATCH: usize = 100;
+/// How many idle clients are put in order before the first of them go.
+const WINDOW: isize = 10_000;
+/// How much longer a key is remembered than asked, for clocks that run at different speeds.
+const GRACE: Duration = Duration::from_secs(60);
+/// The longest lifetime that is given to Redis, in milliseconds: a thousand years.
+const LONGEST: u64 = 1000 * 366 * 24 * 3600 * 1000;
+
+/// Keeps clients in Redis 6.2 or newer, or in a Redis Cluster. Clones share a connection.
+#[derive(Clone)]
+pub struct RedisStore {
+    connection: Connection,
+    keys: Keys,
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("RedisStore").field("keys", &self.keys).finish_non_exhaustive()
+    }
+}
+
+fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+    StoreError::unavailable(error)
+}
+
+impl RedisStore {
+    /// Connects to a server: `redis://user:password@host:port/database`, or `rediss://` where the application turns
+    /// on TLS in the `redis` crate (feature `tokio-rustls-comp`).
+    ///
+    /// # Errors
+    ///
+    /// When the URL is none or the server cannot be reached within two seconds.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        Connection::to_server(url).await.map(Self::new).map_err(unavailable)
+    }
+
+    /// Connects to a cluster of which some nodes are named.
+    ///
+    /// # Errors
+    ///
+    /// When a URL is none or no node can be reached within two seconds.
+    pub async fn connect_cluster(urls: &[&str]) -> Result<Self, StoreError> {
+        Connection::to_cluster(urls).await.map(Self::new).map_err(unavailable)
+    }
+
+    fn new(connection: Connection) -> Self {
+        Self { connection, keys: Keys::new("tower-dcr", "") }
+    }
+
+    /// What all keys begin with, so that several registries share a database. Default: `tower-dcr`. Begins with the
+    /// default tenant, so call it before [`for_tenant`](ClientStore::for_tenant).
+    #[must_use]
+    pub fn with_prefix(mut self, prefix: &str) -> Self {
+        self.keys = Keys::new(prefix, "");
+        self
+    }
+
+    async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, StoreError> {
+        script.invoke_async(&mut self.connection.clone()).await.map_err(unavailable)
+    }
+
+    async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
+        command.query_async(&mut self.connection.clone()).await.map_err(unavailable)
+    }
+}
+
+/// The last use is kept apart from the record, because it changes more often.
+fn last_use(client: &Client) -> String {
+    client.last_used.map(keys::time).unwrap_or_default()
+}
+
+/// A number of which the script makes what it needs; the empty text is none.
+fn text(number: Option<u64>) -> String {
+    number.map(|number| number.to_string()).unwrap_or_default()
+}
+
+fn digest_text(digest: Option<&Digest>) -> String {
+    digest.map(keys::hex).unwrap_or_default()
+}
+
+impl ClientStore for RedisStore {
+    fn is_durable(&self) -> bool {
+        true
+    }
+
+    fn for_tenant(&self, tenant: &str) -> Self {
+        Self { connection: self.connection.clone(), keys: self.keys.for_tenant(tenant) }
+    }
+
+    async fn insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
+        let mut script = script::INSERT.key(self.keys.client(client.id.as_str()));
+        script.key(self.keys.index()).key(self.keys.tokens());
+        script.arg(record::encode_client(client)).arg(client.revision).arg(last_use(client));
+        script.arg(keys::rows(client)).arg(keys::idle_place(client));
+        script.arg(keys::time(admission.now)).arg(text(admission.most_clients));
+        script.arg(digest_text(admission.initial_access_token.as_ref()));
+        match &*self.run::<String>(&script).await? {
+            "inserted" => Ok(Admitted::Inserted),
+            "exists" => Ok(Admitted::Exists),
+            "full" => Ok(Admitted::Full),
+            _ => Ok(Admitted::TokenRefused),
+        }
+    }
+
+    async fn get(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        Ok(self.read([id.as_str()]).await?.pop())
+    }
+
+    async fn update(&self, client: &Client) -> Result<(), StoreError> {
+        let before = client.revision.checked_sub(1).ok_or_else(StoreError::conflict)?;
+        let mut script = script::UPDATE.key(self.keys.client(client.id.as_str()));
+        script.key(self.keys.index());
+        script.arg(record::encode_client(client)).arg(client.revision).arg(last_use(client));
+        script.arg(keys::rows(client)).arg(keys::idle_place(client)).arg(before);
+        match self.run(&script).await? {
+            true => Ok(()),
+            false => Err(StoreError::conflict()),
+        }
+    }
+
+    async fn remove(&self, id: &ClientId, removal: &Removal) -> Result<bool, StoreError> {
+        let mut script = script::REMOVE.key(self.keys.index());
+        script.key(self.keys.tokens()).key(self.keys.client(id.as_str())).arg(digest_text(removal.refunds.as_ref()));
+        script.arg(removal.revision.map_or_else(|| "*".to_owned(), |revision| revision.to_string())).arg("*");
+        match self.run::<Vec<u8>>(&script).await?[..] {
+            [script::CHANGED] => Err(StoreError::conflict()),
+            [answer] => Ok(answer == script::REMOVED),
+            _ => Err(StoreError::unavailable("the script gave no answer")),
+        }
+    }
+
+    async fn touch(&self, id: &ClientId, at: SystemTime) -> Result<bool, StoreError> {
+        let mut script = script::TOUCH.key(self.keys.client(id.as_str()));
+        self.run(script.key(self.keys.index()).arg(keys::time(at))).await
+    }
+
+    async fn list(&self, query: &ClientQuery) -> Result<Vec<Arc<Client>>, StoreError> {
+        self.select(query, query.page_size()).await
+    }
+
+    async fn count(&self, query: &ClientQuery) -> Result<u64, StoreError> {
+        if keys::is_exact(query) {
+            return self.count_rows(&Rows::around(query)).await;
+        }
+        let all = ClientQuery { after: None, ..query.clone() };
+        Ok(self.select(&all, usize::MAX).await?.len() as u64)
+    }
+
+    async fn expire(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
+        let mut expired = Vec::new();
+        while expired.len() < limit {
+            let before = expired.len();
+            for places in self.idle_places(cutoffs, WINDOW).await?.chunks(BATCH) {
+                let mut idle = self.read(places.iter().filter_map(|place| keys::id_of(place, 0))).await?;
+                idle.retain(|client| cutoffs.reach(client));
+                idle.truncate(limit - expired.len());
+                expired.extend(self.remove_unchanged(idle).await?);
+            }
+            if expired.len() == before {
+                break;
+            }
+        }
+        expired.sort_unstable_by(|one, other| (one.issued_at, &one.id).cmp(&(other.issued_at, &other.id)));
+        Ok(expired)
+    }
+
+    async fn insert_token(&self, token: &InitialAccessTokenRecord) -> Result<(), StoreError> {
+        let mut script = script::INSERT_TOKEN.key(self.keys.tokens());
+        script.arg(keys::hex(&token.digest)).arg(&*token.id).arg(record::encode_token(token));
+        script.arg(text(token.uses_left.map(u64::from))).arg(token.expires_at.map(keys::time).unwrap_or_default());
+        self.run(&script).await
+    }
+
+    async fn get_token(&self, digest: &Digest) -> Result<Option<InitialAccessTokenRecord>, StoreError> {
+        let digest = keys::hex(digest);
+        let mut command = redis::cmd("HMGET");
+        command.arg(self.keys.tokens()).arg(format!("{digest}:record")).arg(format!("{digest}:uses"));
+        let (record, uses): (Option<Vec<u8>>, Option<String>) = self.ask(&command).await?;
+        record.map(|record| select::token(&record, uses.as_deref())).transpose()
+    }
+
+    async fn list_tokens(&self) -> Result<Vec<InitialAccessTokenRecord>, StoreError> {
+        let fields: HashMap<String, Vec<u8>> = self.ask(redis::cmd("HGETALL").arg(self.keys.tokens())).await?;
+        let uses = |digest: &str| std::str::from_utf8(fields.get(&format!("{digest}:uses"))?).ok();
+        let records = fields.iter().filter_map(|(field, record)| Some((field.strip_suffix(":record")?, record)));
+        let tokens = records.map(|(digest, record)| select::token(record, uses(digest)));
+        let mut tokens = tokens.collect::<Result<Vec<_>, _>>()?;
+        tokens.sort_unstable_by(|one, other| (one.issued_at, &one.id).cmp(&(other.issued_at, &other.id)));
+        Ok(tokens)
+    }
+
+    async fn remove_token(&self, id: &str) -> Result<bool, StoreError> {
+        self.run(script::REMOVE_TOKEN.key(self.keys.tokens()).arg(id)).await
+    }
+
+    async fn remember(&self, key: &str, until: SystemTime, now: SystemTime) -> Result<bool, StoreError> {
+        let lifetime = until.duration_since(now).unwrap_or_default().saturating_add(GRACE);
+        let lifetime = u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX).min(LONGEST);
+        let mut script = script::REMEMBER.key(self.keys.remembered(key));
+        self.run(script.arg(keys::time(until)).arg(keys::time(now)).arg(lifetime)).await
+    }
+}

@@ -1,0 +1,7 @@
+-- Removes the initial access token of this name.
+local tokens, name = KEYS[1], 'id:' .. ARGV[1]
+
+local digest = redis.call('HGET', tokens, name)
+if not digest then return 0 end
+redis.call('HDEL', tokens, name, digest .. ':id', digest .. ':record', digest .. ':uses', digest .. ':ends')
+return 1

@@ -1,0 +1,26 @@
+//! The scripts: each verb that changes something is one, so each is one step.
+
+use std::sync::LazyLock;
+
+use redis::Script;
+
+macro_rules! scripts {
+    ($($(#[$meta:meta])* $name:ident = $($file:literal)+;)+) => {
+        $(pub(super) static $name: LazyLock<Script> = LazyLock::new(|| Script::new(concat!($(include_str!($file)),+)));)+
+    };
+}
+
+scripts! {
+    INSERT = "rows.lua" "insert.lua";
+    UPDATE = "rows.lua" "update.lua";
+    REMOVE = "rows.lua" "remove.lua";
+    TOUCH = "rows.lua" "touch.lua";
+    INSERT_TOKEN = "insert_token.lua";
+    REMOVE_TOKEN = "remove_token.lua";
+    REMEMBER = "remember.lua";
+}
+
+/// What `remove.lua` says of a client that it removed.
+pub(super) const REMOVED: u8 = 1;
+/// What `remove.lua` says of a client that is not as it was seen.
+pub(super) const CHANGED: u8 = 2;
