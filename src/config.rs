@@ -38,6 +38,7 @@ use crate::retention::Retention;
 use crate::revocation::Revocation;
 use crate::rules::{self, Offer};
 use crate::store::ClientStore;
+use crate::tenants::is_tenant_name;
 
 /// Whether updates and deletions name the state of the client that they mean
 /// ([RFC 9110 §13.1.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1)).
@@ -107,7 +108,7 @@ pub struct RegistryBuilder {
     pub(crate) documents: Option<DocumentSource>,
     pub(crate) jwks_uri_checked: bool,
     pub(crate) request_id_header: Option<HeaderName>,
-    pub(crate) tenant: Arc<str>,
+    pub(crate) tenant: Option<Arc<str>>,
 }
 
 impl RegistryBuilder {
@@ -141,7 +142,7 @@ impl RegistryBuilder {
             documents: None,
             jwks_uri_checked: false,
             request_id_header: Some(HeaderName::from_static("x-request-id")),
-            tenant: "".into(),
+            tenant: None,
         }
     }
 
@@ -247,6 +248,7 @@ impl RegistryBuilder {
     /// What cannot work is a [`ConfigError`] now, not a surprise later.
     pub fn build(self, store: impl ClientStore) -> Result<Registry, ConfigError> {
         let config = self.check(store.is_durable())?;
+        let store = if config.tenant.is_empty() { store } else { store.for_tenant(&config.tenant) };
         Ok(Registry::new(config, Box::new(store)))
     }
 
@@ -255,6 +257,7 @@ impl RegistryBuilder {
         require(is_plain_path(&self.path), ConfigError::Path)?;
         require((1..=Self::MOST_BODY).contains(&self.body_limit), ConfigError::BodyLimit)?;
         require(is_quotable(&self.realm), ConfigError::Realm)?;
+        require(self.tenant.as_deref().is_none_or(is_tenant_name), ConfigError::Tenant)?;
         require(self.secret_lifetime.is_none_or(|lifetime| lifetime.as_secs() > 0), ConfigError::SecretLifetime)?;
         require(self.static_tokens.iter().all(is_strong), ConfigError::InitialAccessToken)?;
         let grant_types = self.grant_types.unwrap_or_else(|| default_grant_types(&self.access));
@@ -286,7 +289,7 @@ impl RegistryBuilder {
             documents: self.documents,
             jwks_uri_checked: self.jwks_uri_checked,
             request_id_header: self.request_id_header,
-            tenant: self.tenant,
+            tenant: self.tenant.unwrap_or_default(),
         })
     }
 }
@@ -360,6 +363,8 @@ mod tests {
             ("path that climbs", |builder| builder.with_path("/a/../register"), ConfigError::Path),
             ("no body", |builder| builder.with_body_limit(0), ConfigError::BodyLimit),
             ("huge body", |builder| builder.with_body_limit(1 << 21), ConfigError::BodyLimit),
+            ("tenant without a name", |builder| builder.with_tenant(""), ConfigError::Tenant),
+            ("separator in a tenant's name", |builder| builder.with_tenant("a:b"), ConfigError::Tenant),
             ("quote in the realm", |builder| builder.with_realm("a\"b"), ConfigError::Realm),
             ("short token", |builder| builder.with_initial_access_token("secret"), ConfigError::InitialAccessToken),
             (

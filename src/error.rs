@@ -436,6 +436,10 @@ pub enum ConfigError {
     InitialAccessToken,
     /// The realm of challenges is empty or holds something else than printable ASCII without `"` and `\`.
     Realm,
+    /// The name of a tenant is not 1 to 64 of `A-Z a-z 0-9 - . _ ~`.
+    Tenant,
+    /// Two tenants share what should tell them apart: their name, their host, their path.
+    Tenants,
     /// The body limit is 0 or above 1 MiB.
     BodyLimit,
     /// The lifetime of client secrets is shorter than a second.
@@ -458,6 +462,8 @@ impl fmt::Display for ConfigError {
             Self::GrantTypes => "at least one grant type other than refresh_token must be offered",
             Self::InitialAccessToken => "an initial access token must be a bearer token of at least 16 characters",
             Self::Realm => "the realm must be printable ASCII without quotes and backslashes",
+            Self::Tenant => "the name of a tenant must be 1 to 64 letters, digits, dashes, dots, underscores or tildes",
+            Self::Tenants => "two tenants must not share a name, a host or a path",
             Self::BodyLimit => "the body limit must lie between 1 byte and 1 MiB",
             Self::SecretLifetime => "client secrets must live for a second at least",
             Self::Documents => "a source of documents is needed to check jwks_uri",

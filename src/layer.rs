@@ -4,11 +4,12 @@ use tower_layer::Layer;
 
 use crate::registry::Registry;
 use crate::service::RegistrationService;
+use crate::tenants::Tenants;
 
 /// Puts the registration endpoint in front of a service. See the [crate documentation](crate).
 #[derive(Debug, Clone)]
 pub struct RegistrationLayer {
-    registry: Registry,
+    tenants: Tenants,
     #[cfg(feature = "cors")]
     cors: Option<tower_http::cors::CorsLayer>,
 }
@@ -17,8 +18,14 @@ impl RegistrationLayer {
     /// Answers registration requests from this registry.
     #[must_use]
     pub fn new(registry: Registry) -> Self {
+        Self::for_tenants(registry.into())
+    }
+
+    /// Answers registration requests of several tenants, each from its own registry.
+    #[must_use]
+    pub fn for_tenants(tenants: Tenants) -> Self {
         Self {
-            registry,
+            tenants,
             #[cfg(feature = "cors")]
             cors: None,
         }
@@ -38,7 +45,7 @@ impl<S> Layer<S> for RegistrationLayer {
     type Service = RegistrationService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let service = RegistrationService::new(inner, self.registry.clone());
+        let service = RegistrationService::for_tenants(inner, self.tenants.clone());
         #[cfg(feature = "cors")]
         let service = service.with_cors(self.cors.clone());
         service

@@ -50,6 +50,7 @@
 //! - [`metadata`]: what a client says about itself. [`credential`]: what proves it.
 //! - [`documents`]: what clients name by its URL. `fetch` (feature): how this server reaches out, and to nowhere inside its own network.
 //! - [`retention`]: how long clients are kept, and how many. [`Revoke`]: what ends with them.
+//! - [`tenants`]: several issuers behind one layer.
 //! - [`store`]: where clients are kept, and the trait for a store of your own.
 //!
 //! # Traps
@@ -102,6 +103,7 @@ mod revocation;
 mod rules;
 mod service;
 pub mod store;
+pub mod tenants;
 
 pub use access::Access;
 pub use body::ResponseBody;
@@ -117,3 +119,4 @@ pub use layer::RegistrationLayer;
 pub use registry::Registry;
 pub use revocation::Revoke;
 pub use service::{EndpointService, RegistrationService};
+pub use tenants::Tenants;

@@ -14,6 +14,7 @@ use crate::endpoint::{self, Reply, Route};
 use crate::error::BoxError;
 use crate::future::ResponseFuture;
 use crate::registry::Registry;
+use crate::tenants::Tenants;
 
 /// Answers registration requests itself and passes every other request on as it is.
 ///
@@ -21,7 +22,7 @@ use crate::registry::Registry;
 #[derive(Debug, Clone)]
 pub struct RegistrationService<S> {
     inner: S,
-    registry: Registry,
+    tenants: Tenants,
     #[cfg(feature = "cors")]
     cors: Option<tower_http::cors::CorsLayer>,
 }
@@ -29,9 +30,13 @@ pub struct RegistrationService<S> {
 impl<S> RegistrationService<S> {
     /// Puts the registration endpoint in front of a service.
     pub fn new(inner: S, registry: Registry) -> Self {
+        Self::for_tenants(inner, registry.into())
+    }
+
+    pub(crate) fn for_tenants(inner: S, tenants: Tenants) -> Self {
         Self {
             inner,
-            registry,
+            tenants,
             #[cfg(feature = "cors")]
             cors: None,
         }
@@ -59,10 +64,9 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let Some(route) = Route::find(self.registry.config(), &request) else {
+        let Some((registry, route)) = self.tenants.find(&request) else {
             return ResponseFuture::pass_through(self.inner.call(request));
         };
-        let registry = self.registry.clone();
         #[cfg(feature = "cors")]
         if let Some(cors) = &self.cors {
             return ResponseFuture::register(crate::cors::respond(cors, registry, route, request));

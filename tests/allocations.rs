@@ -15,7 +15,7 @@ use http_body::Body;
 use http_body_util::Full;
 use tower::{Layer as _, Service, service_fn};
 use tower_dcr::store::MemoryStore;
-use tower_dcr::{Access, RegistrationLayer, Registry};
+use tower_dcr::{Access, RegistrationLayer, Registry, Tenants};
 
 #[global_allocator]
 static ALLOCATOR: Allocator<System> = Allocator::system();
@@ -30,7 +30,8 @@ where
     S: Service<Request<Full<Bytes>>, Response = Response<B>, Error = Infallible>,
     B: Body<Data = Bytes, Error = Infallible>,
 {
-    let request = Request::get(uri).header("x-name", "value").body(Full::from("body")).unwrap();
+    let request =
+        Request::get(uri).header("host", "B.example:8443").header("x-name", "value").body(Full::from("body")).unwrap();
     let context = &mut Context::from_waker(Waker::noop());
     let session = Session::new();
     let operation = session.operation("one request");
@@ -43,21 +44,48 @@ where
     session.to_report().operations().map(|(_, operation)| operation.total_allocations_count()).sum()
 }
 
+fn registry(tenant: &str, path: &str) -> Registry {
+    let builder = Registry::builder(format!("https://{tenant}.example"), Access::Open).with_path(path);
+    builder.with_tenant(tenant).build(MemoryStore::new()).unwrap()
+}
+
+/// The layer for one registry, and for several that are told apart in every way there is.
+fn layers() -> [(&'static str, RegistrationLayer); 4] {
+    let hosts = ["a", "b", "c"].map(|tenant| registry(tenant, "/oidc/register"));
+    let paths = ["a", "b", "c"].map(|tenant| registry(tenant, &format!("/{tenant}/oidc/register")));
+    let [resolved, ..] = hosts.clone();
+    [
+        ("one", RegistrationLayer::new(registry("a", "/oidc/register"))),
+        ("by host", RegistrationLayer::for_tenants(Tenants::by_host(hosts).unwrap())),
+        ("by path", RegistrationLayer::for_tenants(Tenants::by_path(paths).unwrap())),
+        ("by function", RegistrationLayer::for_tenants(Tenants::resolved_by(move |_| Some(resolved.clone())))),
+    ]
+}
+
 #[test]
 fn passing_through_allocates_nothing() {
-    let registry = Registry::builder("https://id.example.com", Access::Open).build(MemoryStore::new()).unwrap();
-    let layer = RegistrationLayer::new(registry);
     let rows = [
         ("a path that is not ours", "/hello"),
         ("a path that begins like ours", "/oidc/registerfoo"),
         ("a query that names ours", "/hello?next=/oidc/register"),
         ("a path below ours", "/oidc/register/a/b"),
+        ("a path below a tenant's", "/b/oidc/register/a/b"),
         ("the root", "/"),
     ];
     for (name, uri) in rows {
         let bare = allocations(service_fn(application), uri);
         assert_eq!(bare, 0, "{name}: the application alone");
-        assert_eq!(allocations(layer.layer(service_fn(application)), uri), bare, "{name}: behind the layer");
+        for (kind, layer) in layers() {
+            assert_eq!(
+                allocations(layer.layer(service_fn(application)), uri),
+                bare,
+                "{name}: behind the layer, {kind}"
+            );
+        }
     }
-    assert_ne!(allocations(layer.layer(service_fn(application)), "/oidc/register"), 0, "the counter counts");
+    for ((kind, layer), uri) in
+        layers().into_iter().zip(["/oidc/register", "/oidc/register", "/b/oidc/register", "/oidc/register"])
+    {
+        assert_ne!(allocations(layer.layer(service_fn(application)), uri), 0, "{kind}: the counter counts");
+    }
 }

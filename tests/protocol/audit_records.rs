@@ -201,6 +201,13 @@ async fn the_header_of_the_request_identifier_is_a_choice() {
 }
 
 #[tokio::test]
+async fn a_record_names_the_tenant() {
+    let (server, disk) = written(Access::Open, |builder| builder.with_tenant("acme")).await;
+    server.register(&minimal()).await;
+    assert_eq!(disk.record()["tenant"], "acme");
+}
+
+#[tokio::test]
 async fn a_torn_line_costs_only_itself() {
     let (server, disk) = written(Access::Open, |builder| builder).await;
     *disk.room.lock().unwrap() = Some(20);

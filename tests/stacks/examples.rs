@@ -27,11 +27,16 @@ impl Example {
         });
         let output = BufReader::new(process.stdout.take().unwrap());
         let mut example = Self { name, process, output, endpoint: String::new() };
-        let mut line = String::new();
-        example.output.read_line(&mut line).unwrap();
-        let endpoint = line.strip_prefix("registration endpoint: ").map(str::trim_end);
-        example.endpoint = endpoint.unwrap_or_else(|| panic!("{name} said {line:?} at first")).to_owned();
+        example.endpoint = example.says("registration endpoint: ");
         example
+    }
+
+    /// The rest of its next line, which must begin like this.
+    fn says(&mut self, start: &str) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        let rest = line.strip_prefix(start).map(str::trim_end);
+        rest.unwrap_or_else(|| panic!("{} said {line:?} instead of {start}", self.name)).to_owned()
     }
 
     /// The URL of the server, without the path of the endpoint.
@@ -125,6 +130,32 @@ async fn the_layered_example_registers_clients_from_other_origins() {
     let answer = client.send(large.body(vec![b' '; 100_000]).unwrap()).await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(answer.headers[CONTENT_TYPE], "application/json", "the endpoint answers, not the limit around it");
+    example.end();
+}
+
+#[tokio::test]
+async fn the_tenants_example_keeps_its_tenants_apart() {
+    use http::header::{AUTHORIZATION, CONTENT_TYPE};
+    use http::{Request, StatusCode};
+    use support::Caller as _;
+
+    let mut example = Example::start("tenants", &[]);
+    let (acme, client) = (example.endpoint.clone(), reqwest());
+    let globex = example.says("registration endpoint: ");
+    let token = example.says("initial access token of globex: ");
+    walk(example.name, &client, &acme).await;
+    let register = async |endpoint: &str, token: Option<&str>| {
+        let request = Request::post(endpoint).header(CONTENT_TYPE, "application/json");
+        let request =
+            token.iter().fold(request, |request, token| request.header(AUTHORIZATION, format!("Bearer {token}")));
+        let document = r#"{"redirect_uris":["https://app.example.com/cb"]}"#;
+        client.send(request.body(document.into()).unwrap()).await
+    };
+    assert_eq!(register(&globex, None).await.status, StatusCode::UNAUTHORIZED);
+    let registered = register(&globex, Some(&token)).await;
+    assert_eq!(registered.status, StatusCode::CREATED);
+    let uri = registered.json()["registration_client_uri"].as_str().unwrap().to_owned();
+    assert!(uri.starts_with(&globex), "{uri}");
     example.end();
 }
 

@@ -14,3 +14,4 @@ mod refusals;
 mod registration;
 mod response_body;
 mod support;
+mod tenants;

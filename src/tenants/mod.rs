@@ -1,0 +1,322 @@
+//! Several issuers behind one layer: each has a registry of its own, and this says whose a request is.
+//!
+//! Every tenant has its own policy, access control, limits, clock and audit trail, and its part of a store:
+//! [`with_tenant`](crate::RegistryBuilder::with_tenant) names the part. A client, a registration access token or an
+//! initial access token of one tenant is nothing to another. A request that belongs to no tenant passes through.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use http::{Request, Response, StatusCode};
+//! use http_body_util::Full;
+//! use tower::{Layer as _, ServiceExt as _, service_fn};
+//! use tower_dcr::store::MemoryStore;
+//! use tower_dcr::{Access, RegistrationLayer, Registry, Tenants};
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+//! # runtime.block_on(async {
+//! let store = MemoryStore::new();
+//! let acme = Registry::builder("https://acme.example", Access::Open).with_tenant("acme").build(store.clone())?;
+//! let globex = Registry::builder("https://globex.example", Access::Tokens).with_tenant("globex").build(store)?;
+//! let layer = RegistrationLayer::for_tenants(Tenants::by_host([acme.clone(), globex])?);
+//!
+//! let service = layer.layer(service_fn(|_request: Request<Full<Bytes>>| async {
+//!     Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::from("hello")))
+//! }));
+//! let register = |host: &str| {
+//!     let request = Request::post("/oidc/register").header("host", host).header("content-type", "application/json");
+//!     request.body(Full::from(r#"{ "redirect_uris": ["https://app.example.com/cb"] }"#))
+//! };
+//! assert_eq!(service.clone().oneshot(register("Acme.example:8443")?).await?.status(), StatusCode::CREATED);
+//! assert_eq!(service.clone().oneshot(register("globex.example")?).await?.status(), StatusCode::UNAUTHORIZED);
+//! assert_eq!(service.oneshot(register("other.example")?).await?.status(), StatusCode::OK);
+//! assert_eq!(acme.count().await?, 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod request;
+
+pub use request::TenantRequest;
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::Request;
+
+use crate::config::RegistryBuilder;
+use crate::endpoint::Route;
+use crate::error::ConfigError;
+use crate::registry::Registry;
+
+/// The longest name of a tenant.
+const MOST_NAME: usize = 64;
+
+impl RegistryBuilder {
+    /// The name of the tenant, 1 to 64 of `A-Z a-z 0-9 - . _ ~`: the registry works on the tenant's part of the store
+    /// and its events name the tenant. Default: no name, and the store as it was given.
+    pub fn with_tenant(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.tenant = Some(name.into());
+        self
+    }
+}
+
+/// Whether a name can be that of a tenant; stores make keys of it.
+pub(crate) fn is_tenant_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    (1..=MOST_NAME).contains(&name.len()) && name.bytes().all(plain)
+}
+
+/// Which registry a request belongs to, for [`RegistrationLayer::for_tenants`](crate::RegistrationLayer::for_tenants).
+#[derive(Clone)]
+pub struct Tenants {
+    kind: Kind,
+}
+
+#[derive(Clone)]
+enum Kind {
+    Only(Registry),
+    Hosts(Arc<Hosts>),
+    /// Ordered by the path of the endpoint.
+    Paths(Arc<[Registry]>),
+    Resolver(Arc<Resolver>),
+}
+
+type Resolver = dyn Fn(&TenantRequest<'_>) -> Option<Registry> + Send + Sync;
+
+/// Registries by host.
+struct Hosts {
+    /// The paths of all endpoints, each once: what begins with none of them is nobody's.
+    paths: Vec<String>,
+    /// Ordered by host, in lower case.
+    registries: Vec<(String, Registry)>,
+}
+
+impl Tenants {
+    /// Tells tenants apart by the host of their base URLs.
+    ///
+    /// The host of a request is that of its target, or of its `Host` header where the target has none
+    /// ([RFC 9112 §3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2)); upper and lower case are the same, the
+    /// port is ignored. It chooses the tenant and appears nowhere else: what the tenant's replies say comes from the
+    /// tenant's base URL. `X-Forwarded-Host` counts for nothing, so a proxy must keep `Host`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Tenants`] when two registries have the same host or the same tenant name.
+    pub fn by_host(registries: impl IntoIterator<Item = Registry>) -> Result<Self, ConfigError> {
+        let registries = named_apart(registries)?;
+        let mut paths: Vec<_> = registries.iter().map(|registry| registry.config().path.clone()).collect();
+        paths.sort_unstable();
+        paths.dedup();
+        let mut registries: Vec<_> = registries.into_iter().map(|registry| (host_of(&registry), registry)).collect();
+        registries.sort_by(|(one, _), (other, _)| one.cmp(other));
+        require(registries.windows(2).all(|pair| pair[0].0 != pair[1].0))?;
+        Ok(Self { kind: Kind::Hosts(Arc::new(Hosts { paths, registries })) })
+    }
+
+    /// Tells tenants apart by the paths of their endpoints, as
+    /// [`with_path`](crate::RegistryBuilder::with_path) set them: `/acme/oidc/register`, `/globex/oidc/register`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Tenants`] when two registries have the same path or the same tenant name, or when the endpoint of
+    /// one is where another one has its clients.
+    pub fn by_path(registries: impl IntoIterator<Item = Registry>) -> Result<Self, ConfigError> {
+        let mut registries = named_apart(registries)?;
+        registries.sort_by(|one, other| one.config().path.cmp(&other.config().path));
+        require(registries.windows(2).all(|pair| pair[0].config().path != pair[1].config().path))?;
+        let is_client = |path: &str| parent(path).is_some_and(|parent| at_path(&registries, parent).is_some());
+        require(!registries.iter().any(|registry| is_client(&registry.config().path)))?;
+        Ok(Self { kind: Kind::Paths(registries.into()) })
+    }
+
+    /// Leaves it to a function which registry a request belongs to. It is called for every request, those for the rest
+    /// of the application included, so it must be quick. The path must still be that of the registry's endpoint; what
+    /// it answers `None` for passes through.
+    ///
+    /// Give each tenant a name of its own where they share a store; nobody can check that here.
+    pub fn resolved_by(resolver: impl Fn(&TenantRequest<'_>) -> Option<Registry> + Send + Sync + 'static) -> Self {
+        Self { kind: Kind::Resolver(Arc::new(resolver)) }
+    }
+
+    /// The registry that answers a request and the resource that is meant; `None` when the request passes through.
+    pub(crate) fn find<B>(&self, request: &Request<B>) -> Option<(Registry, Route)> {
+        match &self.kind {
+            Kind::Only(registry) => route(registry, request),
+            Kind::Hosts(hosts) => route(hosts.find(request)?, request),
+            Kind::Paths(registries) => route(by_path(registries, request.uri().path())?, request),
+            Kind::Resolver(resolver) => route(&resolver(&TenantRequest::of(request))?, request),
+        }
+    }
+}
+
+fn route<B>(registry: &Registry, request: &Request<B>) -> Option<(Registry, Route)> {
+    let route = Route::find(registry.config(), request)?;
+    Some((registry.clone(), route))
+}
+
+/// One tenant, which has everything.
+impl From<Registry> for Tenants {
+    fn from(registry: Registry) -> Self {
+        Self { kind: Kind::Only(registry) }
+    }
+}
+
+impl Hosts {
+    fn find<B>(&self, request: &Request<B>) -> Option<&Registry> {
+        let path = request.uri().path();
+        if !self.paths.iter().any(|known| path.starts_with(known.as_str())) {
+            return None;
+        }
+        let host = TenantRequest::of(request).host()?;
+        let lower = || host.bytes().map(|byte| byte.to_ascii_lowercase());
+        let index = self.registries.binary_search_by(|(known, _)| known.bytes().cmp(lower())).ok()?;
+        Some(&self.registries[index].1)
+    }
+}
+
+/// The registry whose endpoint is at this path or one segment above it.
+fn by_path<'a>(registries: &'a [Registry], path: &str) -> Option<&'a Registry> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    at_path(registries, path).or_else(|| at_path(registries, parent(path)?))
+}
+
+fn at_path<'a>(registries: &'a [Registry], path: &str) -> Option<&'a Registry> {
+    let index = registries.binary_search_by(|registry| registry.config().path.as_str().cmp(path)).ok()?;
+    Some(&registries[index])
+}
+
+fn parent(path: &str) -> Option<&str> {
+    path.rsplit_once('/').map(|(parent, _)| parent)
+}
+
+/// On a shared store the name is what keeps tenants apart, so forgetting it must not go unnoticed.
+fn named_apart(registries: impl IntoIterator<Item = Registry>) -> Result<Vec<Registry>, ConfigError> {
+    let registries: Vec<_> = registries.into_iter().collect();
+    let mut names: Vec<_> = registries.iter().map(|registry| &*registry.config().tenant).collect();
+    names.sort_unstable();
+    require(names.windows(2).all(|pair| pair[0] != pair[1]))?;
+    Ok(registries)
+}
+
+fn require(condition: bool) -> Result<(), ConfigError> {
+    condition.then_some(()).ok_or(ConfigError::Tenants)
+}
+
+/// The host of a registry's base URL, in lower case.
+fn host_of(registry: &Registry) -> String {
+    let url = &registry.config().endpoint;
+    let authority = url.split_once("://").and_then(|(_, rest)| rest.split('/').next());
+    request::bare(authority.unwrap_or_default()).to_ascii_lowercase()
+}
+
+impl fmt::Debug for Tenants {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = |registry: &Registry| registry.config().tenant.to_string();
+        let (kind, names): (_, Vec<_>) = match &self.kind {
+            Kind::Only(registry) => ("Only", vec![name(registry)]),
+            Kind::Hosts(hosts) => ("Hosts", hosts.registries.iter().map(|(host, _)| host.clone()).collect()),
+            Kind::Paths(registries) => ("Paths", registries.iter().map(name).collect()),
+            Kind::Resolver(_) => ("Resolver", Vec::new()),
+        };
+        formatter.debug_tuple("Tenants").field(&kind).field(&names).finish()
+    }
+}
+
+#[cfg(all(test, feature = "memory"))]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use http::header::HOST;
+
+    use super::*;
+    use crate::Access;
+    use crate::store::MemoryStore;
+
+    fn registry(tenant: &str, base_url: &str, path: &str) -> Registry {
+        let builder = Registry::builder(base_url, Access::Open).with_path(path).with_tenant(tenant);
+        builder.build(MemoryStore::new()).unwrap()
+    }
+
+    fn found(tenants: &Tenants, uri: &str, hosts: &[&str]) -> Option<String> {
+        let request = hosts.iter().fold(Request::post(uri), |request, host| request.header(HOST, *host));
+        tenants.find(&request.body(()).unwrap()).map(|(registry, _)| registry.config().tenant.to_string())
+    }
+
+    #[test]
+    fn every_host_has_one_tenant() {
+        let tenants = [
+            registry("a", "https://a.example", "/oidc/register"),
+            registry("b", "https://B.example:8443/realm", "/register"),
+            registry("local", "http://[::1]:8080", "/oidc/register"),
+        ];
+        let tenants = Tenants::by_host(tenants).unwrap();
+        let rows: &[(&str, &[&str], Option<&str>)] = &[
+            ("/oidc/register", &["a.example"], Some("a")),
+            ("/oidc/register/x", &["A.EXAMPLE:443"], Some("a")),
+            ("/oidc/register", &["a.example."], Some("a")),
+            ("/oidc/register", &["a.example.:80"], Some("a")),
+            ("/register", &["b.example"], Some("b")),
+            ("/oidc/register", &["[::1]:9090"], Some("local")),
+            ("/oidc/register", &["[::1]"], Some("local")),
+            ("https://a.example/oidc/register", &["b.example"], Some("a")),
+            ("https://c.example/oidc/register", &["a.example"], None),
+            ("/oidc/register", &["b.example"], None),
+            ("/oidc/register", &["c.example"], None),
+            ("/oidc/register", &["x.a.example"], None),
+            ("/oidc/register", &["a.example, b.example"], None),
+            ("/oidc/register", &["user@a.example"], None),
+            ("/oidc/register", &["a.example", "a.example"], None),
+            ("/oidc/register", &["a.example:x"], None),
+            ("/oidc/register", &[""], None),
+            ("/oidc/register", &[], None),
+            ("/hello", &["a.example"], None),
+        ];
+        for (uri, hosts, expected) in rows {
+            assert_eq!(found(&tenants, uri, hosts).as_deref(), *expected, "{uri} {hosts:?}");
+        }
+    }
+
+    #[test]
+    fn every_path_has_one_tenant() {
+        let paths = [("b", "/b/register"), ("a", "/a/register"), ("deep", "/a/b/c")];
+        let tenants = paths.map(|(name, path)| registry(name, "https://id.example.com", path));
+        let tenants = Tenants::by_path(tenants).unwrap();
+        let rows = [
+            ("/a/register", Some("a")),
+            ("/a/register/", Some("a")),
+            ("/a/register/x", Some("a")),
+            ("/a/register/x/", Some("a")),
+            ("/b/register/x", Some("b")),
+            ("/a/b/c/d", Some("deep")),
+            ("/a/register/x/y", None),
+            ("/a/registerfoo", None),
+            ("/a/register//", None),
+            ("/c/register", None),
+            ("/a", None),
+            ("/", None),
+        ];
+        for (path, expected) in rows {
+            assert_eq!(found(&tenants, path, &[]).as_deref(), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn tenants_that_cannot_be_told_apart_are_refused() {
+        type Build = fn([Registry; 2]) -> Result<Tenants, ConfigError>;
+        let (by_host, by_path): (Build, Build) = (Tenants::by_host, Tenants::by_path);
+        let rows = [
+            ("other hosts", by_host, ["a", "https://a.example", "/r"], ["b", "https://b.example", "/r"], true),
+            ("other ports", by_host, ["a", "https://a.example:1", "/r"], ["b", "https://a.example:2", "/r"], false),
+            ("same host", by_host, ["a", "https://a.example", "/r"], ["b", "https://A.example", "/q"], false),
+            ("same name, by host", by_host, ["a", "https://a.example", "/r"], ["a", "https://b.example", "/r"], false),
+            ("other paths", by_path, ["a", "https://a.example", "/r"], ["b", "https://a.example", "/q"], true),
+            ("same path", by_path, ["a", "https://a.example", "/r"], ["b", "https://b.example", "/r"], false),
+            ("same name, by path", by_path, ["a", "https://a.example", "/r"], ["a", "https://a.example", "/q"], false),
+            ("path of a client", by_path, ["a", "https://a.example", "/r"], ["b", "https://a.example", "/r/q"], false),
+        ];
+        for (name, build, one, other, works) in rows {
+            let tenants = [one, other].map(|[tenant, base_url, path]| registry(tenant, base_url, path));
+            assert_eq!(build(tenants).is_ok(), works, "{name}");
+        }
+    }
+}
