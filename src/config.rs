@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 
-use crate::access::Access;
+use crate::access::{Access, CustomGate};
 use crate::audit::AuditSink;
 use crate::clock::{Clock, SystemClock};
 use crate::credential::{Digest, InitialAccessToken, Secrets};
@@ -78,6 +78,7 @@ pub(crate) struct Config {
     pub(crate) audit: Arc<dyn AuditSink>,
     pub(crate) documents: Option<DocumentSource>,
     pub(crate) jwks_uri_checked: bool,
+    pub(crate) gates_before: Vec<CustomGate>,
     pub(crate) request_id_header: Option<HeaderName>,
     /// Empty for the only one.
     pub(crate) tenant: Arc<str>,
@@ -107,6 +108,7 @@ pub struct RegistryBuilder {
     audit: Arc<dyn AuditSink>,
     pub(crate) documents: Option<DocumentSource>,
     pub(crate) jwks_uri_checked: bool,
+    pub(crate) gates_before: Vec<CustomGate>,
     pub(crate) request_id_header: Option<HeaderName>,
     pub(crate) tenant: Option<Arc<str>>,
 }
@@ -141,6 +143,7 @@ impl RegistryBuilder {
             audit: Arc::new(()),
             documents: None,
             jwks_uri_checked: false,
+            gates_before: Vec::new(),
             request_id_header: Some(HeaderName::from_static("x-request-id")),
             tenant: None,
         }
@@ -288,6 +291,7 @@ impl RegistryBuilder {
             audit: self.audit,
             documents: self.documents,
             jwks_uri_checked: self.jwks_uri_checked,
+            gates_before: self.gates_before,
             request_id_header: self.request_id_header,
             tenant: self.tenant.unwrap_or_default(),
         })

@@ -446,6 +446,8 @@ pub enum ConfigError {
     SecretLifetime,
     /// A durable store needs a decision on how client secrets are kept.
     Secrets,
+    /// A number of a rate limit is zero.
+    RateLimit,
     /// Documents are to be checked, and there is no source of documents.
     Documents,
     /// Keys for sealing secrets are none, are not `name:base64` of 32 bytes, or two have the same name.
@@ -466,6 +468,7 @@ impl fmt::Display for ConfigError {
             Self::Tenants => "two tenants must not share a name, a host or a path",
             Self::BodyLimit => "the body limit must lie between 1 byte and 1 MiB",
             Self::SecretLifetime => "client secrets must live for a second at least",
+            Self::RateLimit => "the numbers of a rate limit must be above zero",
             Self::Documents => "a source of documents is needed to check jwks_uri",
             Self::Fetcher => "a fetcher needs limits above zero and root certificates as PEM",
             Self::Secrets => "a durable store needs an explicit choice of how client secrets are kept",

@@ -72,6 +72,7 @@
 //! - `cors`: cross-origin answers for the endpoint alone.
 //! - `fetch`: the guarded fetcher for documents that clients name.
 //! - `redis`: a store in Redis.
+//! - `rate-limit`: a limit on how often registrations are attempted.
 //! - `cache`: a cache in front of a store.
 //! - `audit-channel`: an audit trail that a task receives.
 //! - `sealed`: client secrets at rest under authenticated encryption.
@@ -93,6 +94,8 @@ mod error;
 #[cfg(feature = "fetch")]
 pub mod fetch;
 mod future;
+#[cfg(feature = "rate-limit")]
+pub mod gate;
 mod information;
 mod layer;
 pub mod management;

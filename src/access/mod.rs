@@ -28,6 +28,7 @@ mod token;
 pub use constraints::Constraints;
 pub use token::{InitialAccessTokenRecord, TokenOptions};
 
+use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -37,7 +38,9 @@ use std::time::Duration;
 use http::request::Parts;
 
 use crate::client::Origin;
+use crate::config::RegistryBuilder;
 use crate::credential::Digest;
+use crate::error::{ErrorKind, RegistrationError};
 
 /// Who may register.
 ///
@@ -63,6 +66,15 @@ impl Access {
     /// Whomever this gate lets in.
     pub fn custom(gate: impl Gate) -> Self {
         Self::Custom(CustomGate(Arc::new(gate)))
+    }
+}
+
+impl RegistryBuilder {
+    /// A gate that every registration passes before access control, whatever that is; several are passed one after the
+    /// other. Its `Allow` lets the request go on, and what it grants counts for nothing. Default: none.
+    pub fn with_gate_before(mut self, gate: impl Gate) -> Self {
+        self.gates_before.push(CustomGate(Arc::new(gate)));
+        self
     }
 }
 
@@ -92,6 +104,11 @@ pub enum Decision {
     Allow(Grant),
     /// The caller must authenticate first: 401.
     Unauthorized,
+    /// The caller presented an access token that does not count: 401 `invalid_token`
+    /// ([RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
+    InvalidToken,
+    /// The caller presented more than one set of credentials: 400.
+    AmbiguousCredentials,
     /// The caller may not register: 403 `access_denied`.
     Forbidden,
     /// The caller's access token does not reach that far: 403 `insufficient_scope`
@@ -106,6 +123,31 @@ pub enum Decision {
         /// How long, sent as `Retry-After` in seconds.
         retry_after: Duration,
     },
+    /// The gate cannot tell at present: 503.
+    Unavailable {
+        /// Why, for the operator alone.
+        source: Arc<dyn Error + Send + Sync>,
+    },
+}
+
+impl Decision {
+    /// What is granted, or how the refusal is answered.
+    pub(crate) fn granted(self) -> Result<Grant, RegistrationError> {
+        Err(match self {
+            Self::Allow(grant) => return Ok(grant),
+            Self::Unauthorized => RegistrationError::new(ErrorKind::MissingCredentials),
+            Self::InvalidToken => RegistrationError::new(ErrorKind::InvalidToken),
+            Self::AmbiguousCredentials => RegistrationError::new(ErrorKind::AmbiguousCredentials),
+            Self::Forbidden => RegistrationError::new(ErrorKind::Forbidden),
+            Self::InsufficientScope { scope } => {
+                RegistrationError::new(ErrorKind::InsufficientScope).for_want_of(scope)
+            }
+            Self::TooManyRequests { retry_after } => {
+                RegistrationError::new(ErrorKind::TooManyRequests).retry_after_at_least(retry_after)
+            }
+            Self::Unavailable { source } => RegistrationError::new(ErrorKind::Unavailable).caused_by(source),
+        })
+    }
 }
 
 /// What a caller was granted.

@@ -19,7 +19,7 @@ use http::{Method, Request, StatusCode};
 use http_body::Body;
 use http_body_util::Full;
 
-use crate::access::{Access, Decision, Grant};
+use crate::access::{Access, Grant};
 use crate::audit::Operation;
 use crate::client::{Client, Origin};
 use crate::config::Preconditions;
@@ -81,20 +81,13 @@ async fn admit(registry: &Registry, parts: &Parts) -> Result<Grant, Registration
     if !registry.is_registration_enabled() {
         return Err(RegistrationError::new(ErrorKind::RegistrationDisabled));
     }
+    for gate in &registry.config().gates_before {
+        gate.admit(parts).await.granted()?;
+    }
     match &registry.config().access {
         Access::Open => Ok(Grant::of(Origin::Open)),
         Access::Tokens => registry.redeem(bearer::token(parts)?).await,
-        Access::Custom(gate) => match gate.admit(parts).await {
-            Decision::Allow(grant) => Ok(grant),
-            Decision::Unauthorized => Err(RegistrationError::new(ErrorKind::MissingCredentials)),
-            Decision::Forbidden => Err(RegistrationError::new(ErrorKind::Forbidden)),
-            Decision::InsufficientScope { scope } => {
-                Err(RegistrationError::new(ErrorKind::InsufficientScope).for_want_of(scope))
-            }
-            Decision::TooManyRequests { retry_after } => {
-                Err(RegistrationError::new(ErrorKind::TooManyRequests).retry_after_at_least(retry_after))
-            }
-        },
+        Access::Custom(gate) => gate.admit(parts).await.granted(),
         Access::ManagementOnly | Access::Off => Err(RegistrationError::new(ErrorKind::RegistrationDisabled)),
     }
 }

@@ -1,5 +1,7 @@
 //! Answers: every one of them JSON or empty, and none of them for a cache.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
@@ -67,13 +69,19 @@ pub(crate) fn refusal(error: &RegistrationError, realm: &str) -> Reply {
         headers.insert(WWW_AUTHENTICATE, challenge);
     }
     if let Some(wait) = error.retry_after() {
-        headers.insert(RETRY_AFTER, wait.as_secs().max(1).into());
+        headers.insert(RETRY_AFTER, whole_seconds(wait).into());
     }
     if error.kind() == ErrorKind::UnsupportedMediaType {
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
     reply
+}
+
+/// Rounded up, since whoever comes a moment early is refused again.
+fn whole_seconds(wait: Duration) -> u64 {
+    let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
+    seconds.max(1)
 }
 
 /// The challenge of a 401, and of a 400 or 403 that is about credentials. Without credentials it names no error
