@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use tower::ServiceBuilder;
 use tower_dcr::access::TokenOptions;
 use tower_dcr::metadata::GrantType;
+use tower_dcr::policy::RedirectHosts;
 use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, RegistrationLayer, Registry};
 use tower_http::timeout::RequestBodyTimeoutLayer;
@@ -60,6 +61,12 @@ struct Options {
     /// Refuse updates that leave out client_id.
     #[arg(long)]
     strict_put: bool,
+    /// Answer POST with ?dry_run=true with what would be registered.
+    #[arg(long)]
+    dry_run: bool,
+    /// Admit redirect URIs only to this place: HOST[:PORT][/PATH] or *.HOST (repeatable), and to loopback.
+    #[arg(long, value_name = "PLACE")]
+    allow_redirect_host: Vec<String>,
     /// The application behind the endpoint.
     #[arg(long, value_enum, default_value_t = Inner::Hello)]
     inner: Inner,
@@ -121,9 +128,13 @@ fn registry(options: &Options, public_url: &str) -> Result<Registry, Box<dyn Err
         .with_body_limit(options.body_limit)
         .with_management(!options.no_management)
         .with_rotation(options.rotate_registration_tokens)
-        .with_strict_updates(options.strict_put);
+        .with_strict_updates(options.strict_put)
+        .with_dry_run(options.dry_run);
     for token in &options.initial_access_token {
         builder = builder.with_initial_access_token(token);
+    }
+    if !options.allow_redirect_host.is_empty() {
+        builder = builder.with_policy(RedirectHosts::new(&options.allow_redirect_host)?.with_loopback(true));
     }
     if let Some(grant_types) = &options.grant_types {
         builder = builder.with_grant_types(grant_types.iter().map(|grant| GrantType::from(grant.as_str())));

@@ -33,9 +33,11 @@ use crate::documents::DocumentSource;
 use crate::error::ConfigError;
 use crate::management::Permissions;
 use crate::metadata::{GrantType, TokenEndpointAuthMethod};
+use crate::policy::Reviewer;
 use crate::registry::Registry;
 use crate::retention::Retention;
 use crate::revocation::Revocation;
+use crate::rules::extra::{self, ExtraMember};
 use crate::rules::{self, Offer};
 use crate::store::ClientStore;
 use crate::tenants::is_tenant_name;
@@ -81,7 +83,8 @@ pub(crate) struct Config {
     pub(crate) gates_before: Vec<CustomGate>,
     pub(crate) request_id_header: Option<HeaderName>,
     /// Empty for the only one.
-    pub(crate) tenant: Arc<str>,
+    pub(crate) policy: Option<Reviewer>,
+    pub(crate) dry_run: bool,
 }
 
 /// Builds a [`Registry`]; see the [module](self).
@@ -111,6 +114,9 @@ pub struct RegistryBuilder {
     pub(crate) gates_before: Vec<CustomGate>,
     pub(crate) request_id_header: Option<HeaderName>,
     pub(crate) tenant: Option<Arc<str>>,
+    pub(crate) policy: Option<Reviewer>,
+    pub(crate) dry_run: bool,
+    pub(crate) extra_members: Vec<ExtraMember>,
 }
 
 impl RegistryBuilder {
@@ -146,6 +152,9 @@ impl RegistryBuilder {
             gates_before: Vec::new(),
             request_id_header: Some(HeaderName::from_static("x-request-id")),
             tenant: None,
+            policy: None,
+            dry_run: false,
+            extra_members: Vec::new(),
         }
     }
 
@@ -266,6 +275,7 @@ impl RegistryBuilder {
         let grant_types = self.grant_types.unwrap_or_else(|| default_grant_types(&self.access));
         require(grant_types.iter().any(|grant| *grant != GrantType::RefreshToken), ConfigError::GrantTypes)?;
         require(!self.jwks_uri_checked || self.documents.is_some(), ConfigError::Documents)?;
+        require(extra::are_distinct(&self.extra_members), ConfigError::ExtraMember)?;
         let secrets = match self.secrets {
             Some(Secrets::InMemory) | None if durable => return Err(ConfigError::Secrets),
             secrets => secrets.unwrap_or(Secrets::InMemory),
@@ -275,7 +285,12 @@ impl RegistryBuilder {
             path: self.path,
             access: self.access,
             static_tokens: self.static_tokens.iter().map(InitialAccessToken::digest).collect(),
-            offer: Offer { grant_types, auth_methods: default_auth_methods(), refuse_unoffered: self.refuse_unoffered },
+            offer: Offer {
+                grant_types,
+                auth_methods: default_auth_methods(),
+                refuse_unoffered: self.refuse_unoffered,
+                extra_members: self.extra_members,
+            },
             management: self.management,
             permissions: self.permissions,
             rotation: self.rotation,
@@ -294,6 +309,8 @@ impl RegistryBuilder {
             gates_before: self.gates_before,
             request_id_header: self.request_id_header,
             tenant: self.tenant.unwrap_or_default(),
+            policy: self.policy,
+            dry_run: self.dry_run,
         })
     }
 }

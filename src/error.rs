@@ -119,7 +119,7 @@ impl fmt::Display for Violation {
 }
 
 /// The violations of one document, in the order in which they were found.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Violations(Vec<Violation>);
 
 impl Violations {
@@ -136,12 +136,22 @@ impl Violations {
         self.0.is_empty()
     }
 
+    pub(crate) fn first_code(&self) -> Option<ErrorCode> {
+        self.0.first().map(|violation| violation.code)
+    }
+
     /// Whether something is already known to be wrong with a member.
     pub(crate) fn concern(&self, member: &str) -> bool {
         self.0.iter().any(|violation| {
             let rest = violation.pointer.strip_prefix('/').and_then(|pointer| pointer.strip_prefix(member));
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '#']))
         })
+    }
+}
+
+impl From<Violation> for Violations {
+    fn from(violation: Violation) -> Self {
+        Self(vec![violation])
     }
 }
 
@@ -250,6 +260,10 @@ impl RegistrationError {
         Self { kind, violations: Vec::new(), retry_after, scope: None, source: None }
     }
 
+    pub(crate) fn of(kind: ErrorKind, violations: Violations) -> Self {
+        Self { violations: violations.0, ..Self::new(kind) }
+    }
+
     pub(crate) fn retry_after_at_least(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
@@ -350,13 +364,13 @@ impl Error for RegistrationError {
 
 impl From<Violation> for RegistrationError {
     fn from(violation: Violation) -> Self {
-        Violations(vec![violation]).into()
+        Violations::from(violation).into()
     }
 }
 
 impl From<Violations> for RegistrationError {
     fn from(violations: Violations) -> Self {
-        Self { violations: violations.0, ..Self::new(ErrorKind::InvalidDocument) }
+        Self::of(ErrorKind::InvalidDocument, violations)
     }
 }
 
@@ -454,6 +468,12 @@ pub enum ConfigError {
     SealingKeys,
     /// A limit of the fetcher is zero, or what should be root certificates is none.
     Fetcher,
+    /// An entry of [`RedirectHosts`](crate::policy::RedirectHosts) is not `host`, `host:port` or one of them with a
+    /// path.
+    RedirectHost,
+    /// The name of an extra member is empty, longer than 64 characters, holds something else than letters, digits and
+    /// `- . _`, stands in the standards for something else, or is declared twice.
+    ExtraMember,
 }
 
 impl fmt::Display for ConfigError {
@@ -473,6 +493,10 @@ impl fmt::Display for ConfigError {
             Self::Fetcher => "a fetcher needs limits above zero and root certificates as PEM",
             Self::Secrets => "a durable store needs an explicit choice of how client secrets are kept",
             Self::SealingKeys => "sealing keys must be lines of name:base64, 32 bytes each, with different names",
+            Self::RedirectHost => {
+                "a redirect host must look like app.example.com, *.example.com:8443 or app.example.com/cb"
+            }
+            Self::ExtraMember => "the name of an extra member must be plain, free and declared once",
         })
     }
 }

@@ -51,6 +51,7 @@
 //! - [`documents`]: what clients name by its URL. `fetch` (feature): how this server reaches out, and to nowhere inside its own network.
 //! - [`retention`]: how long clients are kept, and how many. [`Revoke`]: what ends with them.
 //! - [`tenants`]: several issuers behind one layer.
+//! - [`policy`]: what the operator decides beyond the rules.
 //! - [`store`]: where clients are kept, and the trait for a store of your own.
 //!
 //! # Traps
@@ -100,6 +101,7 @@ mod information;
 mod layer;
 pub mod management;
 pub mod metadata;
+pub mod policy;
 mod registry;
 pub mod retention;
 mod revocation;
@@ -119,7 +121,8 @@ pub use error::{
 pub use future::ResponseFuture;
 pub use information::ClientInformation;
 pub use layer::RegistrationLayer;
-pub use registry::Registry;
+pub use policy::Policy;
+pub use registry::{Checked, Registry};
 pub use revocation::Revoke;
 pub use service::{EndpointService, RegistrationService};
 pub use tenants::Tenants;

@@ -59,9 +59,14 @@ impl<'a> AuditEvent<'a> {
         Self::new(operation, named.map_or(Subject::Nobody, Subject::Named), Some(error))
     }
 
+    /// The caller was told what a registration would come to.
+    pub(crate) fn checked(grant: &'a Grant) -> Self {
+        Self::new(Operation::Check, Subject::Caller(grant), None)
+    }
+
     /// The caller was let in; what came then was refused.
-    pub(crate) fn refused_to(grant: &'a Grant, error: &'a RegistrationError) -> Self {
-        Self::new(Operation::Register, Subject::Caller(grant), Some(error))
+    pub(crate) fn refused_to(operation: Operation, grant: &'a Grant, error: &'a RegistrationError) -> Self {
+        Self::new(operation, Subject::Caller(grant), Some(error))
     }
 
     pub(crate) fn within(&self, at: SystemTime, tenant: &'a str, context: &'a Context) -> Self {

@@ -26,6 +26,8 @@ macro_rules! operations {
 operations! {
     /// A new registration.
     Register = "register",
+    /// A question what a registration would come to, by a dry run or the application.
+    Check = "check",
     /// A look at one.
     Read = "read",
     /// A replacement of its metadata.

@@ -67,13 +67,41 @@ where
     B: Body + Send,
     B::Error: Into<BoxError>,
 {
+    if is_dry_run(registry, parts) {
+        return check(registry, parts, body).await;
+    }
     let grant = registry.refusal_audited(Operation::Register, None, admit(registry, parts).await)?;
     let registered = async {
         let document = document(registry, parts, body).await?;
-        registry.register_document(document, grant.clone()).await
+        registry.register_document(document, grant.clone(), Some(parts)).await
     };
-    let information = registry.refusal_to_caller_audited(&grant, registered.await)?;
+    let information = registry.refusal_to_caller_audited(Operation::Register, &grant, registered.await)?;
     Ok(reply::information(StatusCode::CREATED, &information))
+}
+
+/// Whether nothing is to be stored. A value other than `false` counts as `true`: whoever misspells it registers nothing.
+fn is_dry_run(registry: &Registry, parts: &Parts) -> bool {
+    let mut parameters = parts.uri.query().unwrap_or_default().split('&');
+    let asks = |parameter: &str| match parameter.split_once('=') {
+        Some((name, value)) => name == "dry_run" && value != "false",
+        None => parameter == "dry_run",
+    };
+    registry.config().dry_run && parameters.any(asks)
+}
+
+/// Tells what a registration would come to.
+async fn check<B>(registry: &Registry, parts: &Parts, body: B) -> Result<Reply, RegistrationError>
+where
+    B: Body + Send,
+    B::Error: Into<BoxError>,
+{
+    let grant = registry.refusal_audited(Operation::Check, None, admit(registry, parts).await)?;
+    let checked = async {
+        let document = document(registry, parts, body).await?;
+        registry.check_document(document, &grant, Some(parts)).await
+    };
+    let checked = registry.refusal_to_caller_audited(Operation::Check, &grant, checked.await)?;
+    Ok(reply::checked(&checked))
 }
 
 /// Whether the caller may register at all, decided before the body is read.
@@ -112,7 +140,7 @@ where
         let caller = registry.authorize(&id, token, Management::Update).await?;
         let document = document(registry, parts, body).await?;
         let is_meant = |client: &Client| check_precondition(registry, &parts.headers, client);
-        registry.update_document(caller, document, &is_meant).await
+        registry.update_document(caller, document, Some(parts), &is_meant).await
     };
     let information = registry.refusal_audited(Operation::Update, Some(&id), updated.await)?;
     Ok(reply::information(StatusCode::OK, &information))

@@ -13,6 +13,7 @@ use http_body_util::Full;
 use crate::client::Client;
 use crate::error::{ErrorKind, RegistrationError};
 use crate::information::ClientInformation;
+use crate::registry::Checked;
 
 pub(crate) type Reply = Response<Full<Bytes>>;
 
@@ -24,6 +25,11 @@ pub(super) fn information(status: StatusCode, information: &ClientInformation) -
         reply.headers_mut().insert(LOCATION, uri);
     }
     reply
+}
+
+/// What a registration would come to.
+pub(super) fn checked(checked: &Checked) -> Reply {
+    json(StatusCode::OK, checked.to_json())
 }
 
 /// Says in which state the client was read. Only a GET does: the answer to a PUT is not what was sent

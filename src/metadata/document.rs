@@ -12,7 +12,7 @@ pub(crate) const FORBIDDEN_IN_UPDATES: [&str; 4] =
     ["registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at"];
 
 /// A document that was read; its values are not checked yet.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Document {
     pub(crate) metadata: ClientMetadata,
     /// Members of a wrong type, which count as absent.
@@ -81,10 +81,12 @@ impl Document {
     /// clients' habit of sending them does no harm
     /// ([RFC 7592 §2.2](https://www.rfc-editor.org/rfc/rfc7592#section-2.2)).
     fn member(&mut self, name: &str, tag: Option<&str>, value: Value, groups: Groups) {
-        let Some((row, field)) = self.metadata.member_mut(name) else { return };
-        if !groups.contains(row.group) || is_not_sent(&value) {
+        if is_not_sent(&value) {
             return;
         }
+        let Some((row, field)) = self.metadata.member_mut(name).filter(|(row, _)| groups.contains(row.group)) else {
+            return self.metadata.extra.put(name.to_owned(), value);
+        };
         let Err(wrong) = field.put(tag, value) else { return };
         let pointer = super::pointer(row.name, tag, wrong.index);
         self.violations.push(Violation::new(row.error_code(), pointer, "M6", wrong.expected));

@@ -27,20 +27,24 @@ const NUMBER_TOKEN: &str = "$serde_json::private::Number";
 
 /// Reads one JSON object and nothing else.
 pub(crate) fn read(body: &[u8]) -> Result<Object, Violation> {
+    match read_value(body)? {
+        Value::Object(object) => Ok(object),
+        _ => Err(refuse("the body is JSON but not an object")),
+    }
+}
+
+/// Reads one JSON value and nothing else.
+pub(crate) fn read_value(body: &[u8]) -> Result<Value, Violation> {
     let text = std::str::from_utf8(body).map_err(|_| refuse("the body is not valid UTF-8"))?;
     if text.starts_with('\u{feff}') {
         return Err(refuse("the body starts with a byte order mark"));
     }
     let fault = Cell::new(None);
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = Strict { depth: 0, fault: &fault }
+    Strict { depth: 0, fault: &fault }
         .deserialize(&mut deserializer)
         .and_then(|value| deserializer.end().map(|()| value))
-        .map_err(|error| locate(fault.get(), &error))?;
-    match value {
-        Value::Object(object) => Ok(object),
-        _ => Err(refuse("the body is JSON but not an object")),
-    }
+        .map_err(|error| locate(fault.get(), &error))
 }
 
 fn refuse(detail: &'static str) -> Violation {

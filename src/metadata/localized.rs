@@ -48,6 +48,12 @@ impl Localized {
         self.tagged.push((tag, value.into()));
     }
 
+    /// Keeps only the values that satisfy this.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
+        self.untagged = self.untagged.take().filter(|value| keep(value));
+        self.tagged.retain(|(_, value)| keep(value));
+    }
+
     /// All values with their tags, the untagged one first.
     pub fn iter(&self) -> impl Iterator<Item = (Option<&str>, &str)> {
         let untagged = self.untagged.iter().map(|value| (None, value.as_str()));

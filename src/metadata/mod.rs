@@ -11,7 +11,7 @@
 //!
 //! let metadata = ClientMetadata::from_json(
 //!     br#"{ "redirect_uris": ["https://app.example.com/cb"], "client_name": "App", "client_name#fr": "Appli",
-//!           "grant_types": ["authorization_code"], "logo_uri": null, "favourite_colour": "unknown members are ignored" }"#,
+//!           "grant_types": ["authorization_code"], "logo_uri": null, "favourite_colour": "unknown" }"#,
 //! )?;
 //! assert_eq!(metadata.grant_types, [GrantType::AuthorizationCode]);
 //! assert_eq!(metadata.client_name.get("fr"), Some("Appli"));
@@ -20,12 +20,15 @@
 //! ```
 
 mod document;
+mod extra;
 mod field;
 mod json;
 mod localized;
 mod values;
 
-pub(crate) use document::{Document, is_language_tag};
+pub(crate) use document::{Document, FORBIDDEN_IN_UPDATES, is_language_tag};
+pub use extra::Extra;
+pub(crate) use extra::is_defined;
 pub(crate) use field::{Field, ObjectWriter, Text};
 pub(crate) use json::Object;
 pub use localized::Localized;
@@ -122,6 +125,8 @@ macro_rules! members {
         #[non_exhaustive]
         pub struct ClientMetadata {
             $($(#[$meta])* pub $field: $type,)+
+            /// Members beyond those above, kept where the operator declared them.
+            pub extra: Extra,
         }
 
         /// The table of members, in the order in which they are returned.
@@ -234,8 +239,8 @@ impl ClientMetadata {
         Self::default()
     }
 
-    /// Reads a metadata document as a registration request is read: strict about JSON and types, unknown members
-    /// ignored, `null`, `""` and `[]` taken as absent. The values themselves are checked when they are registered.
+    /// Reads a metadata document as a registration request is read: strict about JSON and types, unknown members kept in
+    /// [`extra`](Self::extra), `null`, `""` and `[]` taken as absent. The values themselves are checked when they are registered.
     ///
     /// # Errors
     ///
@@ -263,6 +268,7 @@ impl ClientMetadata {
                 field.write(member.name, object);
             }
         }
+        self.extra.write(object);
     }
 }
 

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use http::request::Parts;
+
 use super::secrets::needs_secret;
 use super::{ATTEMPTS, Registry};
 use crate::audit::{AuditEvent, Operation};
@@ -12,7 +14,7 @@ use crate::error::{ErrorCode, ErrorKind, RegistrationError, StoreErrorKind, Viol
 use crate::information::ClientInformation;
 use crate::management::Management;
 use crate::metadata::{ClientMetadata, Document};
-use crate::rules;
+use crate::policy::Asker;
 use crate::store::Removal;
 
 /// A client that proved itself with a registration access token.
@@ -52,7 +54,8 @@ impl Registry {
     ) -> Result<ClientInformation, RegistrationError> {
         let document = Document { metadata, client_id: Some(id.as_str().into()), ..Document::default() };
         let done = async {
-            self.update_document(self.authorize(id, token, Management::Update).await?, document, &|_| Ok(())).await
+            self.update_document(self.authorize(id, token, Management::Update).await?, document, None, &|_| Ok(()))
+                .await
         };
         self.refusal_audited(Operation::Update, Some(id), done.await)
     }
@@ -98,17 +101,17 @@ impl Registry {
     pub(crate) async fn update_document(
         &self,
         caller: Authenticated,
-        mut document: Document,
+        document: Document,
+        request: Option<&Parts>,
         is_meant: IsMeant<'_>,
     ) -> Result<ClientInformation, RegistrationError> {
-        self.check_credentials(&caller.client, &mut document);
-        let constraints = &caller.client.constraints;
-        let metadata = rules::settle_within(constraints, document.metadata, document.violations, &self.config().offer)?;
-        self.check_documents(&metadata).await?;
         let Authenticated { mut client, token, .. } = caller;
         for _ in 0..ATTEMPTS {
+            let mut document = document.clone();
+            self.check_credentials(&client, &mut document);
+            let settled = self.settle(document, Asker::updating(&client, request)).await?;
             is_meant(&client)?;
-            let (updated, secret, new_token) = self.updated(&client, metadata.clone(), &token.digest())?;
+            let (updated, secret, new_token) = self.updated(&client, settled, &token.digest())?;
             match self.inner.store.update(&updated).await {
                 Ok(()) => {
                     self.audit_update(&client, &updated).await?;
@@ -129,7 +132,7 @@ impl Registry {
     fn updated(
         &self,
         client: &Client,
-        metadata: ClientMetadata,
+        (metadata, status): (ClientMetadata, Status),
         presented: &Digest,
     ) -> Result<(Client, Option<ClientSecret>, Option<RegistrationAccessToken>), RegistrationError> {
         let new_token = self.config().rotation.then(RegistrationAccessToken::generate).transpose()?;
@@ -144,7 +147,7 @@ impl Registry {
             _ => self.new_secret(&client.id, &metadata, self.now())?.unzip(),
         };
         let revision = client.revision + 1;
-        let updated = Client { metadata, secret, token: Some(token), revision, ..client.clone() };
+        let updated = Client { metadata, secret, token: Some(token), revision, status, ..client.clone() };
         Ok((updated, shown, new_token))
     }
 

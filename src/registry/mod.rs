@@ -34,12 +34,15 @@ mod manage;
 mod register;
 mod retention;
 mod secrets;
+mod settle;
 mod tokens;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
+
+pub use settle::Checked;
 
 use crate::access::{Access, Grant};
 use crate::audit::{AuditEvent, Context, Operation};
@@ -149,13 +152,14 @@ impl Registry {
         })
     }
 
-    /// As [`refusal_audited`](Self::refusal_audited), for a registration by somebody who was let in.
+    /// As [`refusal_audited`](Self::refusal_audited), for a registration or a dry run by somebody who was let in.
     pub(crate) fn refusal_to_caller_audited<T>(
         &self,
+        operation: Operation,
         grant: &Grant,
         done: Result<T, RegistrationError>,
     ) -> Result<T, RegistrationError> {
-        done.inspect_err(|error| drop(self.audit(&AuditEvent::refused_to(grant, error))))
+        done.inspect_err(|error| drop(self.audit(&AuditEvent::refused_to(operation, grant, error))))
     }
 }
 

@@ -3,15 +3,17 @@
 
 use std::sync::Arc;
 
+use http::request::Parts;
+
 use super::{ATTEMPTS, Registry};
 use crate::access::Grant;
 use crate::audit::{AuditEvent, Operation};
-use crate::client::{Client, Origin, RegistrationToken, Status};
+use crate::client::{Client, Origin, RegistrationToken};
 use crate::credential::{ClientId, RegistrationAccessToken};
 use crate::error::{ErrorKind, RegistrationError};
 use crate::information::ClientInformation;
 use crate::metadata::{ClientMetadata, Document};
-use crate::rules;
+use crate::policy::Asker;
 use crate::store::{Admission, Admitted, Removal};
 
 impl Registry {
@@ -23,18 +25,17 @@ impl Registry {
     pub async fn register(&self, metadata: ClientMetadata) -> Result<ClientInformation, RegistrationError> {
         let document = Document { metadata, ..Document::default() };
         let grant = Grant::of(Origin::Application);
-        let done = self.register_document(document, grant.clone()).await;
-        self.refusal_to_caller_audited(&grant, done)
+        let done = self.register_document(document, grant.clone(), None).await;
+        self.refusal_to_caller_audited(Operation::Register, &grant, done)
     }
 
     pub(crate) async fn register_document(
         &self,
         document: Document,
         grant: Grant,
+        request: Option<&Parts>,
     ) -> Result<ClientInformation, RegistrationError> {
-        let metadata =
-            rules::settle_within(&grant.constraints, document.metadata, document.violations, &self.config().offer)?;
-        self.check_documents(&metadata).await?;
+        let (metadata, status) = self.settle(document, Asker::registering(&grant, request)).await?;
         let now = self.now();
         let token = self.config().management.then(RegistrationAccessToken::generate).transpose()?;
         let id = ClientId::generate()?;
@@ -49,7 +50,7 @@ impl Registry {
             last_used: None,
             origin: grant.origin,
             owner: grant.owner,
-            status: Status::Active,
+            status,
             constraints: grant.constraints,
             fingerprint: None,
         };

@@ -133,6 +133,7 @@ mod tests {
             grant_types: offered.iter().map(|grant| GrantType::from(*grant)).collect(),
             auth_methods: Vec::new(),
             refuse_unoffered: false,
+            extra_members: Vec::new(),
         };
         let mut violations = Violations::default();
         settle(&mut metadata, &offer, &mut violations);

@@ -6,6 +6,7 @@
 
 mod algorithms;
 mod constraints;
+pub(crate) mod extra;
 mod grants;
 pub(crate) mod jwks;
 pub(crate) mod redirect_uri;
@@ -39,6 +40,8 @@ pub(crate) struct Offer {
     pub(crate) auth_methods: Vec<TokenEndpointAuthMethod>,
     /// Whether asking for a grant or response type that is not offered is refused; otherwise it is left out.
     pub(crate) refuse_unoffered: bool,
+    /// Members beyond the standards that are kept.
+    pub(crate) extra_members: Vec<extra::ExtraMember>,
 }
 
 /// Checks a document as a whole and gives what is registered: defaults applied, values that are not offered left out.
@@ -56,6 +59,7 @@ pub(crate) fn settle(
     algorithms::settle(&mut metadata, &mut violations);
     settle_application_type(&mut metadata);
     settle_subject(&mut metadata, &mut violations);
+    extra::settle(&mut metadata.extra, &offer.extra_members, &mut violations);
     match violations.is_empty() {
         true => Ok(metadata),
         false => Err(violations),

@@ -119,17 +119,17 @@ pub(super) fn refuse_if(broken: bool, rule: &'static str, detail: &'static str) 
 
 /// A URI cut at its delimiters, each part as written:
 /// [RFC 3986 §3](https://www.rfc-editor.org/rfc/rfc3986#section-3).
-pub(super) struct Parts<'a> {
-    pub(super) scheme: &'a str,
-    pub(super) authority: Option<&'a str>,
-    pub(super) path: &'a str,
-    pub(super) query: Option<&'a str>,
-    pub(super) fragment: Option<&'a str>,
+pub(crate) struct Parts<'a> {
+    pub(crate) scheme: &'a str,
+    pub(crate) authority: Option<&'a str>,
+    pub(crate) path: &'a str,
+    pub(crate) query: Option<&'a str>,
+    pub(crate) fragment: Option<&'a str>,
 }
 
 impl<'a> Parts<'a> {
     /// Applies R1 to R6 and cuts what passes.
-    pub(super) fn read(uri: &'a str) -> Result<Self, Fault> {
+    pub(crate) fn read(uri: &'a str) -> Result<Self, Fault> {
         check_raw(uri)?;
         let Some((scheme, rest)) = uri.split_once(':').filter(|(scheme, _)| is_scheme(scheme)) else {
             return Err(Fault::new("R6", "the URI must be absolute and start with a scheme and a colon"));
@@ -142,12 +142,12 @@ impl<'a> Parts<'a> {
 
     /// Whether the URI has this scheme; schemes ignore case
     /// ([RFC 3986 §3.1](https://www.rfc-editor.org/rfc/rfc3986#section-3.1)).
-    pub(super) fn has_scheme(&self, scheme: &str) -> bool {
+    pub(crate) fn has_scheme(&self, scheme: &str) -> bool {
         self.scheme.eq_ignore_ascii_case(scheme)
     }
 
     /// Reads the server of an `http` or `https` URI, R15 to R18.
-    pub(super) fn server(&self) -> Result<Authority<'a>, Fault> {
+    pub(crate) fn server(&self) -> Result<Authority<'a>, Fault> {
         let Some(authority) = self.authority else {
             return Err(Fault::new("R15", "two slashes and a host must follow the scheme"));
         };
@@ -175,9 +175,9 @@ impl<'a> Parts<'a> {
 }
 
 /// Host and port as written, the host of an IPv6 literal with its brackets.
-pub(super) struct Authority<'a> {
-    pub(super) host: &'a str,
-    port: Option<&'a str>,
+pub(crate) struct Authority<'a> {
+    pub(crate) host: &'a str,
+    pub(crate) port: Option<&'a str>,
 }
 
 impl<'a> Authority<'a> {
@@ -229,7 +229,7 @@ impl<'a> Authority<'a> {
         self.ip().is_some_and(is_special)
     }
 
-    fn ip(&self) -> Option<IpAddr> {
+    pub(crate) fn ip(&self) -> Option<IpAddr> {
         let Some(literal) = self.host.strip_prefix('[') else {
             return self.host.parse().ok().map(IpAddr::V4);
         };

@@ -151,12 +151,14 @@ impl Server {
     }
 }
 
-/// Sends a request and takes the whole reply. A client information response must be one that every client can read.
+/// Sends a request and takes the whole reply. A client information response must be one that every client can read; the
+/// answer to a dry run is none.
 pub(crate) async fn send(request: RequestBuilder) -> Reply {
     let response = request.send().await.expect("an answer");
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let reply = Reply { status, headers, body: response.bytes().await.expect("the whole answer") };
-    if matches!(status, 200 | 201) && reply.body.starts_with(b"{") {
+    let dry_run = reply.body.starts_with(br#"{"valid""#);
+    if matches!(status, 200 | 201) && reply.body.starts_with(b"{") && !dry_run {
         assert_information("whatever was sent", &reply);
     }
     reply

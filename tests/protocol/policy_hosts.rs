@@ -1,0 +1,121 @@
+//! The ready-made policies about hosts, at every door.
+
+use serde_json::{Value, json};
+use tower_dcr::policy::{RedirectHosts, SameHost};
+
+use super::policy::{assert_refused_everywhere, dry, reviewed};
+use super::server::{Registered, minimal, minimal_and};
+
+const METADATA: (u16, &str) = (400, "invalid_client_metadata");
+const REDIRECT: (u16, &str) = (400, "invalid_redirect_uri");
+
+#[tokio::test]
+async fn redirects_lead_to_listed_places_only() {
+    let hosts = RedirectHosts::new(["app.example.com/cb", "*.partner.example", "[2001:db8::1]:8443"]).unwrap();
+    let server = reviewed(hosts).await;
+    let refused = [
+        ("another host", "https://evil.example/cb"),
+        ("longer name", "https://app.example.com.evil.example/cb"),
+        ("another port", "https://app.example.com:8443/cb"),
+        ("another path", "https://app.example.com/cbx"),
+        ("encoded slash", "https://app.example.com/cb/..%2f..%2fevil"),
+        ("wildcard itself", "https://partner.example/cb"),
+        ("wildcard without a dot", "https://evilpartner.example/cb"),
+        ("loopback", "http://127.0.0.1/cb"),
+        ("private use", "com.example.app:/cb"),
+    ];
+    for (name, uri) in refused {
+        let document = json!({ "redirect_uris": ["https://app.example.com/cb", uri] });
+        let expected = [("/redirect_uris/1", "P1")];
+        assert_refused_everywhere(name, &server, &minimal(), &document, REDIRECT, &expected).await;
+        let document = minimal_and(json!({ "post_logout_redirect_uris": [uri] }));
+        let expected = [("/post_logout_redirect_uris/0", "P1")];
+        assert_refused_everywhere(name, &server, &minimal(), &document, METADATA, &expected).await;
+    }
+    let everywhere = json!({ "redirect_uris": ["https://a.example/", "https://b.example/"] });
+    let expected = [("/redirect_uris/0", "P1"), ("/redirect_uris/1", "P1")];
+    assert_refused_everywhere("two hosts", &server, &minimal(), &everywhere, REDIRECT, &expected).await;
+
+    let listed = json!({ "redirect_uris": [
+        "https://APP.example.com:443/cb/a?b=c", "https://eu.partner.example/", "https://[2001:db8::1]:8443/x",
+    ] });
+    let client = server.register(&listed).await;
+    assert_eq!(client.document["redirect_uris"], listed["redirect_uris"], "byte for byte");
+    assert_eq!(server.put(&client, &listed).await.status, 200);
+}
+
+#[tokio::test]
+async fn applications_on_the_device_are_listed_by_kind() {
+    let hosts = RedirectHosts::new(["app.example.com"]).unwrap().with_loopback(true).with_schemes(["cursor"]);
+    let server = reviewed(hosts).await;
+    let native = json!({ "redirect_uris": ["http://localhost:3000/cb", "http://[::1]/cb", "Cursor://anysphere/cb"] });
+    let client = server.register(&native).await;
+    assert_eq!(server.put(&client, &native).await.status, 200);
+    let document = json!({ "redirect_uris": ["cursor2://anysphere/cb"] });
+    let expected = [("/redirect_uris/0", "P1")];
+    assert_refused_everywhere("another scheme", &server, &native, &document, REDIRECT, &expected).await;
+}
+
+#[tokio::test]
+async fn pages_about_the_client_share_a_host_with_it() {
+    let server = reviewed(SameHost::new()).await;
+    type Row = (&'static str, Value, &'static [(&'static str, &'static str)]);
+    let rows: [Row; 6] = [
+        ("E-048 logo", json!({ "logo_uri": "https://bank.example/l.png" }), &[("/logo_uri", "P2")]),
+        ("client", json!({ "client_uri": "https://bank.example/" }), &[("/client_uri", "P2")]),
+        (
+            "in one language",
+            json!({ "tos_uri": "https://app.example.com/", "tos_uri#fr": "https://bank.example/" }),
+            &[("/tos_uri#fr", "P2")],
+        ),
+        (
+            "two members",
+            json!({ "policy_uri": "https://bank.example/", "logo_uri#de": "https://bank.example/" }),
+            &[("/logo_uri#de", "P2"), ("/policy_uri", "P2")],
+        ),
+        ("longer name", json!({ "logo_uri": "https://app.example.com.bank.example/" }), &[("/logo_uri", "P2")]),
+        ("loopback", json!({ "logo_uri": "http://localhost/l.png" }), &[("/logo_uri", "P2")]),
+    ];
+    for (name, members, expected) in rows {
+        let document = minimal_and(members);
+        assert_refused_everywhere(name, &server, &minimal(), &document, METADATA, expected).await;
+    }
+    let own = minimal_and(json!({
+        "client_uri": "https://APP.example.com:8443/about", "logo_uri": "https://app.example.com/l.png",
+        "tos_uri#fr": "https://app.example.com/cgu",
+    }));
+    let client = server.register(&own).await;
+    let updated = Registered::of(&server.put(&client, &own).await);
+    for (member, value) in own.as_object().unwrap() {
+        assert_eq!(&updated.document[member], value, "{member}");
+    }
+}
+
+#[tokio::test]
+async fn pages_that_nothing_vouches_for_are_left_out() {
+    let pages = json!({ "client_uri": "https://app.example.com/", "logo_uri": "https://bank.example/l.png" });
+    let with = |redirect_uris: Value| {
+        let mut document = pages.clone();
+        document["redirect_uris"] = redirect_uris;
+        document
+    };
+    let strict = reviewed(SameHost::new()).await;
+    let lenient = reviewed(SameHost::new().with_leaving_out(true)).await;
+    let loopback = json!({ "redirect_uris": ["http://127.0.0.1/cb"], "logo_uri": "http://127.0.0.1:9/l.png" });
+    let rows = [
+        ("loopback", &strict, with(json!(["http://127.0.0.1/cb"])), &[][..]),
+        ("private use", &strict, with(json!(["app.example.com:/cb"])), &[]),
+        ("its own loopback", &strict, loopback, &["logo_uri"]),
+        ("web, lenient", &lenient, with(json!(["https://app.example.com/cb"])), &["client_uri"]),
+    ];
+    for (name, server, document, kept) in rows {
+        let client = server.register(&document).await;
+        let updated = Registered::of(&server.put(&client, &document).await);
+        let checked = dry(server, &document).await.json()["metadata"].clone();
+        for member in ["client_uri", "logo_uri"] {
+            for shown in [&client.document, &updated.document, &checked] {
+                assert_eq!(shown.get(member).is_some(), kept.contains(&member), "{name}: {member} in {shown}");
+            }
+        }
+    }
+}
