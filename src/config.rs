@@ -83,6 +83,7 @@ pub(crate) struct Config {
     pub(crate) gates_before: Vec<CustomGate>,
     pub(crate) request_id_header: Option<HeaderName>,
     /// Empty for the only one.
+    pub(crate) tenant: Arc<str>,
     pub(crate) policy: Option<Reviewer>,
     pub(crate) dry_run: bool,
 }
