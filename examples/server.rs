@@ -1,7 +1,11 @@
 //! A registration server with an application behind it. `cargo run --example server -- --help` lists its flags.
 
+#[path = "server/stores.rs"]
+mod stores;
+
 use std::error::Error;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::body::to_bytes;
@@ -18,7 +22,6 @@ use tower::ServiceBuilder;
 use tower_dcr::access::TokenOptions;
 use tower_dcr::metadata::GrantType;
 use tower_dcr::policy::RedirectHosts;
-use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, RegistrationLayer, Registry};
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
@@ -49,9 +52,8 @@ struct Options {
     /// Seconds that a request body may stall.
     #[arg(long, default_value_t = 10)]
     body_timeout: u64,
-    /// Where clients are kept.
-    #[arg(long, value_enum, default_value_t = Store::Memory)]
-    store: Store,
+    #[command(flatten)]
+    stores: stores::StoreOptions,
     /// Do not let clients read, update and delete their registration.
     #[arg(long)]
     no_management: bool,
@@ -81,26 +83,30 @@ enum Who {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Store {
-    Memory,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
 enum Inner {
     Hello,
     Echo,
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    let options = Options::parse();
+    match serve(Options::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("server: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(options.listen).await?;
     let public_url = match &options.public_url {
         Some(url) => url.clone(),
         None => format!("http://{}", listener.local_addr()?),
     };
-    let registry = registry(&options, &public_url)?;
+    let registry = registry(&options, &public_url).await?;
     if options.access == Who::Tokens && options.initial_access_token.is_empty() {
         let (token, _) = registry.issue_initial_access_token(TokenOptions::new()).await?;
         println!("initial access token: {}", token.expose());
@@ -116,7 +122,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn registry(options: &Options, public_url: &str) -> Result<Registry, Box<dyn Error>> {
+async fn registry(options: &Options, public_url: &str) -> Result<Registry, Box<dyn Error>> {
     let access = match options.access {
         Who::Open => Access::Open,
         Who::Tokens => Access::Tokens,
@@ -139,8 +145,7 @@ fn registry(options: &Options, public_url: &str) -> Result<Registry, Box<dyn Err
     if let Some(grant_types) = &options.grant_types {
         builder = builder.with_grant_types(grant_types.iter().map(|grant| GrantType::from(grant.as_str())));
     }
-    let Store::Memory = options.store;
-    Ok(builder.build(MemoryStore::new())?)
+    stores::build(builder, &options.stores).await
 }
 
 fn application(inner: Inner) -> Router {

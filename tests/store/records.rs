@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use tower_dcr::access::Constraints;
+use tower_dcr::credential::Secrets;
 use tower_dcr::metadata::{ClientMetadata, GrantType, TokenEndpointAuthMethod};
 use tower_dcr::store::record::{decode_client, decode_token, encode_client, encode_token};
 use tower_dcr::store::{Admission, ClientStore as _, MemoryStore};
@@ -66,7 +67,8 @@ fn a_full_client_of_version_1_is_read() {
 async fn the_tokens_of_a_client_of_version_1_still_count() {
     let (store, client) = (MemoryStore::new(), decoded("v1-client-full.json"));
     store.insert(&client, &Admission::free(client.issued_at())).await.unwrap();
-    let registry = Registry::builder("https://id.example.com", Access::Open).build(store).unwrap();
+    let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(Secrets::hashed());
+    let registry = builder.build(store).unwrap();
     for token in ["previous", "current"] {
         registry.delete(client.id(), "another").await.expect_err("another token");
         assert!(registry.read(client.id(), token).await.is_ok(), "{token}");
