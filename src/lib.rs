@@ -49,6 +49,7 @@
 //! - [`access`]: who may register. [`audit`]: the trail of what was done and refused.
 //! - [`metadata`]: what a client says about itself. [`credential`]: what proves it.
 //! - [`documents`]: what clients name by its URL. `fetch` (feature): how this server reaches out, and to nowhere inside its own network.
+//! - [`authentication`]: which client sends a request to the token endpoint.
 //! - [`retention`]: how long clients are kept, and how many. [`Revoke`]: what ends with them.
 //! - [`tenants`]: several issuers behind one layer.
 //! - [`policy`]: what the operator decides beyond the rules.
@@ -82,6 +83,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod authentication;
 mod body;
 mod client;
 mod clock;

@@ -4,6 +4,7 @@
 
 mod audit;
 mod audit_records;
+mod authentication;
 mod clauses_http;
 mod clauses_oidc;
 mod clauses_rfc7591;
