@@ -33,6 +33,7 @@ mod refusals_of_clients;
 mod refusals_of_documents;
 mod refused;
 mod retention;
+mod reuse;
 #[cfg(feature = "sealed")]
 mod secrets;
 mod server;
