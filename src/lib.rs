@@ -78,6 +78,7 @@
 //! - `cache`: a cache in front of a store.
 //! - `audit-channel`: an audit trail that a task receives.
 //! - `sealed`: client secrets at rest under authenticated encryption.
+//! - `metrics`: counters and histograms through the `metrics` facade.
 //! - `store-tests`: the contract suite for stores.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -103,6 +104,8 @@ mod information;
 mod layer;
 pub mod management;
 pub mod metadata;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 pub mod policy;
 mod registry;
 pub mod retention;

@@ -45,7 +45,10 @@ impl Registry {
     ///
     /// When the store fails.
     pub async fn count(&self) -> Result<u64, StoreError> {
-        self.count_of(&ClientQuery::new()).await
+        let count = self.count_of(&ClientQuery::new()).await?;
+        #[cfg(feature = "metrics")]
+        crate::metrics::clients(&self.config().tenant, count);
+        Ok(count)
     }
 
     /// How many clients a query selects, whatever it says about pages.

@@ -19,6 +19,8 @@ mod hostile;
 mod lifecycle;
 mod limits;
 mod management;
+#[cfg(feature = "metrics")]
+mod measured;
 mod payloads;
 mod plugs;
 mod policy;
