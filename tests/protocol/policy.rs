@@ -383,3 +383,22 @@ async fn a_closure_is_enough_for_what_an_operator_may_demand() {
         assert_refused_everywhere(case, &server, &minimal(), &minimal_and(members), reply, &expected).await;
     }
 }
+
+#[tokio::test]
+async fn whoever_waits_is_approved_by_the_operator_alone() {
+    let server = reviewed(obedient).await;
+    let held = minimal_and(json!({ "client_name": "hold" }));
+    let client = server.register(&held).await;
+    let id = server.registry.client(client.id()).await.unwrap().unwrap().id().clone();
+    for round in ["registration", "update"] {
+        assert_eq!(status(&server, &client).await, Status::Pending, "{round}");
+        let approved = server.registry.approve(&id).await.unwrap().unwrap();
+        assert_eq!(approved.status(), Status::Active, "{round}");
+        assert!(approved.verify_secret(client.member("client_secret"), server.registry.now()), "{round}");
+        assert_eq!(approved.redirect_uri("https://app.example.com/cb"), Some("https://app.example.com/cb"), "{round}");
+        assert_eq!(server.get(&client).await.json()["client_secret"], client.member("client_secret"), "{round}");
+        assert_eq!(server.put(&client, &minimal()).await.status, 200, "{round}");
+        assert_eq!(status(&server, &client).await, Status::Active, "{round}: what nobody holds stays approved");
+        assert_eq!(server.put(&client, &held).await.status, 200, "{round}");
+    }
+}
