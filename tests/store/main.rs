@@ -7,6 +7,11 @@ mod broken;
 #[cfg(feature = "cache")]
 mod cached;
 mod records;
+#[cfg(feature = "redis")]
+#[path = "../support/redis_server.rs"]
+mod redis_server;
+#[cfg(feature = "redis")]
+mod servers;
 
 use tower_dcr::store::{MemoryStore, contract};
 
