@@ -20,8 +20,9 @@ use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
 use tower::ServiceBuilder;
 use tower_dcr::access::TokenOptions;
-use tower_dcr::metadata::GrantType;
+use tower_dcr::metadata::{Extension, Extensions, GrantType, UnknownExtension};
 use tower_dcr::policy::RedirectHosts;
+use tower_dcr::profile::{Profile, Switch, UnknownSwitch};
 use tower_dcr::{Access, RegistrationLayer, Registry};
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
@@ -43,6 +44,15 @@ struct Options {
     /// An initial access token for `--access tokens` (repeatable). Without any, one is issued and printed.
     #[arg(long)]
     initial_access_token: Vec<String>,
+    /// Kind of server: oauth, oidc, mcp or fapi2. Presets switches and defaults.
+    #[arg(long, default_value = "oauth")]
+    profile: Profile,
+    /// Extensions whose members are understood, or all: mtls,dpop,par and so on.
+    #[arg(long, value_delimiter = ',', value_parser = extensions)]
+    extensions: Vec<Extensions>,
+    /// Switches to turn on or, with `=off`, off, whatever the profile says: application-type-literal and so on.
+    #[arg(long, value_delimiter = ',', value_parser = switch)]
+    switches: Vec<(Switch, bool)>,
     /// Grant types to offer. Default: authorization_code,refresh_token, and client_credentials unless access is open.
     #[arg(long, value_delimiter = ',')]
     grant_types: Option<Vec<String>>,
@@ -130,6 +140,7 @@ async fn registry(options: &Options, public_url: &str) -> Result<Registry, Box<d
         Who::Off => Access::Off,
     };
     let mut builder = Registry::builder(public_url, access)
+        .with_profile(options.profile)
         .with_path(&options.path)
         .with_body_limit(options.body_limit)
         .with_management(!options.no_management)
@@ -145,7 +156,27 @@ async fn registry(options: &Options, public_url: &str) -> Result<Registry, Box<d
     if let Some(grant_types) = &options.grant_types {
         builder = builder.with_grant_types(grant_types.iter().map(|grant| GrantType::from(grant.as_str())));
     }
+    for extensions in &options.extensions {
+        builder = builder.with_extensions(*extensions);
+    }
+    for (switch, on) in &options.switches {
+        builder = builder.with_switch(*switch, *on);
+    }
     stores::build(builder, &options.stores).await
+}
+
+fn extensions(name: &str) -> Result<Extensions, UnknownExtension> {
+    match name {
+        "all" => Ok(Extensions::ALL),
+        name => name.parse().map(|extension: Extension| extension.into()),
+    }
+}
+
+fn switch(text: &str) -> Result<(Switch, bool), UnknownSwitch> {
+    match text.strip_suffix("=off") {
+        Some(name) => Ok((name.parse()?, false)),
+        None => Ok((text.parse()?, true)),
+    }
 }
 
 fn application(inner: Inner) -> Router {

@@ -32,13 +32,12 @@ use crate::credential::{Digest, InitialAccessToken, Secrets};
 use crate::documents::DocumentSource;
 use crate::error::ConfigError;
 use crate::management::Permissions;
-use crate::metadata::{GrantType, TokenEndpointAuthMethod};
 use crate::policy::Reviewer;
 use crate::registry::Registry;
 use crate::retention::Retention;
 use crate::revocation::Revocation;
 use crate::rules::extra::{self, ExtraMember};
-use crate::rules::{self, Offer};
+use crate::rules::{self, Offer, OfferBuilder, Switch};
 use crate::store::ClientStore;
 use crate::tenants::is_tenant_name;
 
@@ -62,6 +61,8 @@ pub(crate) struct Config {
     /// Without a slash at the end.
     pub(crate) endpoint: String,
     pub(crate) path: String,
+    /// Other paths where the endpoint answers too.
+    pub(crate) aliases: Vec<String>,
     pub(crate) access: Access,
     pub(crate) static_tokens: Vec<Digest>,
     pub(crate) offer: Offer,
@@ -94,10 +95,10 @@ pub(crate) struct Config {
 pub struct RegistryBuilder {
     base_url: String,
     path: String,
+    aliases: Vec<String>,
     access: Access,
     static_tokens: Vec<InitialAccessToken>,
-    grant_types: Option<Vec<GrantType>>,
-    refuse_unoffered: bool,
+    pub(crate) offer: OfferBuilder,
     management: bool,
     pub(crate) permissions: Permissions,
     rotation: bool,
@@ -130,10 +131,10 @@ impl RegistryBuilder {
         Self {
             base_url,
             path: "/oidc/register".to_owned(),
+            aliases: Vec::new(),
             access,
             static_tokens: Vec::new(),
-            grant_types: None,
-            refuse_unoffered: false,
+            offer: OfferBuilder::default(),
             management: true,
             permissions: Permissions::default(),
             rotation: false,
@@ -168,25 +169,18 @@ impl RegistryBuilder {
         self
     }
 
+    /// Another path where the endpoint answers too (repeatable). What clients are told, such as
+    /// `registration_client_uri`, names the path of [`with_path`](Self::with_path). Default: none, and `/register` with
+    /// [`Switch::RegisterPath`].
+    pub fn with_alias(mut self, path: impl Into<String>) -> Self {
+        self.aliases.push(path.into());
+        self
+    }
+
     /// An initial access token that is part of the configuration: any number of uses, for as long as the process runs.
     /// At least 16 characters; only its digest is kept. Default: none.
     pub fn with_initial_access_token(mut self, token: impl Into<String>) -> Self {
         self.static_tokens.push(InitialAccessToken::new(token));
-        self
-    }
-
-    /// The grant types that the authorization server supports. Default: `authorization_code` and `refresh_token`, and
-    /// `client_credentials` unless everybody may register.
-    pub fn with_grant_types(mut self, grant_types: impl IntoIterator<Item = GrantType>) -> Self {
-        self.grant_types = Some(grant_types.into_iter().collect());
-        self
-    }
-
-    /// Whether a request for a grant or response type that is not offered is refused. Default: it is left out while
-    /// something usable remains, because clients ask for all they know
-    /// ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2)).
-    pub fn with_unoffered_refused(mut self, refused: bool) -> Self {
-        self.refuse_unoffered = refused;
         self
     }
 
@@ -270,16 +264,19 @@ impl RegistryBuilder {
 
     fn check(self, durable: bool) -> Result<Config, ConfigError> {
         let base_url = check_base_url(&self.base_url)?;
-        require(is_plain_path(&self.path), ConfigError::Path)?;
+        require(self.aliases.iter().chain([&self.path]).all(|path| is_plain_path(path)), ConfigError::Path)?;
         require((1..=Self::MOST_BODY).contains(&self.body_limit), ConfigError::BodyLimit)?;
         require(is_quotable(&self.realm), ConfigError::Realm)?;
         require(self.tenant.as_deref().is_none_or(is_tenant_name), ConfigError::Tenant)?;
         require(self.secret_lifetime.is_none_or(|lifetime| lifetime.as_secs() > 0), ConfigError::SecretLifetime)?;
         require(self.static_tokens.iter().all(is_strong), ConfigError::InitialAccessToken)?;
-        let grant_types = self.grant_types.unwrap_or_else(|| default_grant_types(&self.access));
-        require(grant_types.iter().any(|grant| *grant != GrantType::RefreshToken), ConfigError::GrantTypes)?;
         require(!self.jwks_uri_checked || self.documents.is_some(), ConfigError::Documents)?;
         require(extra::are_distinct(&self.extra_members), ConfigError::ExtraMember)?;
+        let offer = Offer { extra_members: self.extra_members, ..self.offer.build(&self.access)? };
+        let mut aliases = self.aliases;
+        if offer.is_on(Switch::RegisterPath) {
+            aliases.push("/register".to_owned());
+        }
         let secrets = match self.secrets {
             Some(Secrets::InMemory) | None if durable => return Err(ConfigError::Secrets),
             secrets => secrets.unwrap_or(Secrets::InMemory),
@@ -287,14 +284,10 @@ impl RegistryBuilder {
         Ok(Config {
             endpoint: format!("{base_url}{}", self.path),
             path: self.path,
+            aliases,
             access: self.access,
             static_tokens: self.static_tokens.iter().map(InitialAccessToken::digest).collect(),
-            offer: Offer {
-                grant_types,
-                auth_methods: default_auth_methods(),
-                refuse_unoffered: self.refuse_unoffered,
-                extra_members: self.extra_members,
-            },
+            offer,
             management: self.management,
             permissions: self.permissions,
             rotation: self.rotation,
@@ -360,23 +353,10 @@ fn is_strong(token: &InitialAccessToken) -> bool {
     token.expose().len() >= RegistryBuilder::LEAST_TOKEN && crate::endpoint::is_bearer_token(token.expose())
 }
 
-/// An anonymous caller gets nothing that acts without a user.
-fn default_grant_types(access: &Access) -> Vec<GrantType> {
-    let mut grant_types = vec![GrantType::AuthorizationCode, GrantType::RefreshToken];
-    if !matches!(access, Access::Open) {
-        grant_types.push(GrantType::ClientCredentials);
-    }
-    grant_types
-}
-
-fn default_auth_methods() -> Vec<TokenEndpointAuthMethod> {
-    use TokenEndpointAuthMethod as Method;
-    vec![Method::None, Method::ClientSecretBasic, Method::ClientSecretPost, Method::PrivateKeyJwt]
-}
-
 #[cfg(all(test, feature = "memory"))]
 mod tests {
     use super::*;
+    use crate::metadata::GrantType;
     use crate::store::MemoryStore;
 
     #[test]
@@ -386,6 +366,7 @@ mod tests {
             ("path without a slash", |builder| builder.with_path("register"), ConfigError::Path),
             ("path with a slash at its end", |builder| builder.with_path("/register/"), ConfigError::Path),
             ("path with a parameter", |builder| builder.with_path("/{tenant}/register"), ConfigError::Path),
+            ("alias without a slash", |builder| builder.with_alias("register"), ConfigError::Path),
             ("path that climbs", |builder| builder.with_path("/a/../register"), ConfigError::Path),
             ("no body", |builder| builder.with_body_limit(0), ConfigError::BodyLimit),
             ("huge body", |builder| builder.with_body_limit(1 << 21), ConfigError::BodyLimit),

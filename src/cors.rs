@@ -5,15 +5,17 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Method, Request};
 use http_body::Body;
-use tower_http::cors::CorsLayer;
+use tower_http::cors::{Any, CorsLayer};
 use tower_layer::Layer as _;
 use tower_service::Service;
 
 use crate::endpoint::{self, Reply, Route};
 use crate::error::BoxError;
 use crate::registry::Registry;
+use crate::rules::Switch;
 
 /// One request for one resource, as a service that the layer can wrap.
 struct Resource {
@@ -39,6 +41,20 @@ where
         let reply = endpoint::respond(self.registry.clone(), self.route.clone(), request);
         Box::pin(async move { Ok(reply.await) })
     }
+}
+
+/// The rules of [`Switch::AnyOrigin`]: every page may register and manage clients, with the token that it was given and
+/// never with cookies.
+pub(crate) fn any_origin(registry: &Registry) -> Option<CorsLayer> {
+    let headers = [AUTHORIZATION, CONTENT_TYPE, IF_MATCH, HeaderName::from_static("mcp-protocol-version")];
+    let methods = [Method::GET, Method::POST, Method::PUT, Method::DELETE];
+    registry.config().offer.is_on(Switch::AnyOrigin).then(|| {
+        CorsLayer::new().allow_origin(Any).allow_methods(methods).allow_headers(headers).expose_headers([
+            ETAG,
+            RETRY_AFTER,
+            WWW_AUTHENTICATE,
+        ])
+    })
 }
 
 /// Answers a request under the rules of a `CorsLayer`. A preflight is answered by the layer, before any access control,

@@ -46,7 +46,7 @@ use crate::config::RegistryBuilder;
 use crate::error::{BoxError, ErrorCode, RegistrationError, Violation};
 use crate::metadata::{ClientMetadata, JsonObject, TokenEndpointAuthMethod};
 use crate::registry::Registry;
-use crate::rules::jwks;
+use crate::rules::{self, jwks};
 
 /// A source of documents.
 pub trait Documents: Send + Sync + 'static {
@@ -133,9 +133,11 @@ impl Registry {
 fn check_sector(document: &[u8], metadata: &ClientMetadata) -> Result<(), Violation> {
     let listed: Vec<String> = serde_json::from_slice(document)
         .map_err(|_| refuse("sector_identifier_uri", "the document is not a JSON array of strings"))?;
-    match metadata.redirect_uris.iter().all(|uri| listed.contains(uri)) {
+    match rules::uris_of_sector(metadata).all(|uri| listed.iter().any(|listed| listed == uri)) {
         true => Ok(()),
-        false => Err(refuse("sector_identifier_uri", "the document does not list every redirect URI of the client")),
+        false => {
+            Err(refuse("sector_identifier_uri", "the document does not list every URI of the client that it must"))
+        }
     }
 }
 

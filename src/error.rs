@@ -29,6 +29,8 @@ pub enum ErrorCode {
     InvalidRedirectUri,
     /// [RFC 7591 §3.2.2](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.2): another member is not acceptable.
     InvalidClientMetadata,
+    /// [RFC 7591 §3.2.2](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.2): the software statement is not valid.
+    InvalidSoftwareStatement,
     /// [RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1): the request itself is malformed.
     InvalidRequest,
     /// [RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1): the bearer token does not count.
@@ -50,6 +52,7 @@ impl ErrorCode {
         match self {
             Self::InvalidRedirectUri => "invalid_redirect_uri",
             Self::InvalidClientMetadata => "invalid_client_metadata",
+            Self::InvalidSoftwareStatement => "invalid_software_statement",
             Self::InvalidRequest => "invalid_request",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
@@ -138,6 +141,11 @@ impl Violations {
 
     pub(crate) fn first_code(&self) -> Option<ErrorCode> {
         self.0.first().map(|violation| violation.code)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Violation> {
+        self.0.iter()
     }
 
     /// Whether something is already known to be wrong with a member.
@@ -443,8 +451,17 @@ pub enum ConfigError {
     BaseUrl,
     /// The path of the endpoint does not start with `/`, ends with `/`, or holds more than plain path segments.
     Path,
-    /// No grant type is offered that could stand alone.
+    /// No grant type is offered that could stand alone, or one that [`LegacyGrantsRefused`](crate::Switch) forbids.
     GrantTypes,
+    /// No authentication method is offered, or one whose members belong to an extension that is off.
+    AuthMethods,
+    /// No signature algorithm is offered, or `none`.
+    Algorithms,
+    /// No subject type is offered.
+    SubjectTypes,
+    /// A scope breaks the grammar of [RFC 6749 §3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3), or the default
+    /// is not allowed.
+    Scopes,
     /// A static initial access token is empty, shorter than 16 characters or no bearer token
     /// ([RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)).
     InitialAccessToken,
@@ -481,7 +498,13 @@ impl fmt::Display for ConfigError {
         formatter.write_str(match self {
             Self::BaseUrl => "the base URL must be https (http only on loopback), without query and fragment",
             Self::Path => "the endpoint path must look like /oidc/register",
-            Self::GrantTypes => "at least one grant type other than refresh_token must be offered",
+            Self::GrantTypes => {
+                "at least one grant type other than refresh_token must be offered, and none that the profile forbids"
+            }
+            Self::AuthMethods => "an authentication method must be offered, and its extension must be on",
+            Self::Algorithms => "a signature algorithm other than none must be offered",
+            Self::SubjectTypes => "a subject type must be offered",
+            Self::Scopes => "scopes must follow RFC 6749, and the default scope must be allowed",
             Self::InitialAccessToken => "an initial access token must be a bearer token of at least 16 characters",
             Self::Realm => "the realm must be printable ASCII without quotes and backslashes",
             Self::Tenant => "the name of a tenant must be 1 to 64 letters, digits, dashes, dots, underscores or tildes",

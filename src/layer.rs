@@ -32,7 +32,8 @@ impl RegistrationLayer {
     }
 
     /// Lets pages of other origins register and manage clients, by these rules. They apply to the registration
-    /// endpoint alone; the rest of the application stays as it is.
+    /// endpoint alone; the rest of the application stays as it is. Default: none may, and all may with
+    /// [`Switch::AnyOrigin`](crate::Switch::AnyOrigin).
     #[cfg(feature = "cors")]
     #[must_use]
     pub fn with_cors(mut self, cors: tower_http::cors::CorsLayer) -> Self {

@@ -107,6 +107,7 @@ pub mod metadata;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 pub mod policy;
+pub mod profile;
 mod registry;
 pub mod retention;
 mod revocation;
@@ -127,6 +128,7 @@ pub use future::ResponseFuture;
 pub use information::ClientInformation;
 pub use layer::RegistrationLayer;
 pub use policy::Policy;
+pub use profile::{Profile, Switch};
 pub use registry::{Checked, Registry};
 pub use revocation::Revoke;
 pub use service::{EndpointService, RegistrationService};

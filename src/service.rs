@@ -68,8 +68,8 @@ where
             return ResponseFuture::pass_through(self.inner.call(request));
         };
         #[cfg(feature = "cors")]
-        if let Some(cors) = &self.cors {
-            return ResponseFuture::register(crate::cors::respond(cors, registry, route, request));
+        if let Some(cors) = self.cors.clone().or_else(|| crate::cors::any_origin(&registry)) {
+            return ResponseFuture::register(crate::cors::respond(&cors, registry, route, request));
         }
         ResponseFuture::register(endpoint::respond(registry, route, request))
     }
@@ -130,11 +130,25 @@ where
         let registry = self.registry.clone();
         let route = Route::find_mounted(registry.config(), &request);
         Box::pin(async move {
-            let reply: Reply = match route {
-                Some(route) => endpoint::respond(registry, route, request).await,
+            let reply = match route {
+                Some(route) => respond(registry, route, request).await,
                 None => endpoint::reply::not_found(),
             };
             Ok(reply.map(ResponseBody::register))
         })
     }
+}
+
+/// Answers a request where no layer stands between.
+async fn respond<B>(registry: Registry, route: Route, request: Request<B>) -> Reply
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    #[cfg(feature = "cors")]
+    if let Some(cors) = crate::cors::any_origin(&registry) {
+        return crate::cors::respond(&cors, registry, route, request).await;
+    }
+    endpoint::respond(registry, route, request).await
 }

@@ -26,7 +26,7 @@ use crate::config::Preconditions;
 use crate::credential::ClientId;
 use crate::error::{BoxError, ErrorKind, RegistrationError};
 use crate::management::Management;
-use crate::metadata::{Document, Groups};
+use crate::metadata::Document;
 use crate::registry::Registry;
 
 /// Answers one request for one of our resources.
@@ -178,7 +178,7 @@ where
     B::Error: Into<BoxError>,
 {
     let body = body::read(&parts.headers, body, registry.config().body_limit).await?;
-    Document::read(&body, Groups::DEFAULT)
+    Document::read(&body, registry.config().offer.known())
 }
 
 /// Whether `If-Match` names the state in which the client is, by strong comparison

@@ -18,8 +18,9 @@ pub(crate) enum Route {
 impl Route {
     /// The resource that a request is for; `None` when it is none of ours and passes through.
     pub(crate) fn find<B>(config: &Config, request: &Request<B>) -> Option<Self> {
-        let rest = request.uri().path().strip_prefix(config.path.as_str())?;
-        Self::below(config, rest, request)
+        let path = request.uri().path();
+        let below = |prefix: &String| Self::below(config, path.strip_prefix(prefix.as_str())?, request);
+        below(&config.path).or_else(|| config.aliases.iter().find_map(below))
     }
 
     /// As [`find`](Self::find), for a service of its own: a router that mounted it may have taken the prefix away.
@@ -109,6 +110,18 @@ mod tests {
             assert_eq!(find(&registry, Method::GET, uri), expected, "{uri}");
         }
         assert_eq!(find(&registry, Method::POST, "/oidc/register?client_id=abc"), Some(Route::Registration));
+    }
+
+    #[test]
+    fn aliases_are_ours_too() {
+        let builder = Registry::builder("https://id.example.com", Access::Open).with_profile(crate::Profile::Mcp);
+        let registry = builder.with_alias("/connect/register").build(MemoryStore::new()).unwrap();
+        for path in ["/oidc/register", "/register", "/connect/register"] {
+            assert_eq!(find(&registry, Method::POST, path), Some(Route::Registration), "{path}");
+            let client = Some(Route::Client("abc".to_owned()));
+            assert_eq!(find(&registry, Method::GET, &format!("{path}/abc")), client, "{path}");
+        }
+        assert_eq!(find(&registry, Method::POST, "/connect"), None);
     }
 
     #[test]

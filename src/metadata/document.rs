@@ -2,14 +2,11 @@
 
 use serde_json::Value;
 
+use super::ClientMetadata;
+use super::extension::Known;
 use super::json::{self, Object};
-use super::{ClientMetadata, Groups};
+use super::member::SERVER_MEMBERS;
 use crate::error::{ErrorCode, RegistrationError, Violation, Violations};
-
-/// What an update must not contain
-/// ([RFC 7592 §2.2](https://www.rfc-editor.org/rfc/rfc7592#section-2.2)).
-pub(crate) const FORBIDDEN_IN_UPDATES: [&str; 4] =
-    ["registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at"];
 
 /// A document that was read; its values are not checked yet.
 #[derive(Debug, Clone, Default)]
@@ -19,48 +16,46 @@ pub(crate) struct Document {
     pub(crate) violations: Violations,
     pub(crate) client_id: Option<Value>,
     pub(crate) client_secret: Option<Value>,
-    /// Which of [`FORBIDDEN_IN_UPDATES`] occur.
+    /// Which members occur that an update must not contain.
     pub(crate) forbidden: Vec<&'static str>,
 }
 
 impl Document {
     /// Reads a document; only one that is no unambiguous JSON object is an error at once.
-    pub(crate) fn read(body: &[u8], groups: Groups) -> Result<Self, RegistrationError> {
-        Ok(Self::from_object(json::read(body)?, groups))
+    pub(crate) fn read(body: &[u8], known: Known) -> Result<Self, RegistrationError> {
+        Ok(Self::from_object(json::read(body)?, known))
     }
 
     /// Reads the members of an object that was read before.
-    pub(crate) fn from_object(object: Object, groups: Groups) -> Self {
+    pub(crate) fn from_object(object: Object, known: Known) -> Self {
         let mut document = Self::default();
         let mut tags_seen: Vec<(String, String)> = Vec::new();
         for (name, value) in object {
             match name.split_once('#') {
-                Some((base, tag)) => document.localized(base, tag, value, groups, &mut tags_seen),
-                None => document.plain(&name, value, groups),
+                Some((base, tag)) => document.localized(base, tag, value, known, &mut tags_seen),
+                None => document.plain(&name, value, known),
             }
         }
         document
     }
 
-    fn plain(&mut self, name: &str, value: Value, groups: Groups) {
-        if let Some(forbidden) = FORBIDDEN_IN_UPDATES.iter().find(|known| **known == name) {
-            return self.forbidden.push(forbidden);
+    fn plain(&mut self, name: &str, value: Value, known: Known) {
+        let mut forbidden = SERVER_MEMBERS.iter().filter(|member| member.forbidden_in_updates);
+        if let Some(member) = forbidden.find(|member| member.name == name) {
+            return self.forbidden.push(member.name);
         }
         match name {
             "client_id" => self.client_id = Some(value).filter(|value| !is_not_sent(value)),
             "client_secret" => self.client_secret = Some(value).filter(|value| !is_not_sent(value)),
-            _ => self.member(name, None, value, groups),
+            _ => self.member(name, None, value, known),
         }
     }
 
     /// A name with a language tag. A tag that is not well-formed ([RFC 5646
     /// §2.1](https://www.rfc-editor.org/rfc/rfc5646#section-2.1)) makes the member unknown.
-    fn localized(&mut self, base: &str, tag: &str, value: Value, groups: Groups, seen: &mut Vec<(String, String)>) {
-        let known = self
-            .metadata
-            .member_mut(base)
-            .is_some_and(|(row, field)| groups.contains(row.group) && field.localizable());
-        if !known || !is_language_tag(tag) {
+    fn localized(&mut self, base: &str, tag: &str, value: Value, known: Known, seen: &mut Vec<(String, String)>) {
+        let member = self.metadata.member(base).filter(|(row, _)| known.contains(row.group));
+        if !member.is_some_and(|(_, field)| field.localizable()) || !is_language_tag(tag) {
             return;
         }
         let key = (base.to_owned(), tag.to_ascii_lowercase());
@@ -74,17 +69,17 @@ impl Document {
             ));
         }
         seen.push(key);
-        self.member(base, Some(tag), value, groups);
+        self.member(base, Some(tag), value, known);
     }
 
     /// Reads a member into its field. `null`, `""` and `[]` say that it was not sent, whatever its type; so strict
     /// clients' habit of sending them does no harm
     /// ([RFC 7592 §2.2](https://www.rfc-editor.org/rfc/rfc7592#section-2.2)).
-    fn member(&mut self, name: &str, tag: Option<&str>, value: Value, groups: Groups) {
+    fn member(&mut self, name: &str, tag: Option<&str>, value: Value, known: Known) {
         if is_not_sent(&value) {
             return;
         }
-        let Some((row, field)) = self.metadata.member_mut(name).filter(|(row, _)| groups.contains(row.group)) else {
+        let Some((row, field)) = self.metadata.member_mut(name).filter(|(row, _)| known.contains(row.group)) else {
             return self.metadata.extra.put(name.to_owned(), value);
         };
         let Err(wrong) = field.put(tag, value) else { return };

@@ -6,7 +6,9 @@ use std::fmt;
 use serde_json::Value;
 
 use super::field::ObjectWriter;
-use super::{FORBIDDEN_IN_UPDATES, MEMBERS, json};
+use super::json;
+use super::member::SERVER_MEMBERS;
+use super::members::MEMBERS;
 use crate::error::RegistrationError;
 
 /// What a document says beyond the members of [`ClientMetadata`](super::ClientMetadata), by name.
@@ -93,9 +95,8 @@ impl Extra {
 
 /// Whether a standard gives the name to something else.
 pub(crate) fn is_defined(name: &str) -> bool {
-    let of_the_server = ["client_id", "client_secret", "software_statement"];
-    let listed = MEMBERS.iter().any(|member| member.name == name);
-    listed || of_the_server.contains(&name) || FORBIDDEN_IN_UPDATES.contains(&name)
+    let by_client = MEMBERS.iter().map(|member| member.name);
+    by_client.chain(SERVER_MEMBERS.iter().map(|member| member.name)).any(|defined| defined == name)
 }
 
 impl fmt::Debug for Extra {

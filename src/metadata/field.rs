@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::localized::Localized;
 use super::values::{
     ApplicationType, ContentEncryption, GrantType, JsonObject, KeyManagementAlgorithm, ResponseType, SigningAlgorithm,
-    SubjectType, TokenEndpointAuthMethod,
+    SubjectType, TokenDeliveryMode, TokenEndpointAuthMethod,
 };
 
 /// The largest `default_max_age`: 2^31 - 1 seconds, 68 years.
@@ -36,6 +36,7 @@ pub(crate) trait Field {
         false
     }
     fn is_absent(&self) -> bool;
+    fn clear(&mut self);
     fn put(&mut self, tag: Option<&str>, value: Value) -> Result<(), WrongType>;
     /// Shows every string of the member.
     fn texts<'a>(&'a self, show: &mut dyn FnMut(Text<'a>));
@@ -55,6 +56,10 @@ pub(crate) trait Single: Sized {
 impl<T: Single> Field for Option<T> {
     fn is_absent(&self) -> bool {
         self.is_none()
+    }
+
+    fn clear(&mut self) {
+        *self = None;
     }
 
     fn put(&mut self, _tag: Option<&str>, value: Value) -> Result<(), WrongType> {
@@ -111,6 +116,7 @@ enumerations! {
     ResponseType,
     ApplicationType,
     SubjectType,
+    TokenDeliveryMode,
     SigningAlgorithm,
     KeyManagementAlgorithm,
     ContentEncryption,
@@ -180,6 +186,10 @@ impl<T: Word + From<String>> Field for Vec<T> {
         self.is_empty()
     }
 
+    fn clear(&mut self) {
+        *self = Self::new();
+    }
+
     fn put(&mut self, _tag: Option<&str>, value: Value) -> Result<(), WrongType> {
         const EXPECTED: &str = "an array of strings is expected";
         let Value::Array(elements) = value else {
@@ -211,6 +221,10 @@ impl Field for Localized {
 
     fn is_absent(&self) -> bool {
         self.is_empty()
+    }
+
+    fn clear(&mut self) {
+        *self = Self::default();
     }
 
     fn put(&mut self, tag: Option<&str>, value: Value) -> Result<(), WrongType> {

@@ -111,6 +111,10 @@ registered_strings! {
         TokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange",
         /// [OpenID Connect CIBA](https://openid.net/specs/openid-client-initiated-backchannel-authentication-core-1_0.html):
         Ciba = "urn:openid:params:grant-type:ciba",
+        /// [OpenID for Verifiable Credential Issuance](https://openid.net/specs/openid-4-verifiable-credential-issuance-1_0.html):
+        PreAuthorizedCode = "urn:ietf:params:oauth:grant-type:pre-authorized_code",
+        /// [UMA 2.0 Grant](https://docs.kantarainitiative.org/uma/wg/rec-oauth-uma-grant-2.0.html):
+        UmaTicket = "urn:ietf:params:oauth:grant-type:uma-ticket",
     }
 }
 
@@ -132,6 +136,12 @@ registered_strings! {
         CodeToken = "code token",
         /// Hybrid:
         CodeIdTokenToken = "code id_token token",
+        /// Issues nothing ([Multiple Response Types](https://openid.net/specs/oauth-v2-multiple-response-types-1_0.html#none)):
+        None = "none",
+        /// A presentation ([OpenID4VP §5](https://openid.net/specs/openid-4-verifiable-presentations-1_0.html#section-5)):
+        VpToken = "vp_token",
+        /// A presentation and a self-issued token:
+        VpTokenIdToken = "vp_token id_token",
     }
 }
 
@@ -154,6 +164,19 @@ registered_strings! {
         Public = "public",
         /// An identifier for each sector:
         Pairwise = "pairwise",
+    }
+}
+
+registered_strings! {
+    /// How a client of decoupled flows gets its tokens
+    /// ([CIBA §5](https://openid.net/specs/openid-client-initiated-backchannel-authentication-core-1_0.html#rfc.section.5)).
+    TokenDeliveryMode {
+        /// The client asks for them:
+        Poll = "poll",
+        /// The client is told to ask:
+        Ping = "ping",
+        /// The client is sent them:
+        Push = "push",
     }
 }
 
@@ -183,6 +206,21 @@ registered_strings! {
         EdDsa = "EdDSA",
         /// Edwards curve 25519:
         Ed25519 = "Ed25519",
+        /// HMAC under the client secret:
+        Hs256 = "HS256",
+        /// HMAC under the client secret:
+        Hs384 = "HS384",
+        /// HMAC under the client secret:
+        Hs512 = "HS512",
+    }
+}
+
+impl SigningAlgorithm {
+    /// Whether the key is the client secret
+    /// ([OpenID Connect Core §10.1](https://openid.net/specs/openid-connect-core-1_0.html#Signing)).
+    #[must_use]
+    pub fn is_symmetric(&self) -> bool {
+        matches!(self, Self::Hs256 | Self::Hs384 | Self::Hs512)
     }
 }
 
@@ -202,6 +240,30 @@ registered_strings! {
         EcdhEsA192Kw = "ECDH-ES+A192KW",
         /// Key agreement and wrapping:
         EcdhEsA256Kw = "ECDH-ES+A256KW",
+        /// Wrapping under the client secret:
+        A128Kw = "A128KW",
+        /// Wrapping under the client secret:
+        A192Kw = "A192KW",
+        /// Wrapping under the client secret:
+        A256Kw = "A256KW",
+        /// Wrapping under the client secret:
+        A128GcmKw = "A128GCMKW",
+        /// Wrapping under the client secret:
+        A192GcmKw = "A192GCMKW",
+        /// Wrapping under the client secret:
+        A256GcmKw = "A256GCMKW",
+        /// The client secret itself:
+        Dir = "dir",
+    }
+}
+
+impl KeyManagementAlgorithm {
+    /// Whether the key is derived from the client secret
+    /// ([OpenID Connect Core §10.2](https://openid.net/specs/openid-connect-core-1_0.html#Encryption)).
+    #[must_use]
+    pub fn is_symmetric(&self) -> bool {
+        use KeyManagementAlgorithm::{A128GcmKw, A128Kw, A192GcmKw, A192Kw, A256GcmKw, A256Kw, Dir};
+        matches!(self, A128Kw | A192Kw | A256Kw | A128GcmKw | A192GcmKw | A256GcmKw | Dir)
     }
 }
 

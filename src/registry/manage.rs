@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use http::request::Parts;
 
-use super::secrets::needs_secret;
 use super::{ATTEMPTS, Registry};
 use crate::audit::{AuditEvent, Operation};
 use crate::client::{Client, Presented, RegistrationToken, Status};
@@ -15,6 +14,7 @@ use crate::information::ClientInformation;
 use crate::management::Management;
 use crate::metadata::{ClientMetadata, Document};
 use crate::policy::Asker;
+use crate::rules;
 use crate::store::Removal;
 
 /// A client that proved itself with a registration access token.
@@ -141,7 +141,7 @@ impl Registry {
             None => RegistrationToken { current: *presented, previous: None },
         };
         let (secret, shown) = match &client.secret {
-            Some(secret) if needs_secret(&metadata) && !self.is_due(secret) => {
+            Some(secret) if rules::needs_secret(&metadata) && !self.is_due(secret) => {
                 (Some(self.renewed_secret(&client.id, secret)?), self.known_secret(client)?)
             }
             _ => self.new_secret(&client.id, &metadata, self.now())?.unzip(),

@@ -6,7 +6,8 @@ use super::Registry;
 use crate::client::{Client, Secret};
 use crate::credential::{ClientId, ClientSecret, SecretOwner};
 use crate::error::RegistrationError;
-use crate::metadata::{ClientMetadata, TokenEndpointAuthMethod};
+use crate::metadata::ClientMetadata;
+use crate::rules;
 
 impl Registry {
     /// Whether an update renews a secret: it has expired, or less than a tenth of the configured lifetime is left.
@@ -22,7 +23,7 @@ impl Registry {
         metadata: &ClientMetadata,
         now: SystemTime,
     ) -> Result<Option<(Secret, ClientSecret)>, RegistrationError> {
-        if !needs_secret(metadata) {
+        if !rules::needs_secret(metadata) {
             return Ok(None);
         }
         let secret = ClientSecret::generate()?;
@@ -46,12 +47,4 @@ impl Registry {
     fn owner_of<'a>(&'a self, client: &'a ClientId) -> SecretOwner<'a> {
         SecretOwner { tenant: &self.config().tenant, client }
     }
-}
-
-/// Public clients and clients with keys of their own get no secret
-/// ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2)).
-pub(super) fn needs_secret(metadata: &ClientMetadata) -> bool {
-    use TokenEndpointAuthMethod as Method;
-    let without = [Method::None, Method::PrivateKeyJwt, Method::TlsClientAuth, Method::SelfSignedTlsClientAuth];
-    metadata.token_endpoint_auth_method.as_ref().is_none_or(|method| !without.contains(method))
 }

@@ -1,45 +1,120 @@
-//! Encryption comes in pairs: a key management algorithm and a content encryption algorithm.
+//! Algorithms: encryption comes in pairs, and a key comes from somewhere.
+//!
+//! There is no list of pairs here. A member whose form is a content encryption stands beside the member of the same
+//! name that ends in `_alg` instead of `_enc`, and the forms say for whom is encrypted.
 
-use super::refuse;
+use super::{Offer, Switch, refuse};
 use crate::error::Violations;
-use crate::metadata::{ClientMetadata, ContentEncryption};
+use crate::metadata::{ClientMetadata, ContentEncryption, Form, KeyManagementAlgorithm, SigningAlgorithm};
 
-/// Checks and completes the pairs
+/// Checks and completes the algorithms
 /// ([OpenID Connect Registration §2](https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata)):
-/// the second needs the first, the first brings a default for the second, and what the server encrypts for the client
-/// needs a key of the client.
-pub(super) fn settle(metadata: &mut ClientMetadata, violations: &mut Violations) {
-    let has_keys = metadata.jwks.is_some() || metadata.jwks_uri.is_some();
-    let pairs = [
-        (
-            "id_token_encrypted_response",
-            metadata.id_token_encrypted_response_alg.is_some(),
-            &mut metadata.id_token_encrypted_response_enc,
-            true,
-        ),
-        (
-            "userinfo_encrypted_response",
-            metadata.userinfo_encrypted_response_alg.is_some(),
-            &mut metadata.userinfo_encrypted_response_enc,
-            true,
-        ),
-        (
-            "request_object_encryption",
-            metadata.request_object_encryption_alg.is_some(),
-            &mut metadata.request_object_encryption_enc,
-            false,
-        ),
-    ];
-    for (prefix, alg, enc, for_the_client) in pairs {
-        match (alg, &enc) {
-            (false, Some(_)) => {
-                refuse(violations, &format!("{prefix}_enc"), "M15", "the matching _alg member is required")
-            }
-            (true, None) => *enc = Some(ContentEncryption::A128CbcHs256),
+/// `_enc` needs its `_alg`, which brings a default for it; and what the server encrypts for the client needs a key of
+/// the client.
+pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Offer, violations: &mut Violations) {
+    settle_pairs(metadata, violations);
+    check_keys(metadata, violations);
+    if offer.is_on(Switch::IdTokenAlgStated) && metadata.id_token_signed_response_alg.is_none() {
+        metadata.id_token_signed_response_alg = default_id_token_algorithm(offer);
+    }
+}
+
+fn settle_pairs(metadata: &mut ClientMetadata, violations: &mut Violations) {
+    let present = |name: &str| metadata.member(name).is_some_and(|(_, field)| !field.is_absent());
+    let encryptions = metadata.members().filter(|(member, _)| member.form == Form::ContentEncryption);
+    let pairs = encryptions.filter_map(|(member, enc)| {
+        let alg = present(&format!("{}_alg", member.name.strip_suffix("_enc")?));
+        Some((member.name, alg, !enc.is_absent()))
+    });
+    for (enc, has_alg, has_enc) in Vec::from_iter(pairs) {
+        match (has_alg, has_enc, metadata.member_mut(enc)) {
+            (false, true, _) => refuse(violations, enc, "M15", "the matching _alg member is required"),
+            (true, false, Some((_, field))) => drop(field.put(None, ContentEncryption::A128CbcHs256.as_str().into())),
             _ => {}
         }
-        if alg && for_the_client && !has_keys {
-            refuse(violations, &format!("{prefix}_alg"), "M15", "encryption for the client needs jwks or jwks_uri");
+    }
+}
+
+/// The key of an asymmetric algorithm is the client's.
+fn check_keys(metadata: &ClientMetadata, violations: &mut Violations) {
+    if metadata.jwks.is_some() || metadata.jwks_uri.is_some() {
+        return;
+    }
+    for (member, field) in metadata.members() {
+        let detail = match member.form {
+            Form::KeyManagement => "encryption for the client needs jwks or jwks_uri",
+            Form::OwnSigning => "signing by the client needs jwks or jwks_uri",
+            _ => continue,
+        };
+        let mut asymmetric = false;
+        field.texts(&mut |text| asymmetric |= !is_symmetric(member.form, text.value));
+        if asymmetric {
+            refuse(violations, member.name, "M15", detail);
         }
+    }
+}
+
+/// Whether a value of a member of this form is an algorithm whose key comes from the client secret.
+pub(super) fn is_symmetric(form: Form, value: &str) -> bool {
+    match form {
+        Form::Signing | Form::AssertionSigning | Form::OwnSigning => SigningAlgorithm::from(value).is_symmetric(),
+        Form::KeyManagement | Form::RequestKeyManagement => KeyManagementAlgorithm::from(value).is_symmetric(),
+        _ => false,
+    }
+}
+
+fn default_id_token_algorithm(offer: &Offer) -> Option<SigningAlgorithm> {
+    let default = SigningAlgorithm::Rs256;
+    if offer.signs_with(&default) { Some(default) } else { offer.signing_algorithms.first().cloned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Settles a document and gives the rules that it breaks.
+    fn settled(document: &str, on: &[Switch]) -> (ClientMetadata, Vec<String>) {
+        let mut metadata = ClientMetadata::from_json(document.as_bytes()).unwrap();
+        let mut violations = Violations::default();
+        settle(&mut metadata, &Offer::with_switches(on), &mut violations);
+        (metadata, violations.iter().map(|violation| violation.pointer().to_owned()).collect())
+    }
+
+    #[test]
+    fn every_content_encryption_needs_its_algorithm_and_gets_a_default_from_it() {
+        let bare = ClientMetadata::default();
+        let names =
+            bare.members().filter(|(member, _)| member.form == Form::ContentEncryption).map(|(member, _)| member.name);
+        let mut pairs = 0;
+        for enc in names {
+            let alg = enc.replace("_enc", "_alg").replace("_algry", "_encry");
+            let (_, broken) = settled(&format!(r#"{{"{enc}":"A256GCM"}}"#), &[]);
+            assert_eq!(broken, [format!("/{enc}")], "{enc} alone");
+            let keys = r#""jwks_uri":"https://a.example/jwks""#;
+            let (metadata, broken) = settled(&format!(r#"{{{keys},"{alg}":"ECDH-ES"}}"#), &[]);
+            assert!(broken.is_empty(), "{alg}: {broken:?}");
+            assert!(metadata.to_json().contains(&format!(r#""{enc}":"A128CBC-HS256""#)), "{enc} by default");
+            let (_, broken) = settled(&format!(r#"{{"{alg}":"ECDH-ES"}}"#), &[]);
+            let for_the_client = alg != "request_object_encryption_alg";
+            assert_eq!(!broken.is_empty(), for_the_client, "{alg} without keys");
+            let (_, broken) = settled(&format!(r#"{{"{alg}":"dir"}}"#), &[]);
+            assert!(broken.is_empty(), "{alg} with the secret");
+            pairs += 1;
+        }
+        assert_eq!(pairs, 6);
+    }
+
+    #[test]
+    fn signing_by_the_client_needs_its_keys() {
+        let alg = r#""backchannel_authentication_request_signing_alg":"ES256""#;
+        assert_eq!(settled(&format!("{{{alg}}}"), &[]).1.len(), 1);
+        assert!(settled(&format!(r#"{{{alg},"jwks_uri":"https://a.example/jwks"}}"#), &[]).1.is_empty());
+    }
+
+    #[test]
+    fn the_algorithm_of_id_tokens_is_stated_where_the_switch_is_on() {
+        let algorithm = |on: &[Switch]| settled("{}", on).0.id_token_signed_response_alg;
+        assert_eq!(algorithm(&[]), None);
+        assert_eq!(algorithm(&[Switch::IdTokenAlgStated]), Some(SigningAlgorithm::Rs256));
     }
 }

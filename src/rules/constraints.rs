@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use super::uri::Parts;
-use super::{Offer, redirect_uri, refuse, text};
+use super::{Offer, Switch, redirect_uri, refuse, text};
 use crate::access::Constraints;
 use crate::error::{ErrorCode, Violation, Violations};
 use crate::metadata::{ClientMetadata, pointer};
@@ -73,8 +73,9 @@ fn host(uri: &str) -> Option<&str> {
 fn check_scope(metadata: &mut ClientMetadata, constraints: &Constraints, offer: &Offer, violations: &mut Violations) {
     let asked = metadata.scope.as_ref().filter(|scope| text::check_scope(scope).is_ok());
     let Some(asked) = asked.filter(|_| !constraints.scopes.is_empty()) else { return };
+    let strict = offer.is_on(Switch::UnknownScopesRefused) || offer.is_on(Switch::UnofferedRefused);
     match permitted_scope(asked, constraints) {
-        Some(scope) if scope == *asked || !offer.refuse_unoffered => metadata.scope = Some(scope),
+        Some(scope) if scope == *asked || !strict => metadata.scope = Some(scope),
         Some(_) => refuse(violations, "scope", "C2", "a scope that the initial access token does not permit"),
         None => refuse(violations, "scope", "C2", "the initial access token permits none of the scopes"),
     }

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::text;
+use super::{Offer, text};
 use crate::error::{ErrorCode, Violation, Violations};
-use crate::metadata::{Extra, is_defined, pointer};
+use crate::metadata::{ClientMetadata, Extra, is_defined, pointer};
 
 /// A member beyond the standards that clients keep; see
 /// [`with_extra_members`](crate::RegistryBuilder::with_extra_members).
@@ -153,9 +153,9 @@ pub(crate) fn are_distinct(members: &[ExtraMember]) -> bool {
 }
 
 /// Drops what nobody declared and checks the rest.
-pub(super) fn settle(extra: &mut Extra, declared: &[ExtraMember], violations: &mut Violations) {
-    extra.retain(|name, value| {
-        let Some(member) = declared.iter().find(|member| member.is_called(name)) else { return false };
+pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Offer, violations: &mut Violations) {
+    metadata.extra.retain(|name, value| {
+        let Some(member) = offer.extra_members.iter().find(|member| member.is_called(name)) else { return false };
         if let Err(detail) = member.check(value) {
             refuse(name, detail, violations);
         }

@@ -1,11 +1,11 @@
-//! Grant types, response types and the authentication method: what the client asks for and what it gets.
+//! Grant types and response types: what the client asks for and what it gets.
 //!
 //! Clients list everything that they know (VS Code, ChatGPT, LibreChat and Matrix clients do), so what is not offered
 //! is left out as long as something usable remains, and the reply says what was registered
 //! ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2)).
 
-use super::{Offer, refuse};
-use crate::error::{ErrorCode, Violation, Violations};
+use super::{Offer, Switch, refuse};
+use crate::error::Violations;
 use crate::metadata::{ClientMetadata, GrantType, ResponseType, TokenEndpointAuthMethod};
 
 /// Which grants a response type needs, and the words it is made of in registered order
@@ -21,32 +21,25 @@ const CORRESPONDENCE: &[(ResponseType, &[GrantType])] = {
         (ResponseType::CodeIdToken, &[Code, Implicit]),
         (ResponseType::CodeToken, &[Code, Implicit]),
         (ResponseType::CodeIdTokenToken, &[Code, Implicit]),
+        (ResponseType::None, &[]),
+        (ResponseType::VpToken, &[]),
+        (ResponseType::VpTokenIdToken, &[]),
     ]
 };
 
-/// Applies defaults, leaves out what is not offered and checks that grants, responses and redirection URIs agree.
+/// Leaves out what is not offered, and checks that grants and responses agree.
 pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Offer, violations: &mut Violations) {
-    metadata.token_endpoint_auth_method.get_or_insert(TokenEndpointAuthMethod::ClientSecretBasic);
     settle_grant_types(metadata, offer, violations);
     settle_response_types(metadata, offer, violations);
-    let redirects = [GrantType::AuthorizationCode, GrantType::Implicit];
-    let redirected = metadata.grant_types.iter().any(|grant| redirects.contains(grant));
-    if redirected && metadata.redirect_uris.is_empty() && !violations.concern("redirect_uris") {
-        let detail = "at least one redirection URI is required with these grant types";
-        violations.push(Violation::new(ErrorCode::InvalidRedirectUri, "/redirect_uris".to_owned(), "M13", detail));
-    }
 }
 
 fn settle_grant_types(metadata: &mut ClientMetadata, offer: &Offer, violations: &mut Violations) {
-    if metadata.grant_types.is_empty() && !violations.concern("grant_types") {
-        metadata.grant_types.push(GrantType::AuthorizationCode);
-    }
     let public = metadata.token_endpoint_auth_method == Some(TokenEndpointAuthMethod::None);
     let asked = std::mem::take(&mut metadata.grant_types);
     for grant in asked {
         // A public client has nothing to authenticate with (RFC 6749 §4.4).
         let offered = offer.grant_types.contains(&grant) && !(public && grant == GrantType::ClientCredentials);
-        if !offered && offer.refuse_unoffered {
+        if !offered && offer.is_on(Switch::UnofferedRefused) {
             return refuse(violations, "grant_types", "M12", "a grant type that is not offered to this client");
         }
         if offered && !metadata.grant_types.contains(&grant) {
@@ -74,21 +67,23 @@ fn settle_response_types(metadata: &mut ClientMetadata, offer: &Offer, violation
         if asked.is_empty() && granted(&GrantType::AuthorizationCode) { vec![ResponseType::Code] } else { asked };
     let mut registered = Vec::new();
     for response in asked.iter().map(in_registered_order) {
-        let offered = response.filter(|(_, needs)| needs.iter().all(granted)).map(|(response, _)| response);
+        let offered =
+            response.filter(|(response, needs)| offer.response_types.contains(response) && needs.iter().all(granted));
+        let offered = offered.map(|(response, _)| response);
         match offered {
             Some(response) if !registered.contains(response) => registered.push(response.clone()),
-            None if offer.refuse_unoffered => {
+            None if offer.is_on(Switch::UnofferedRefused) => {
                 return refuse(
                     violations,
                     "response_types",
                     "M12",
-                    "a response type that does not fit the grant types",
+                    "a response type that is not offered or does not fit the grant types",
                 );
             }
             _ => {}
         }
     }
-    let answered = |grant| registered.iter().any(|response| yields(response, grant));
+    let answered = |grant| registered.iter().filter_map(in_registered_order).any(|(_, needs)| needs.contains(grant));
     let unanswered =
         [GrantType::AuthorizationCode, GrantType::Implicit].iter().any(|grant| granted(grant) && !answered(grant));
     if unanswered {
@@ -110,14 +105,6 @@ fn in_registered_order(asked: &ResponseType) -> Option<&'static (ResponseType, &
     CORRESPONDENCE.iter().find(|(response, _)| words(response) == asked)
 }
 
-fn yields(response: &ResponseType, grant: &GrantType) -> bool {
-    let mut words = response.as_str().split(' ');
-    match grant {
-        GrantType::AuthorizationCode => words.any(|word| word == "code"),
-        _ => words.any(|word| word != "code"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,13 +116,10 @@ mod tests {
             response_types: responses.iter().map(|response| ResponseType::from(*response)).collect(),
             ..ClientMetadata::default()
         };
-        let offer = Offer {
-            grant_types: offered.iter().map(|grant| GrantType::from(*grant)).collect(),
-            auth_methods: Vec::new(),
-            refuse_unoffered: false,
-            extra_members: Vec::new(),
-        };
+        let grant_types = offered.iter().map(|grant| GrantType::from(*grant)).collect();
+        let offer = Offer { grant_types, ..Offer::with_switches(&[]) };
         let mut violations = Violations::default();
+        super::super::fill_defaults(&mut metadata, &offer, &mut violations);
         settle(&mut metadata, &offer, &mut violations);
         let text = |value: &dyn ToString| value.to_string();
         violations.is_empty().then(|| {

@@ -1,24 +1,42 @@
-//! The default policy: what may be registered, and what an accepted document becomes.
+//! The policy: what may be registered, and what an accepted document becomes.
 //!
 //! [`settle`] is the one door. A new registration, an update and the application's own calls all pass through it, so
 //! nothing can be reached by an update that a registration refuses. First every value is checked by the form that the
-//! table of members gives it, then the rules that look at several members follow. All violations are collected.
+//! table of members gives it, then the rules that look at several members follow ([`RULES`]). All violations are
+//! collected.
 
 mod algorithms;
+mod application_type;
+mod authentication;
+mod certificate;
+mod choices;
+mod ciba;
 mod constraints;
+mod extensions;
 pub(crate) mod extra;
+mod form;
 mod grants;
 pub(crate) mod jwks;
+mod offer;
 pub(crate) mod redirect_uri;
+mod redirects;
+mod scope;
+mod subject;
+mod switches;
+#[cfg(test)]
+mod tests;
 mod text;
 pub(crate) mod uri;
 
+pub(crate) use authentication::needs_secret;
+pub(crate) use offer::{Offer, OfferBuilder};
+pub(crate) use subject::uris_of_sector;
+pub(crate) use switches::Switches;
+pub use switches::{Switch, UnknownSwitch};
+
 use crate::access::Constraints;
 use crate::error::{ErrorCode, Violation, Violations};
-use crate::metadata::{
-    ApplicationType, ClientMetadata, Field, Form, GrantType, Member, SubjectType, Text, TokenEndpointAuthMethod,
-    is_language_tag, pointer,
-};
+use crate::metadata::{ClientMetadata, Omitted, pointer};
 
 /// A rule that a value breaks: its stable identifier and an explanation that never repeats the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,16 +51,26 @@ impl Fault {
     }
 }
 
-/// What the server offers to its clients.
-#[derive(Debug, Clone)]
-pub(crate) struct Offer {
-    pub(crate) grant_types: Vec<GrantType>,
-    pub(crate) auth_methods: Vec<TokenEndpointAuthMethod>,
-    /// Whether asking for a grant or response type that is not offered is refused; otherwise it is left out.
-    pub(crate) refuse_unoffered: bool,
-    /// Members beyond the standards that are kept.
-    pub(crate) extra_members: Vec<extra::ExtraMember>,
-}
+/// Looks at several members, changes what is to be registered, or says what is wrong.
+type Rule = fn(&mut ClientMetadata, &Offer, &mut Violations);
+
+/// The rules in their order: each may rely on what those before it settled.
+const RULES: &[Rule] = &[
+    drop_unknown,
+    choices::settle,
+    form::check,
+    fill_defaults,
+    grants::settle,
+    redirects::check,
+    application_type::settle,
+    authentication::settle,
+    algorithms::settle,
+    scope::settle,
+    subject::settle,
+    extensions::settle,
+    ciba::check,
+    extra::settle,
+];
 
 /// Checks a document as a whole and gives what is registered: defaults applied, values that are not offered left out.
 pub(crate) fn settle(
@@ -50,16 +78,9 @@ pub(crate) fn settle(
     mut violations: Violations,
     offer: &Offer,
 ) -> Result<ClientMetadata, Violations> {
-    for (member, field) in metadata.members() {
-        check_member(member, field, &mut violations);
+    for rule in RULES {
+        rule(&mut metadata, offer, &mut violations);
     }
-    grants::settle(&mut metadata, offer, &mut violations);
-    check_implicit_redirects(&metadata, &mut violations);
-    check_keys(&metadata, offer, &mut violations);
-    algorithms::settle(&mut metadata, &mut violations);
-    settle_application_type(&mut metadata);
-    settle_subject(&mut metadata, &mut violations);
-    extra::settle(&mut metadata.extra, &offer.extra_members, &mut violations);
     match violations.is_empty() {
         true => Ok(metadata),
         false => Err(violations),
@@ -79,109 +100,26 @@ pub(crate) fn settle_within(
     Ok(settled)
 }
 
-/// Checks one member by its form. Where there are too many values, they are not looked at one by one.
-fn check_member(member: &Member, field: &dyn Field, violations: &mut Violations) {
-    let mut texts = Vec::new();
-    field.texts(&mut |text| texts.push(text));
-    let most = most_values(member.form);
-    if texts.iter().filter(|text| text.index.is_some()).count() > most {
-        let detail = format!("more than {most} values");
-        return violations.push(Violation::new(member.error_code(), pointer(member.name, None, None), "M7", detail));
-    }
-    for text in texts {
-        let Err(fault) = check_text(member.form, text) else { continue };
-        let pointer = pointer(member.name, text.tag, text.index);
-        violations.push(Violation::new(member.error_code(), pointer, fault.rule, fault.detail));
+/// A member of an extension that is off is an unknown member, however it came here (M3).
+fn drop_unknown(metadata: &mut ClientMetadata, offer: &Offer, _violations: &mut Violations) {
+    let known = offer.known();
+    for (member, field) in metadata.members_mut().filter(|(member, _)| !known.contains(member.group)) {
+        debug_assert!(!member.always, "a member that is always returned must always be known");
+        field.clear();
     }
 }
 
-fn most_values(form: Form) -> usize {
-    match form {
-        Form::Names(most) | Form::Texts { most, .. } | Form::FetchedUris(most) => most,
-        Form::RedirectUris | Form::LogoutRedirectUris => 32,
-        _ => usize::MAX,
-    }
-}
-
-fn check_text(form: Form, text: Text<'_>) -> Result<(), Fault> {
-    if text.tag.is_some_and(|tag| !is_language_tag(tag)) {
-        return Err(Fault::new("M9", "the language tag is not well-formed (RFC 5646)"));
-    }
-    match form {
-        Form::RedirectUris | Form::LogoutRedirectUris => redirect_uri::check(text.value).map(|_| ()),
-        Form::ShownUri => uri::check_shown(text.value),
-        Form::FetchedUri | Form::FetchedUris(_) => uri::check_fetched(text.value),
-        Form::Text(most) | Form::Texts { each: most, .. } => text::check(text.value, most),
-        Form::Scope => text::check_scope(text.value),
-        Form::Listed if !text.listed => Err(Fault::new("M15", "the value is not one that this server supports")),
-        Form::Plain | Form::Names(_) | Form::Listed | Form::Jwks => Ok(()),
+/// Registers the defaults that the table of members gives. What was sent and is wrong is not made good by them.
+fn fill_defaults(metadata: &mut ClientMetadata, _offer: &Offer, violations: &mut Violations) {
+    for (member, field) in metadata.members_mut().filter(|(_, field)| field.is_absent()) {
+        let Omitted::Registered(default) = member.omitted else { continue };
+        if !violations.concern(member.name) {
+            let read = serde_json::from_str(default).map(|value| field.put(None, value));
+            debug_assert!(matches!(read, Ok(Ok(()))), "{}: a default that cannot be read", member.name);
+        }
     }
 }
 
 fn refuse(violations: &mut Violations, member: &str, rule: &'static str, detail: &'static str) {
     violations.push(Violation::new(ErrorCode::InvalidClientMetadata, pointer(member, None, None), rule, detail));
-}
-
-/// With the implicit grant tokens arrive at the redirection URI itself, so a web client needs one that nobody else can
-/// read ([OpenID Connect Registration §2](https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata)).
-fn check_implicit_redirects(metadata: &ClientMetadata, violations: &mut Violations) {
-    let native = metadata.application_type == Some(ApplicationType::Native);
-    if native || !metadata.grant_types.contains(&GrantType::Implicit) || violations.concern("redirect_uris") {
-        return;
-    }
-    for (index, uri) in metadata.redirect_uris.iter().enumerate() {
-        let Err(fault) = redirect_uri::check_for_implicit(uri) else { continue };
-        let pointer = pointer("redirect_uris", None, Some(index));
-        violations.push(Violation::new(ErrorCode::InvalidRedirectUri, pointer, fault.rule, fault.detail));
-    }
-}
-
-/// The client's keys, and the authentication method that rests on them
-/// ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2)).
-fn check_keys(metadata: &ClientMetadata, offer: &Offer, violations: &mut Violations) {
-    if metadata.jwks.is_some() && metadata.jwks_uri.is_some() {
-        refuse(violations, "jwks", "M14", "jwks and jwks_uri exclude each other");
-    }
-    for (below, fault) in metadata.jwks.iter().flat_map(|jwks| jwks::check(&jwks.0)) {
-        violations.push(Violation::new(
-            ErrorCode::InvalidClientMetadata,
-            format!("/jwks{below}"),
-            fault.rule,
-            fault.detail,
-        ));
-    }
-    let Some(method) = &metadata.token_endpoint_auth_method else { return };
-    if !offer.auth_methods.contains(method) {
-        return refuse(violations, "token_endpoint_auth_method", "M11", "this authentication method is not offered");
-    }
-    if *method != TokenEndpointAuthMethod::PrivateKeyJwt || violations.concern("jwks") || violations.concern("jwks_uri")
-    {
-        return;
-    }
-    let algorithm = metadata.token_endpoint_auth_signing_alg.as_ref().map(|algorithm| algorithm.as_str());
-    let usable = metadata.jwks.as_ref().map_or(metadata.jwks_uri.is_some(), |jwks| jwks::can_sign(&jwks.0, algorithm));
-    if !usable {
-        let detail = "private_key_jwt needs jwks_uri, or jwks with a key for the signing algorithm";
-        refuse(violations, "token_endpoint_auth_method", "M11", detail);
-    }
-}
-
-/// The type is a hint: a client with a private-use scheme or an `http` loopback URI runs on the user's device, whatever
-/// it says ([RFC 8252 §7](https://www.rfc-editor.org/rfc/rfc8252#section-7)).
-fn settle_application_type(metadata: &mut ClientMetadata) {
-    let native = metadata.redirect_uris.iter().any(|uri| {
-        matches!(redirect_uri::check(uri), Ok(redirect_uri::Kind::PrivateUse | redirect_uri::Kind::LoopbackHttp))
-    });
-    if native {
-        metadata.application_type = Some(ApplicationType::Native);
-    }
-    metadata.application_type.get_or_insert(ApplicationType::Web);
-}
-
-/// Pairwise identifiers are not offered, so a sector would not be used and is not kept.
-fn settle_subject(metadata: &mut ClientMetadata, violations: &mut Violations) {
-    if metadata.subject_type.as_ref().is_some_and(|subject_type| *subject_type != SubjectType::Public) {
-        refuse(violations, "subject_type", "M16", "only the subject type public is offered");
-    }
-    metadata.sector_identifier_uri = None;
 }

@@ -67,6 +67,31 @@ pub(crate) fn check_scope(scope: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// The longest word for machines.
+const MAX_WORD: usize = 256;
+
+/// Checks a word for machines: printable ASCII without spaces.
+pub(crate) fn check_word(word: &str) -> Result<(), Fault> {
+    if word.len() > MAX_WORD {
+        return Err(Fault::new("M7", "the value is longer than 256 characters"));
+    }
+    if word.is_empty() || !word.bytes().all(|octet| octet.is_ascii_graphic()) {
+        return Err(Fault::new("M8", "the value must be printable ASCII without spaces"));
+    }
+    Ok(())
+}
+
+/// The longest software statement, in octets.
+const MAX_STATEMENT: usize = 16_384;
+
+/// Checks the length of a software statement; what it holds is for its verification.
+pub(crate) fn check_statement(statement: &str) -> Result<(), Fault> {
+    match statement.len() <= MAX_STATEMENT {
+        true => Ok(()),
+        false => Err(Fault::new("M7", "the software statement is longer than 16384 octets")),
+    }
+}
+
 fn is_forbidden(character: char) -> bool {
     is_last_of_plane(character) || FORBIDDEN.iter().any(|range| range.contains(&character))
 }

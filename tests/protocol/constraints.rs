@@ -59,8 +59,14 @@ fn assert_credentials(name: &str, document: &Map<String, Value>) {
         let uri = document["registration_client_uri"].as_str().unwrap();
         assert!(!uri.contains(token.as_str().unwrap()), "{name}: the token is no part of the URL");
     }
-    let public = ["none", "private_key_jwt"].contains(&document["token_endpoint_auth_method"].as_str().unwrap());
-    assert_eq!(has("client_secret"), !public, "{name}: a secret for exactly the methods that use one");
+    let without_secret = ["none", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"];
+    let by_method = !without_secret.contains(&document["token_endpoint_auth_method"].as_str().unwrap());
+    let by_algorithm = document.iter().any(|(member, value)| {
+        let algorithm = value.as_str().filter(|_| member.ends_with("_alg") && !member.contains("auth_signing"));
+        algorithm.is_some_and(|algorithm| algorithm.starts_with("HS") || algorithm == "dir")
+    });
+    let expected = by_method || by_algorithm;
+    assert_eq!(has("client_secret"), expected, "{name}: a secret for exactly the methods and algorithms that use one");
 }
 
 /// Redirection URIs come back byte for byte, and nobody gets another authentication method than asked for.

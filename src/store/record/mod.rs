@@ -45,7 +45,7 @@ use self::state::{ClientState, TokenState};
 use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
 use crate::error::{BoxError, StoreError};
-use crate::metadata::{ClientMetadata, Document, Groups, Object, ObjectWriter};
+use crate::metadata::{ClientMetadata, Document, Known, Object, ObjectWriter};
 
 /// The version that is written.
 pub const VERSION: u32 = 1;
@@ -116,7 +116,7 @@ fn check_version(version: u32) -> Result<(), StoreError> {
 
 /// Every group of members counts: what was accepted once stays, whatever is switched on today.
 fn metadata_of(object: Object) -> Result<ClientMetadata, StoreError> {
-    let document = Document::from_object(object, Groups::ALL);
+    let document = Document::from_object(object, Known::ALL);
     match document.violations.is_empty() {
         true => Ok(document.metadata),
         false => Err(unreadable("the metadata of the record have a member of another type")),

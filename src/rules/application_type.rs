@@ -1,0 +1,47 @@
+//! The type of application, a hint or a declaration.
+
+use super::redirect_uri::{self, Kind};
+use super::{Offer, Switch};
+use crate::error::Violations;
+use crate::metadata::{ApplicationType, ClientMetadata};
+
+/// By default the type is a hint: a client with a private-use scheme or an `http` loopback URI runs on the user's
+/// device, whatever it says ([RFC 8252 §7](https://www.rfc-editor.org/rfc/rfc8252#section-7)). Where it is missing and
+/// the URIs do not tell, or where it is taken literally, it is `web`
+/// ([OpenID Connect Registration §2](https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata)).
+pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Offer, _violations: &mut Violations) {
+    let on_device = |uri: &String| matches!(redirect_uri::check(uri), Ok(Kind::PrivateUse | Kind::LoopbackHttp));
+    if !offer.is_on(Switch::ApplicationTypeLiteral) && metadata.redirect_uris.iter().any(on_device) {
+        metadata.application_type = Some(ApplicationType::Native);
+    }
+    metadata.application_type.get_or_insert(ApplicationType::Web);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_type_is_corrected_unless_it_is_taken_literally() {
+        use ApplicationType::{Native, Web};
+        let rows = [
+            ("https", "https://a.example/cb", None, Web, Web),
+            ("https, native", "https://a.example/cb", Some(Native), Native, Native),
+            ("loopback", "http://127.0.0.1/cb", None, Native, Web),
+            ("loopback, web", "http://localhost/cb", Some(Web), Native, Web),
+            ("private use, web", "cursor://a/cb", Some(Web), Native, Web),
+            ("secure localhost", "https://localhost/cb", None, Web, Web),
+        ];
+        for (name, uri, sent, hint, literal) in rows {
+            for (on, expected) in [(&[][..], &hint), (&[Switch::ApplicationTypeLiteral][..], &literal)] {
+                let mut metadata = ClientMetadata {
+                    redirect_uris: vec![uri.to_owned()],
+                    application_type: sent.clone(),
+                    ..ClientMetadata::default()
+                };
+                settle(&mut metadata, &Offer::with_switches(on), &mut Violations::default());
+                assert_eq!(metadata.application_type.as_ref(), Some(expected), "{name} with {on:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Client authentication: which methods are offered, and what each of them rests on.
+
+use super::{Fault, Offer, jwks, refuse};
+use crate::error::{ErrorCode, Violation, Violations};
+use crate::metadata::{ClientMetadata, Form, SigningAlgorithm, TokenEndpointAuthMethod};
+
+/// What a method needs beside itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    /// A client secret.
+    Secret,
+    /// A client secret under which assertions are signed.
+    AssertionSecret,
+    /// A public key under which assertions are verified.
+    AssertionKey,
+    /// One statement about the subject of a certificate.
+    CertificateSubject,
+    /// A certificate of the client's own.
+    Certificate,
+    /// Nothing.
+    Nothing,
+}
+
+/// What the methods rest on: [RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2),
+/// [OpenID Connect Core §9](https://openid.net/specs/openid-connect-core-1_0.html#ClientAuthentication),
+/// [RFC 8705 §2](https://www.rfc-editor.org/rfc/rfc8705#section-2). A method that has no row has a secret.
+const METHODS: &[(TokenEndpointAuthMethod, Needs)] = &[
+    (TokenEndpointAuthMethod::None, Needs::Nothing),
+    (TokenEndpointAuthMethod::ClientSecretBasic, Needs::Secret),
+    (TokenEndpointAuthMethod::ClientSecretPost, Needs::Secret),
+    (TokenEndpointAuthMethod::ClientSecretJwt, Needs::AssertionSecret),
+    (TokenEndpointAuthMethod::PrivateKeyJwt, Needs::AssertionKey),
+    (TokenEndpointAuthMethod::TlsClientAuth, Needs::CertificateSubject),
+    (TokenEndpointAuthMethod::SelfSignedTlsClientAuth, Needs::Certificate),
+];
+
+fn needs(method: &TokenEndpointAuthMethod) -> Needs {
+    METHODS.iter().find(|(known, _)| known == method).map_or(Needs::Secret, |(_, needs)| *needs)
+}
+
+/// Whether the client needs a secret: for its method, or for an algorithm whose key comes from the secret
+/// ([OpenID Connect Core §10](https://openid.net/specs/openid-connect-core-1_0.html#SigEnc)). Public clients and clients
+/// with keys of their own get none ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2)).
+pub(crate) fn needs_secret(metadata: &ClientMetadata) -> bool {
+    let method = metadata.token_endpoint_auth_method.as_ref();
+    let by_method = method.is_none_or(|method| matches!(needs(method), Needs::Secret | Needs::AssertionSecret));
+    by_method || has_symmetric_algorithm(metadata)
+}
+
+fn has_symmetric_algorithm(metadata: &ClientMetadata) -> bool {
+    metadata.members().any(|(member, field)| {
+        let mut symmetric = false;
+        field.texts(&mut |text| symmetric |= super::algorithms::is_symmetric(member.form, text.value));
+        symmetric && member.form != Form::AssertionSigning
+    })
+}
+
+/// Checks the keys, and the method that rests on them.
+pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Offer, violations: &mut Violations) {
+    check_keys(metadata, violations);
+    check_subjects(metadata, violations);
+    let Some(method) = &metadata.token_endpoint_auth_method else { return };
+    if !offer.auth_methods.contains(method) {
+        return refuse(violations, "token_endpoint_auth_method", "M11", "this authentication method is not offered");
+    }
+    if let Err((member, fault)) = check_method(method, metadata, offer, violations) {
+        refuse(violations, member, fault.rule, fault.detail);
+    }
+}
+
+/// [RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2), `jwks` and `jwks_uri`.
+fn check_keys(metadata: &ClientMetadata, violations: &mut Violations) {
+    if metadata.jwks.is_some() && metadata.jwks_uri.is_some() {
+        refuse(violations, "jwks", "M14", "jwks and jwks_uri exclude each other");
+    }
+    for (below, fault) in metadata.jwks.iter().flat_map(|jwks| jwks::check(&jwks.0)) {
+        let pointer = format!("/jwks{below}");
+        violations.push(Violation::new(ErrorCode::InvalidClientMetadata, pointer, fault.rule, fault.detail));
+    }
+}
+
+/// Statements about a certificate mean nothing with another method
+/// ([RFC 8705 §2.1.2](https://www.rfc-editor.org/rfc/rfc8705#section-2.1.2)).
+fn check_subjects(metadata: &ClientMetadata, violations: &mut Violations) {
+    if metadata.token_endpoint_auth_method == Some(TokenEndpointAuthMethod::TlsClientAuth) {
+        return;
+    }
+    for member in subjects(metadata) {
+        refuse(violations, member, "X1", "this member is for the authentication method tls_client_auth only");
+    }
+}
+
+fn subjects(metadata: &ClientMetadata) -> impl Iterator<Item = &'static str> {
+    let present = metadata.members().filter(|(_, field)| !field.is_absent());
+    present.map(|(member, _)| member.name).filter(|name| name.starts_with("tls_client_auth_"))
+}
+
+fn check_method(
+    method: &TokenEndpointAuthMethod,
+    metadata: &ClientMetadata,
+    offer: &Offer,
+    violations: &Violations,
+) -> Result<(), (&'static str, Fault)> {
+    const METHOD: &str = "token_endpoint_auth_method";
+    let unclear = violations.concern("jwks") || violations.concern("jwks_uri");
+    let algorithm = metadata.token_endpoint_auth_signing_alg.as_ref();
+    let fault =
+        |broken: bool, member, rule, detail| if broken { Err((member, Fault::new(rule, detail))) } else { Ok(()) };
+    match needs(method) {
+        Needs::Nothing | Needs::Secret => Ok(()),
+        Needs::AssertionSecret => fault(
+            algorithm.is_some_and(|algorithm| !algorithm.is_symmetric()),
+            "token_endpoint_auth_signing_alg",
+            "M11",
+            "client_secret_jwt signs with HS256, HS384 or HS512",
+        ),
+        Needs::AssertionKey => fault(
+            !unclear && !has_assertion_key(metadata, algorithm, offer),
+            METHOD,
+            "M11",
+            "private_key_jwt needs jwks_uri, or jwks with a key for the signing algorithm",
+        ),
+        Needs::CertificateSubject => fault(
+            subjects(metadata).count() != 1,
+            METHOD,
+            "X1",
+            "tls_client_auth needs exactly one of the members that begin with tls_client_auth_",
+        ),
+        Needs::Certificate => {
+            let usable =
+                metadata.jwks.as_ref().map_or(metadata.jwks_uri.is_some(), |jwks| jwks::has_certificate(&jwks.0));
+            let detail = "self_signed_tls_client_auth needs jwks_uri, or jwks with a certificate in x5c";
+            fault(!unclear && !usable, METHOD, "X1", detail)
+        }
+    }
+}
+
+fn has_assertion_key(metadata: &ClientMetadata, algorithm: Option<&SigningAlgorithm>, offer: &Offer) -> bool {
+    let offered = || offer.signing_algorithms.iter().collect();
+    let wanted: Vec<_> = algorithm.map_or_else(offered, |algorithm| vec![algorithm]);
+    metadata.jwks.as_ref().map_or(metadata.jwks_uri.is_some() && wanted.iter().any(|alg| !alg.is_symmetric()), |jwks| {
+        wanted.iter().any(|algorithm| jwks::can_sign(&jwks.0, Some(algorithm.as_str())))
+    })
+}
