@@ -12,11 +12,12 @@ use tower_dcr::{Registry, StoreError};
 /// Where clients are kept, and how their secrets.
 #[derive(Debug, Args)]
 pub(crate) struct StoreOptions {
-    /// Where clients are kept: memory or redis://HOST:PORT/DATABASE.
+    /// Where clients are kept: memory, sqlite:PATH, postgres://USER@HOST/DATABASE or redis://HOST:PORT/DATABASE.
     #[arg(long, default_value = "memory")]
     store: String,
-    /// What tells this registry from others in the same database (in Redis, what keys begin with).
-    #[arg(long, default_value = "tower-dcr")]
+    /// What tells this registry from others in the same database: the schema in PostgreSQL, what keys begin with in
+    /// Redis.
+    #[arg(long, default_value = "tower_dcr")]
     store_name: String,
     /// How client secrets are kept by a store that outlives the server: hashed, or sealed:FILE with a file of keys.
     #[arg(long)]
@@ -35,6 +36,17 @@ pub(crate) async fn build(builder: RegistryBuilder, options: &StoreOptions) -> R
     };
     match &*options.store {
         "memory" => over(builder, MemoryStore::new(), options),
+        #[cfg(feature = "sqlite")]
+        path if path.starts_with("sqlite:") => {
+            let store = tower_dcr::store::SqliteStore::open(&path["sqlite:".len()..]).await.map_err(unreachable)?;
+            over(builder, store, options)
+        }
+        #[cfg(feature = "postgres")]
+        url if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+            use tower_dcr::store::{PostgresOptions, PostgresStore};
+            let named = PostgresOptions::new().with_schema(&options.store_name);
+            over(builder, PostgresStore::connect(url, named).await.map_err(unreachable)?, options)
+        }
         #[cfg(feature = "redis")]
         url if url.starts_with("redis://") || url.starts_with("rediss://") => {
             let store = tower_dcr::store::RedisStore::connect(url).await.map_err(unreachable)?;
@@ -80,7 +92,10 @@ fn sealed(_: &Path) -> Result<Secrets, Box<dyn Error>> {
 }
 
 /// Says why, and not where: a URL may hold a password.
-#[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "memory cannot be unreachable"))]
+#[cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres", feature = "redis")),
+    expect(dead_code, reason = "memory cannot be unreachable")
+)]
 fn unreachable(error: StoreError) -> Box<dyn Error> {
     let cause = error.source().map(ToString::to_string).unwrap_or_default();
     format!("the store of --store cannot be reached: {cause}").into()

@@ -45,10 +45,7 @@ impl Registry {
     ///
     /// When the store fails.
     pub async fn count(&self) -> Result<u64, StoreError> {
-        let count = self.count_of(&ClientQuery::new()).await?;
-        #[cfg(feature = "metrics")]
-        crate::metrics::clients(&self.config().tenant, count);
-        Ok(count)
+        self.count_of(&ClientQuery::new()).await
     }
 
     /// How many clients a query selects, whatever it says about pages.

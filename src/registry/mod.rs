@@ -33,7 +33,6 @@ mod lifecycle;
 mod manage;
 mod register;
 mod retention;
-mod reuse;
 mod secrets;
 mod settle;
 mod tokens;

@@ -37,12 +37,7 @@ impl Registry {
     ) -> Result<ClientInformation, RegistrationError> {
         let (metadata, status) = self.settle(document, Asker::registering(&grant, request)).await?;
         let now = self.now();
-        let fingerprint = self.fingerprint(&metadata, &grant);
-        if let Some(shared) = self.shared(fingerprint, &metadata).await? {
-            return Ok(shared);
-        }
-        let managed = self.config().management && fingerprint.is_none();
-        let token = managed.then(RegistrationAccessToken::generate).transpose()?;
+        let token = self.config().management.then(RegistrationAccessToken::generate).transpose()?;
         let id = ClientId::generate()?;
         let (secret, shown) = self.new_secret(&id, &metadata, now)?.unzip();
         let client = Client {
@@ -57,7 +52,7 @@ impl Registry {
             owner: grant.owner,
             status,
             constraints: grant.constraints,
-            fingerprint,
+            fingerprint: None,
         };
         let admission = Admission {
             initial_access_token: grant.spends,

@@ -39,6 +39,8 @@ mod query;
 pub mod record;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod sql;
 
 #[cfg(feature = "cache")]
 pub use cached::CachedStore;
@@ -48,6 +50,10 @@ pub use memory::MemoryStore;
 pub use query::{ClientQuery, Cutoffs};
 #[cfg(feature = "redis")]
 pub use redis::RedisStore;
+#[cfg(feature = "sqlite")]
+pub use sql::SqliteStore;
+#[cfg(feature = "postgres")]
+pub use sql::{PostgresOptions, PostgresStore};
 
 use std::future::Future;
 use std::sync::Arc;

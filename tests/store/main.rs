@@ -6,12 +6,11 @@ mod bed;
 mod broken;
 #[cfg(feature = "cache")]
 mod cached;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod durable;
 mod records;
-#[cfg(feature = "redis")]
-#[path = "../support/redis_server.rs"]
-mod redis_server;
-#[cfg(feature = "redis")]
-mod servers;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod sql;
 
 use tower_dcr::store::{MemoryStore, contract};
 
@@ -118,6 +117,16 @@ with_all_checks! { passes! { cache_over_memory over crate::bed::Cached<crate::be
 with_all_checks! { passes! { redis over crate::bed::Redis, 1 } }
 #[cfg(all(feature = "cache", feature = "redis"))]
 with_all_checks! { passes! { cache_over_redis over crate::bed::Cached<crate::bed::Redis>, 1 } }
+#[cfg(feature = "sqlite")]
+with_all_checks! { passes! { sqlite over crate::sql::Sqlite, 1 } }
+#[cfg(feature = "postgres")]
+with_all_checks! { passes! { postgres over crate::sql::Postgres, 1 } }
+#[cfg(feature = "postgres")]
+with_all_checks! { passes! { postgres_without_a_session over crate::sql::Pooled, 1 } }
+#[cfg(all(feature = "cache", feature = "sqlite"))]
+with_all_checks! { passes! { cache_over_sqlite over crate::bed::Cached<crate::sql::Sqlite>, 1 } }
+#[cfg(all(feature = "cache", feature = "postgres"))]
+with_all_checks! { passes! { cache_over_postgres over crate::bed::Cached<crate::sql::Postgres>, 1 } }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_whole_suite_runs_in_one_call_that_may_move_between_threads() {

@@ -1,0 +1,106 @@
+//! What a query selects, as the condition of a statement.
+
+use std::time::{Duration, SystemTime};
+
+use super::{Value, millis};
+use crate::client::Status;
+use crate::store::{ClientQuery, Cutoffs};
+
+/// Conditions that all must hold, with the values that they compare with.
+#[derive(Debug)]
+pub(super) struct Filter<'a> {
+    pub(super) text: String,
+    pub(super) values: Vec<Value<'a>>,
+}
+
+impl<'a> Filter<'a> {
+    /// The clients of a tenant.
+    pub(super) fn of(tenant: &'a [u8]) -> Self {
+        Self { text: "tenant = $1".to_owned(), values: vec![Value::Bytes(Some(tenant))] }
+    }
+
+    /// Adds a condition whose only value is written `{}`.
+    fn and(&mut self, condition: &str, value: Value<'a>) {
+        let place = self.place(value);
+        self.text.push_str(" AND ");
+        self.text.push_str(&condition.replace("{}", &place));
+    }
+
+    fn and_at(&mut self, condition: &str, time: Option<SystemTime>) {
+        if let Some(time) = time {
+            self.and(condition, Value::Int(Some(bound(time))));
+        }
+    }
+
+    fn place(&mut self, value: Value<'a>) -> String {
+        self.values.push(value);
+        format!("${}", self.values.len())
+    }
+
+    /// What a query selects, pages aside. `ids` is the JSON of [`ids`] for the query's cutoffs.
+    pub(super) fn matching(mut self, query: &'a ClientQuery, among: &str, ids: Option<&'a str>) -> Self {
+        if let Some(owner) = &query.owner {
+            self.and("owner = {}", Value::Bytes(Some(owner.as_bytes())));
+        }
+        if let Some(status) = query.status {
+            self.and("status = {}", Value::Text(Some(status.as_str())));
+        }
+        if let Some(fingerprint) = &query.fingerprint {
+            self.and("fingerprint = {}", Value::Bytes(Some(fingerprint.as_bytes())));
+        }
+        self.and_at("issued_at >= {}", query.issued_from);
+        self.and_at("issued_at < {}", query.issued_before);
+        self.and_at("last_used >= {}", query.used_from);
+        self.and_at("last_used < {}", query.used_before);
+        if query.never_used {
+            self.text.push_str(" AND last_used IS NULL");
+        }
+        match &query.idle {
+            Some(cutoffs) => self.idle(cutoffs, among, ids),
+            None => self,
+        }
+    }
+
+    /// Who is idle.
+    pub(super) fn idle(mut self, cutoffs: &Cutoffs, among: &str, ids: Option<&'a str>) -> Self {
+        self.and("status <> {}", Value::Text(Some(Status::Disabled.as_str())));
+        let mut idle = |condition: &str, since: Option<SystemTime>| {
+            let since = self.place(Value::Int(Some(since.map_or(i64::MIN, bound))));
+            condition.replace("{}", &since)
+        };
+        let unused = idle("last_used IS NULL AND issued_at < {}", cutoffs.unused_since);
+        let used = idle("last_used < {}", cutoffs.idle_since);
+        self.text.push_str(&format!(" AND ({unused} OR {used})"));
+        if let Some(ids) = ids {
+            self.and(among, Value::Text(Some(ids)));
+        }
+        self
+    }
+
+    /// The clients of one page, in the order of the list.
+    pub(super) fn page(mut self, query: &'a ClientQuery) -> Self {
+        if let Some((issued_at, id)) = &query.after {
+            let issued_at = self.place(Value::Int(Some(millis(*issued_at))));
+            self.and(&format!("(issued_at, id) > ({issued_at}, {{}})"), Value::Text(Some(id.as_str())));
+        }
+        self.first(query.page_size())
+    }
+
+    /// The first ones in the order of the list.
+    pub(super) fn first(mut self, most: usize) -> Self {
+        let most = self.place(Value::Int(Some(i64::try_from(most).unwrap_or(i64::MAX))));
+        self.text.push_str(&format!(" ORDER BY issued_at, id LIMIT {most}"));
+        self
+    }
+}
+
+/// The identifiers that cutoffs are limited to, as one value whatever their number. Identifiers need no escaping.
+pub(super) fn ids(cutoffs: Option<&Cutoffs>) -> Option<String> {
+    let ids: Vec<_> = cutoffs?.among.as_ref()?.iter().map(|id| format!("\"{id}\"")).collect();
+    Some(format!("[{}]", ids.join(",")))
+}
+
+/// The first whole millisecond that is not before a time, so that kept times compare with it as with the time itself.
+fn bound(time: SystemTime) -> i64 {
+    time.checked_add(Duration::from_nanos(999_999)).map_or(i64::MAX, millis)
+}

@@ -1,0 +1,305 @@
+//! PostgreSQL, and what speaks like it.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, SystemTime};
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, Postgres, Row as _};
+
+use super::statements::{Dialect, Statements};
+use super::{Backend, Found, Step, Value, bound, client_store, found, pending};
+use crate::access::InitialAccessTokenRecord;
+use crate::client::Client;
+use crate::credential::{ClientId, Digest};
+use crate::error::StoreError;
+use crate::store::{Admission, Admitted, ClientQuery, Cutoffs, Removal};
+
+/// Keeps clients in a PostgreSQL database, for any number of nodes. Clones share it.
+///
+/// Every verb is one statement or one transaction. What was acknowledged is as safe as the server's
+/// `synchronous_commit` makes it. A transaction that fails because others ran beside it is tried again, a bounded
+/// number of times. The tables live in a schema of their own and are created and brought up to date at the start, also
+/// when several nodes start together.
+///
+/// ```no_run
+/// use tower_dcr::credential::Secrets;
+/// use tower_dcr::store::{PostgresOptions, PostgresStore};
+/// use tower_dcr::{Access, Registry};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = PostgresStore::connect("postgres://dcr@db.example.com/dcr", PostgresOptions::new()).await?;
+/// let registry = Registry::builder("https://id.example.com", Access::Open).with_secrets(Secrets::hashed()).build(store)?;
+/// # let _ = registry;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct PostgresStore {
+    pool: PgPool,
+    pooler: bool,
+    statements: Arc<Statements>,
+    pub(super) tenant: Arc<[u8]>,
+    pub(super) counting: Arc<AtomicBool>,
+}
+
+/// How a [`PostgresStore`] uses its database.
+#[derive(Debug, Clone)]
+pub struct PostgresOptions {
+    schema: String,
+    pooler: bool,
+    most_connections: u32,
+    patience: Duration,
+}
+
+impl PostgresOptions {
+    /// The schema `tower_dcr`, no pooler in between.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { schema: "tower_dcr".to_owned(), pooler: false, most_connections: 10, patience: Duration::from_secs(3) }
+    }
+
+    /// The schema of the tables: 1 to 63 of `a-z 0-9 _`, beginning with no digit. It is created if it is missing.
+    /// Default: `tower_dcr`.
+    #[must_use]
+    pub fn with_schema(mut self, schema: impl Into<String>) -> Self {
+        self.schema = schema.into();
+        self
+    }
+
+    /// Whether the connections lead through a pooler that gives every transaction another session and knows no
+    /// prepared statements, such as PgBouncer before 1.21. Every verb is then a transaction and prepares its statements
+    /// anew. Default: no.
+    #[must_use]
+    pub fn with_transaction_pooler(mut self, pooler: bool) -> Self {
+        self.pooler = pooler;
+        self
+    }
+
+    /// How many connections [`PostgresStore::connect`] opens at most. Default: 10.
+    #[must_use]
+    pub fn with_most_connections(mut self, connections: u32) -> Self {
+        self.most_connections = connections;
+        self
+    }
+
+    /// How long a call waits for a connection of [`PostgresStore::connect`] before it fails. Default: 3 seconds.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+}
+
+impl Default for PostgresOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// How often a transaction is tried that fails because of others.
+const ATTEMPTS: u32 = 8;
+/// A connection that was idle for longer is tested before it is used.
+const FRESH: Duration = Duration::from_secs(1);
+/// Whoever migrates holds this lock, in whichever database.
+const MIGRATION_LOCK: i64 = 0x746f_7765_7264_6372;
+const MIGRATIONS: &[&str] = &[include_str!("migrations/postgres/1.sql")];
+
+/// The place of a client is taken and freed in the same statement that adds and removes it, if places are counted.
+const DIALECT: Dialect = Dialect {
+    insert: "WITH added AS (
+            INSERT INTO {p}clients (tenant, id, issued_at, last_used, revision, status, owner, fingerprint, record)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING 1),
+        placed AS (UPDATE {p}places SET taken = taken + 1 WHERE tenant = $1 AND EXISTS (SELECT 1 FROM added))
+        SELECT 1 FROM added",
+    remove: "WITH gone AS (
+            DELETE FROM {p}clients WHERE tenant = $1 AND id = $2 AND revision = COALESCE($3, revision) RETURNING 1),
+        freed AS (UPDATE {p}places SET taken = taken - 1 WHERE tenant = $1 AND EXISTS (SELECT 1 FROM gone))
+        SELECT 1 FROM gone",
+    expire: (
+        "WITH idle AS (SELECT id FROM {p}clients WHERE ",
+        " FOR UPDATE),
+        gone AS (
+            DELETE FROM {p}clients USING idle WHERE clients.tenant = $1 AND clients.id = idle.id
+            RETURNING clients.last_used, clients.record),
+        freed AS (
+            UPDATE {p}places SET taken = taken - (SELECT count(*) FROM gone)
+            WHERE tenant = $1 AND EXISTS (SELECT 1 FROM gone))
+        SELECT last_used, record FROM gone",
+    ),
+    among: "id IN (SELECT json_array_elements_text({}::json))",
+    spend: "WITH spent AS (
+            UPDATE {p}tokens SET uses_left = uses_left - 1 WHERE tenant = $1 AND digest = $2
+            AND uses_left > 0 AND (expires_at IS NULL OR expires_at > $3) RETURNING 1)
+        SELECT 1 FROM spent UNION ALL
+        SELECT 1 FROM {p}tokens WHERE tenant = $1 AND digest = $2
+            AND uses_left IS NULL AND (expires_at IS NULL OR expires_at > $3)",
+    lock_clients: Some("LOCK TABLE {p}clients IN SHARE ROW EXCLUSIVE MODE"),
+};
+
+impl PostgresStore {
+    /// Opens a pool of connections for a `postgres://` URL and brings the tables up to date.
+    ///
+    /// # Errors
+    ///
+    /// When the URL is none, the server cannot be reached, or its tables are newer than this version of the crate.
+    pub async fn connect(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
+        let server: PgConnectOptions = url.parse()?;
+        let pool = PgPoolOptions::new()
+            .max_connections(options.most_connections)
+            .acquire_timeout(options.patience)
+            .test_before_acquire(false)
+            .before_acquire(|connection, met| {
+                Box::pin(async move { Ok(met.idle_for < FRESH || connection.ping().await.is_ok()) })
+            });
+        // The first connection is made here, where whatever is wrong comes back at once and not when patience ends.
+        PgConnection::connect_with(&server).await?.close().await?;
+        Self::from_pool(pool.connect_lazy_with(server), options).await
+    }
+
+    /// Uses a pool of the application and brings the tables up to date.
+    ///
+    /// # Errors
+    ///
+    /// When the name of the schema is none, the server cannot be reached, or its tables are newer than this version of
+    /// the crate.
+    pub async fn from_pool(pool: PgPool, options: PostgresOptions) -> Result<Self, StoreError> {
+        let PostgresOptions { schema, pooler, .. } = options;
+        if !is_schema(&schema) {
+            return Err(StoreError::unavailable("the name of the schema must be 1 to 63 of a-z, 0-9 and _"));
+        }
+        migrate(&pool, &schema).await?;
+        let statements = Arc::new(Statements::new(&format!("{schema}."), &DIALECT));
+        Ok(Self { pool, pooler, statements, tenant: Arc::default(), counting: Arc::default() })
+    }
+
+    /// Runs something until it does not fail because of others, which may take some attempts.
+    async fn persist<T, F: Future<Output = sqlx::Result<T>>>(&self, attempt: impl Fn() -> F) -> sqlx::Result<T> {
+        for number in 1..ATTEMPTS {
+            match attempt().await {
+                Err(error) if is_others_fault(&error) => tokio::time::sleep(Duration::from_millis(1 << number)).await,
+                done => return done,
+            }
+        }
+        attempt().await
+    }
+
+    /// Finds rows with one statement; behind a pooler in a transaction, which keeps the session between preparing it
+    /// and running it.
+    async fn rows(&self, text: &str, values: &[Value<'_>]) -> sqlx::Result<Vec<PgRow>> {
+        if !self.pooler {
+            return bound::<Postgres>(text, values).fetch_all(&self.pool).await;
+        }
+        let mut transaction = self.pool.begin().await?;
+        let rows = bound::<Postgres>(text, values).persistent(false).fetch_all(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(rows)
+    }
+
+    /// Changes rows with one statement, as [`rows`](Self::rows) finds them.
+    async fn changes(&self, text: &str, values: &[Value<'_>]) -> sqlx::Result<u64> {
+        if !self.pooler {
+            return Ok(bound::<Postgres>(text, values).execute(&self.pool).await?.rows_affected());
+        }
+        let mut transaction = self.pool.begin().await?;
+        let done = bound::<Postgres>(text, values).persistent(false).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(done.rows_affected())
+    }
+
+    async fn take(&self, steps: &[Step<'_>]) -> sqlx::Result<Result<(), usize>> {
+        let mut transaction = self.pool.begin().await?;
+        for (index, step) in steps.iter().enumerate() {
+            let query = bound::<Postgres>(step.text, step.values).persistent(!self.pooler);
+            if query.execute(&mut *transaction).await?.rows_affected() == 0 && step.required {
+                transaction.rollback().await?;
+                return Ok(Err(index));
+            }
+        }
+        transaction.commit().await.map(Ok)
+    }
+}
+
+/// Lower case only, so that the name means the same with and without quotes.
+fn is_schema(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    (1..=63).contains(&name.len()) && name.bytes().all(plain) && !name.as_bytes()[0].is_ascii_digit()
+}
+
+/// A serialisation failure or a deadlock: nothing happened, and it may go well next time
+/// ([PostgreSQL §13.5](https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html)).
+fn is_others_fault(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("40001" | "40P01"))
+}
+
+/// Looks first, so that a node whose tables are up to date needs no rights to create any. The lock belongs to the
+/// transaction, not to the session, so it works through a pooler; where it locks nothing, creating a table twice fails
+/// and the node starts on its next attempt.
+async fn migrate(pool: &PgPool, schema: &str) -> Result<(), StoreError> {
+    let current = version(&mut *pool.acquire().await?, schema).await?;
+    if pending(MIGRATIONS, current).map_err(StoreError::unavailable)?.next().is_none() {
+        return Ok(());
+    }
+    let mut transaction = pool.begin().await?;
+    let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
+    (&mut *transaction).execute(lock.as_str()).await?;
+    let exists = format!("SELECT 1 FROM pg_namespace WHERE nspname = '{schema}'");
+    if (&mut *transaction).fetch_all(exists.as_str()).await?.is_empty() {
+        (&mut *transaction).execute(format!("CREATE SCHEMA {schema}").as_str()).await?;
+    }
+    let table = format!("CREATE TABLE IF NOT EXISTS {schema}.migrations (version BIGINT NOT NULL PRIMARY KEY)");
+    (&mut *transaction).execute(table.as_str()).await?;
+    let current = version(&mut transaction, schema).await?;
+    for (number, text) in pending(MIGRATIONS, current).map_err(StoreError::unavailable)? {
+        (&mut *transaction).execute(text.replace("{p}", &format!("{schema}.")).as_str()).await?;
+        let done = format!("INSERT INTO {schema}.migrations (version) VALUES ({number})");
+        (&mut *transaction).execute(done.as_str()).await?;
+    }
+    Ok(transaction.commit().await?)
+}
+
+/// The version of the tables; 0 where there are none.
+async fn version(connection: &mut PgConnection, schema: &str) -> sqlx::Result<i64> {
+    let exists = format!(
+        "SELECT 1 FROM information_schema.tables WHERE table_schema = '{schema}' AND table_name = 'migrations'"
+    );
+    if (&mut *connection).fetch_all(exists.as_str()).await?.is_empty() {
+        return Ok(0);
+    }
+    let version = format!("SELECT COALESCE(max(version), 0) FROM {schema}.migrations");
+    connection.fetch_one(version.as_str()).await?.try_get(0)
+}
+
+impl Backend for PostgresStore {
+    fn statements(&self) -> &Statements {
+        &self.statements
+    }
+
+    fn tenant(&self) -> &[u8] {
+        &self.tenant
+    }
+
+    fn counting(&self) -> &AtomicBool {
+        &self.counting
+    }
+
+    async fn fetch(&self, text: &str, values: &[Value<'_>]) -> sqlx::Result<Vec<Found>> {
+        self.change(text, values).await
+    }
+
+    async fn change(&self, text: &str, values: &[Value<'_>]) -> sqlx::Result<Vec<Found>> {
+        self.persist(|| self.rows(text, values)).await?.iter().map(found).collect()
+    }
+
+    async fn execute(&self, text: &str, values: &[Value<'_>]) -> sqlx::Result<u64> {
+        self.persist(|| self.changes(text, values)).await
+    }
+
+    async fn transact(&self, steps: &[Step<'_>]) -> sqlx::Result<Result<(), usize>> {
+        self.persist(|| self.take(steps)).await
+    }
+}
+
+client_store!(PostgresStore);

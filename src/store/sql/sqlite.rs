@@ -1,0 +1,169 @@
+//! SQLite: one file, no server.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, SystemTime};
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Executor as _, Row as _, Sqlite, SqlitePool};
+
+use super::statements::{Dialect, Statements};
+use super::{Backend, Found, Step, Value, bound, client_store, found, pending};
+use crate::access::InitialAccessTokenRecord;
+use crate::client::Client;
+use crate::credential::{ClientId, Digest};
+use crate::error::StoreError;
+use crate::store::{Admission, Admitted, ClientQuery, Cutoffs, Removal};
+
+/// Keeps clients in a SQLite database, the durable store that needs no server. Clones share it.
+///
+/// What was acknowledged survives the end of the process and of the machine: a commit is on disk before it is answered
+/// (write-ahead log, `synchronous = FULL`). Several processes may use one file on a local disk; they wait for one
+/// another up to five seconds. The tables are named `dcr_…` and are created and brought up to date at the start, so
+/// the file may be one that the application has anyway.
+///
+/// ```
+/// use tower_dcr::credential::Secrets;
+/// use tower_dcr::store::SqliteStore;
+/// use tower_dcr::{Access, Registry};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+/// # runtime.block_on(async {
+/// # let path = std::env::temp_dir().join(format!("tower-dcr-doc-{}.db", std::process::id()));
+/// let store = SqliteStore::open(&path).await?;
+/// let registry = Registry::builder("https://id.example.com", Access::Open).with_secrets(Secrets::hashed()).build(store)?;
+/// assert_eq!(registry.count().await?, 0);
+/// # for end in ["", "-wal", "-shm"] {
+/// #     let _ = std::fs::remove_file(format!("{}{end}", path.display()));
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct SqliteStore {
+    /// One connection: SQLite has one writer, and a queue here is fairer than its waiting.
+    writer: SqlitePool,
+    readers: SqlitePool,
+    statements: Arc<Statements>,
+    pub(super) tenant: Arc<[u8]>,
+    pub(super) counting: Arc<AtomicBool>,
+}
+
+const PREFIX: &str = "dcr_";
+const READERS: u32 = 4;
+const PATIENCE: Duration = Duration::from_secs(5);
+const MIGRATIONS: &[&str] = &[include_str!("migrations/sqlite/1.sql")];
+
+const DIALECT: Dialect = Dialect {
+    insert: "INSERT INTO {p}clients (tenant, id, issued_at, last_used, revision, status, owner, fingerprint, record)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
+    remove: "DELETE FROM {p}clients WHERE tenant = $1 AND id = $2 AND revision = COALESCE($3, revision)",
+    expire: (
+        "DELETE FROM {p}clients WHERE tenant = $1 AND id IN (SELECT id FROM {p}clients WHERE ",
+        ") RETURNING last_used, record",
+    ),
+    among: "id IN (SELECT value FROM json_each({}))",
+    spend: "UPDATE {p}tokens SET uses_left = uses_left - 1 WHERE tenant = $1 AND digest = $2
+        AND (uses_left IS NULL OR uses_left > 0) AND (expires_at IS NULL OR expires_at > $3)",
+    lock_clients: None,
+};
+
+impl SqliteStore {
+    /// Opens a database file, creates it if it is missing, and brings its tables up to date.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be opened or written, or its tables are newer than this version of the crate.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(PATIENCE);
+        let pool = |most| SqlitePoolOptions::new().max_connections(most).test_before_acquire(false);
+        let writer = pool(1).connect_with(options.clone()).await?;
+        Self::migrated(writer, pool(READERS).connect_lazy_with(options)).await
+    }
+
+    /// Uses a pool of the application, for reading and for writing, and brings the tables up to date.
+    ///
+    /// Durability is then what the pool's connections are set to: use a write-ahead log, `synchronous = FULL` and a
+    /// busy timeout. An in-memory database works only with a pool of one connection that never ends.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be written, or its tables are newer than this version of the crate.
+    pub async fn from_pool(pool: SqlitePool) -> Result<Self, StoreError> {
+        Self::migrated(pool.clone(), pool).await
+    }
+
+    async fn migrated(writer: SqlitePool, readers: SqlitePool) -> Result<Self, StoreError> {
+        migrate(&writer).await?;
+        let statements = Arc::new(Statements::new(PREFIX, &DIALECT));
+        Ok(Self { writer, readers, statements, tenant: Arc::default(), counting: Arc::default() })
+    }
+}
+
+/// Whoever comes first of several processes does it, the others wait and find it done.
+async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+    let table = format!("CREATE TABLE IF NOT EXISTS {PREFIX}migrations (version INTEGER NOT NULL PRIMARY KEY) STRICT");
+    (&mut *transaction).execute(table.as_str()).await?;
+    let version = format!("SELECT max(version) FROM {PREFIX}migrations");
+    let version: Option<i64> = (&mut *transaction).fetch_one(version.as_str()).await?.try_get(0)?;
+    for (number, text) in pending(MIGRATIONS, version.unwrap_or(0)).map_err(StoreError::unavailable)? {
+        (&mut *transaction).execute(text.replace("{p}", PREFIX).as_str()).await?;
+        let done = format!("INSERT INTO {PREFIX}migrations (version) VALUES ({number})");
+        (&mut *transaction).execute(done.as_str()).await?;
+    }
+    Ok(transaction.commit().await?)
+}
+
+impl Backend for SqliteStore {
+    fn statements(&self) -> &Statements {
+        &self.statements
+    }
+
+    fn tenant(&self) -> &[u8] {
+        &self.tenant
+    }
+
+    fn counting(&self) -> &AtomicBool {
+        &self.counting
+    }
+
+    async fn fetch(&self, text: &str, values: &[Value<'_>]) -> sqlx::Result<Vec<Found>> {
+        bound::<Sqlite>(text, values).fetch_all(&self.readers).await?.iter().map(found).collect()
+    }
+
+    async fn change(&self, text: &str, values: &[Value<'_>]) -> sqlx::Result<Vec<Found>> {
+        bound::<Sqlite>(text, values).fetch_all(&self.writer).await?.iter().map(found).collect()
+    }
+
+    async fn execute(&self, text: &str, values: &[Value<'_>]) -> sqlx::Result<u64> {
+        Ok(bound::<Sqlite>(text, values).execute(&self.writer).await?.rows_affected())
+    }
+
+    /// The first step always writes, so it waits for its turn before anything is read, as `BEGIN IMMEDIATE` would; that
+    /// statement itself is not safe to give up halfway with this driver.
+    async fn transact(&self, steps: &[Step<'_>]) -> sqlx::Result<Result<(), usize>> {
+        let mut transaction = self.writer.begin().await?;
+        for (index, step) in steps.iter().enumerate() {
+            let query = bound::<Sqlite>(step.text, step.values);
+            let rows = match step.text.starts_with("SELECT") {
+                true => query.fetch_all(&mut *transaction).await?.len() as u64,
+                false => query.execute(&mut *transaction).await?.rows_affected(),
+            };
+            if rows == 0 && step.required {
+                transaction.rollback().await?;
+                return Ok(Err(index));
+            }
+        }
+        transaction.commit().await.map(Ok)
+    }
+}
+
+client_store!(SqliteStore);

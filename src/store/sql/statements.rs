@@ -1,0 +1,98 @@
+//! The SQL of every verb. What both databases say alike stands here once; `{p}` is the prefix of the tables.
+
+/// The statements of one database, with the names of its tables in place.
+#[derive(Debug)]
+pub(super) struct Statements {
+    pub(super) insert: String,
+    pub(super) get: String,
+    pub(super) update: String,
+    pub(super) remove: String,
+    pub(super) touch: String,
+    /// Begins a query that a filter completes.
+    pub(super) list: String,
+    /// Likewise.
+    pub(super) count: String,
+    pub(super) count_all: String,
+    /// Stands around a filter, an order and a limit.
+    pub(super) expire: (String, String),
+    pub(super) forget: String,
+    /// How a list of identifiers selects, the identifiers being one JSON array of texts.
+    pub(super) among: &'static str,
+    pub(super) spend: String,
+    pub(super) refund: String,
+    /// Finds a row while there are no more clients than this.
+    pub(super) within: String,
+    pub(super) is_counted: String,
+    /// Begins to count the clients of a tenant, in one transaction.
+    pub(super) begin_counting: Vec<String>,
+    pub(super) put_token: String,
+    pub(super) get_token: String,
+    pub(super) list_tokens: String,
+    pub(super) remove_token: String,
+    pub(super) remember: String,
+}
+
+/// What the databases do not say alike.
+pub(super) struct Dialect {
+    pub(super) insert: &'static str,
+    pub(super) remove: &'static str,
+    pub(super) expire: (&'static str, &'static str),
+    pub(super) among: &'static str,
+    pub(super) spend: &'static str,
+    pub(super) lock_clients: Option<&'static str>,
+}
+
+impl Statements {
+    pub(super) fn new(prefix: &str, dialect: &Dialect) -> Self {
+        let named = |text: &str| text.replace("{p}", prefix);
+        Self {
+            insert: named(dialect.insert),
+            get: named("SELECT last_used, record FROM {p}clients WHERE tenant = $1 AND id = $2"),
+            update: named(UPDATE),
+            remove: named(dialect.remove),
+            touch: named(TOUCH),
+            list: named("SELECT last_used, record FROM {p}clients WHERE "),
+            count: named("SELECT count(*) FROM {p}clients WHERE "),
+            count_all: named(COUNT_ALL),
+            expire: (named(dialect.expire.0), named(dialect.expire.1)),
+            forget: named("DELETE FROM {p}remembered WHERE tenant = $1 AND until <= $2"),
+            among: dialect.among,
+            spend: named(dialect.spend),
+            refund: named(REFUND),
+            within: named("SELECT taken FROM {p}places WHERE tenant = $1 AND taken <= $2"),
+            is_counted: named("SELECT taken FROM {p}places WHERE tenant = $1"),
+            begin_counting: dialect.lock_clients.into_iter().chain([BEGIN_COUNTING]).map(named).collect(),
+            put_token: named(PUT_TOKEN),
+            get_token: named("SELECT uses_left, record FROM {p}tokens WHERE tenant = $1 AND digest = $2"),
+            list_tokens: named("SELECT uses_left, record FROM {p}tokens WHERE tenant = $1 ORDER BY issued_at, id"),
+            remove_token: named("DELETE FROM {p}tokens WHERE tenant = $1 AND id = $2"),
+            remember: named(REMEMBER),
+        }
+    }
+}
+
+/// The revision must be the one before; a later use than the one that was read stays.
+const UPDATE: &str = "UPDATE {p}clients SET revision = $3, status = $4, owner = $5, fingerprint = $6, record = $7,
+    last_used = CASE WHEN last_used > $8 THEN last_used ELSE COALESCE($8, last_used) END
+    WHERE tenant = $1 AND id = $2 AND revision = $3 - 1";
+
+const TOUCH: &str = "UPDATE {p}clients SET last_used = CASE WHEN last_used > $3 THEN last_used ELSE $3 END
+    WHERE tenant = $1 AND id = $2";
+
+const COUNT_ALL: &str = "SELECT COALESCE((SELECT taken FROM {p}places WHERE tenant = $1),
+    (SELECT count(*) FROM {p}clients WHERE tenant = $1))";
+
+const REFUND: &str = "UPDATE {p}tokens SET uses_left = uses_left + 1
+    WHERE tenant = $1 AND digest = $2 AND uses_left IS NOT NULL";
+
+const BEGIN_COUNTING: &str = "INSERT INTO {p}places (tenant, taken)
+    SELECT $1, (SELECT count(*) FROM {p}clients WHERE tenant = $1) WHERE true
+    ON CONFLICT (tenant) DO NOTHING";
+
+const PUT_TOKEN: &str = "INSERT INTO {p}tokens (tenant, digest, id, issued_at, expires_at, uses_left, record)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
+    ON CONFLICT (tenant, digest) DO UPDATE SET id = excluded.id, issued_at = excluded.issued_at,
+        expires_at = excluded.expires_at, uses_left = excluded.uses_left, record = excluded.record";
+
+const REMEMBER: &str = "INSERT INTO {p}remembered AS known (tenant, key, until) VALUES ($1, $2, $3)
+    ON CONFLICT (tenant, key) DO UPDATE SET until = excluded.until WHERE known.until <= $4";

@@ -1,0 +1,189 @@
+//! What SQLite and PostgreSQL promise beyond the suite: nodes share one database, from their first start on.
+
+use std::time::SystemTime;
+
+use tokio::task::JoinSet;
+use tower_dcr::access::TokenOptions;
+use tower_dcr::credential::Secrets;
+use tower_dcr::metadata::ClientMetadata;
+use tower_dcr::store::{ClientQuery, ClientStore, Cutoffs};
+use tower_dcr::{Access, ConfigError, ErrorKind, RegistrationError, Registry};
+
+fn metadata() -> ClientMetadata {
+    ClientMetadata::from_json(br#"{ "redirect_uris": ["https://app.example.com/cb"] }"#).unwrap()
+}
+
+fn registry(store: impl ClientStore, most: Option<u64>) -> Registry {
+    let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(Secrets::hashed());
+    let builder = match most {
+        Some(most) => builder.with_most_clients(most),
+        None => builder,
+    };
+    builder.build(store).unwrap()
+}
+
+/// Registers so many clients at once on all of these nodes and gathers how that ended.
+async fn rush(nodes: &[Registry], each: usize) -> Vec<Result<(), RegistrationError>> {
+    let mut tasks = JoinSet::new();
+    for node in nodes.iter().cycle().take(nodes.len() * each) {
+        let node = node.clone();
+        tasks.spawn(async move { node.register(metadata()).await.map(drop) });
+    }
+    tasks.join_all().await
+}
+
+fn admitted(outcomes: &[Result<(), RegistrationError>]) -> usize {
+    for outcome in outcomes {
+        let refused = outcome.as_ref().err().map(RegistrationError::kind);
+        assert!(matches!(refused, None | Some(ErrorKind::Unavailable)), "{outcome:?}");
+    }
+    outcomes.iter().filter(|outcome| outcome.is_ok()).count()
+}
+
+/// A limit holds across nodes, also while one that knows of none registers beside it and while clients go.
+async fn a_limit_holds_across_nodes(one: impl ClientStore + Clone, other: impl ClientStore) {
+    let store = one.clone();
+    let (one, other) = (registry(one, Some(20)), registry(other, Some(20)));
+    assert_eq!(admitted(&rush(&[one.clone(), other], 20).await), 20);
+    assert_eq!(store.count(&ClientQuery::new()).await.unwrap(), 20);
+    let cutoffs = Cutoffs::none(SystemTime::now()).with_unused_since(SystemTime::now());
+    assert_eq!(store.expire(&cutoffs, 5).await.unwrap().len(), 5);
+    assert_eq!(admitted(&rush(&[one], 9).await), 5);
+    let listed = store.list(&ClientQuery::new()).await.unwrap();
+    assert_eq!(store.count(&ClientQuery::new()).await.unwrap(), listed.len() as u64);
+}
+
+/// Counting begins while clients come that nobody counts yet: afterwards the count is right nevertheless.
+async fn counting_begins_in_the_midst(one: impl ClientStore + Clone, other: impl ClientStore) {
+    let store = one.clone();
+    let (unlimited, limited) = (registry(one, None), registry(other, Some(1 << 40)));
+    assert_eq!(admitted(&rush(&[unlimited, limited], 30).await), 60);
+    let filtered = ClientQuery::new().with_issued_from(SystemTime::UNIX_EPOCH);
+    assert_eq!(store.count(&filtered).await.unwrap(), 60, "the rows");
+    assert_eq!(store.count(&ClientQuery::new()).await.unwrap(), 60, "the count of them");
+}
+
+/// A token that one node issued is known to another, and gone everywhere when one revokes it.
+async fn tokens_are_known_across_nodes(one: impl ClientStore, other: impl ClientStore) {
+    let build = |builder: tower_dcr::RegistryBuilder| builder.with_secrets(Secrets::hashed());
+    let one = build(Registry::builder("https://id.example.com", Access::Tokens)).build(one).unwrap();
+    let other = build(Registry::builder("https://id.example.com", Access::Tokens)).build(other).unwrap();
+    let (token, _) = one.issue_initial_access_token(TokenOptions::new().with_uses(3)).await.unwrap();
+    let known = other.initial_access_tokens().await.unwrap();
+    assert_eq!(known.len(), 1);
+    assert!(known[0].digest().matches(&token.digest()));
+    assert_eq!(known[0].uses_left(), Some(3));
+    assert!(other.revoke_initial_access_token(known[0].id()).await.unwrap());
+    assert!(one.initial_access_tokens().await.unwrap().is_empty());
+}
+
+async fn assert_choice_of_secrets_is_asked_for(store: impl ClientStore) {
+    let refused = Registry::builder("https://id.example.com", Access::Open).build(store).unwrap_err();
+    assert_eq!(refused, ConfigError::Secrets);
+}
+
+#[cfg(feature = "sqlite")]
+mod sqlite {
+    use sqlx::{Connection as _, SqliteConnection};
+    use tower_dcr::store::{ClientQuery, ClientStore as _, SqliteStore};
+
+    use crate::bed::Bed as _;
+    use crate::sql::Sqlite;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn two_stores_share_one_file() {
+        let bed = Sqlite::make().await;
+        let another = SqliteStore::open(bed.path()).await.unwrap();
+        super::assert_choice_of_secrets_is_asked_for(bed.store()).await;
+        super::a_limit_holds_across_nodes(bed.store(), another.clone()).await;
+        super::tokens_are_known_across_nodes(bed.store(), another.clone()).await;
+        super::counting_begins_in_the_midst(bed.store().for_tenant("b"), another.for_tenant("b")).await;
+        bed.clear().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_registered_is_there_after_a_restart() {
+        let bed = Sqlite::make().await;
+        let before = super::registry(bed.store(), None);
+        let registered = before.register(super::metadata()).await.unwrap();
+        drop(before);
+        let after = super::registry(SqliteStore::open(bed.path()).await.unwrap(), None);
+        let token = registered.registration_access_token().unwrap().expose();
+        assert!(after.read(registered.client().id(), token).await.is_ok());
+        bed.clear().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn many_may_start_together_and_none_with_newer_tables() {
+        let bed = Sqlite::make().await;
+        let fresh = bed.path().with_file_name("fresh.db");
+        let mut starts = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            starts.spawn(SqliteStore::open(fresh.clone()));
+        }
+        for store in starts.join_all().await {
+            assert_eq!(store.unwrap().count(&ClientQuery::new()).await.unwrap(), 0);
+        }
+        let mut connection = SqliteConnection::connect(fresh.to_str().unwrap()).await.unwrap();
+        let versions: Vec<i64> =
+            sqlx::query_scalar("SELECT version FROM dcr_migrations").fetch_all(&mut connection).await.unwrap();
+        assert_eq!(versions, [1]);
+        sqlx::raw_sql("INSERT INTO dcr_migrations (version) VALUES (1000)").execute(&mut connection).await.unwrap();
+        let error = SqliteStore::open(fresh).await.unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(cause, "the tables have version 1000, but this program knows 1 at most");
+        bed.clear().await;
+    }
+}
+
+#[cfg(feature = "postgres")]
+mod postgres {
+    use tower_dcr::store::{ClientQuery, ClientStore as _, PostgresOptions};
+
+    use crate::bed::Bed as _;
+    use crate::sql::Postgres;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn two_stores_share_one_schema() {
+        let bed = Postgres::make().await;
+        let another = bed.another().await.unwrap();
+        super::assert_choice_of_secrets_is_asked_for(bed.store()).await;
+        super::a_limit_holds_across_nodes(bed.store(), another.clone()).await;
+        super::tokens_are_known_across_nodes(bed.store(), another.clone()).await;
+        for tenant in ["a", "b", "c", "d"] {
+            super::counting_begins_in_the_midst(bed.store().for_tenant(tenant), another.for_tenant(tenant)).await;
+        }
+        bed.clear().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn many_may_start_together_and_none_with_newer_tables() {
+        let bed = Postgres::make().await;
+        let mut connection = Postgres::connection().await;
+        let drop = format!("DROP SCHEMA {} CASCADE", bed.schema());
+        sqlx::raw_sql(&drop).execute(&mut connection).await.unwrap();
+        let starts = futures_util::future::join_all((0..8).map(|_| bed.another()));
+        for store in starts.await {
+            assert_eq!(store.unwrap().count(&ClientQuery::new()).await.unwrap(), 0);
+        }
+        let newer = format!("INSERT INTO {}.migrations (version) VALUES (1000)", bed.schema());
+        sqlx::raw_sql(&newer).execute(&mut connection).await.unwrap();
+        let error = bed.another().await.unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(cause, "the tables have version 1000, but this program knows 1 at most");
+        bed.clear().await;
+    }
+
+    #[tokio::test]
+    async fn a_schema_has_a_plain_name() {
+        let long = "s".repeat(64);
+        for name in ["", "1st", "Upper", "a-b", "a.b", "a\"b", "a;b", "é", &long] {
+            let pool = sqlx::PgPool::connect_lazy("postgres://postgres@127.0.0.1:1/postgres").unwrap();
+            let store =
+                tower_dcr::store::PostgresStore::from_pool(pool, PostgresOptions::new().with_schema(name)).await;
+            let error = store.unwrap_err();
+            let cause = std::error::Error::source(&error).unwrap().to_string();
+            assert!(cause.starts_with("the name of the schema"), "{name}: {cause}");
+        }
+    }
+}
