@@ -25,7 +25,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::access::Constraints;
 use crate::credential::{ClientId, Digest, StoredSecret};
@@ -185,6 +185,15 @@ impl Client {
     #[must_use]
     pub fn last_used(&self) -> Option<SystemTime> {
         self.last_used
+    }
+
+    /// The client's place in lists as text, for whoever asks for the next page in a later request; see
+    /// [`ClientQuery::after_cursor`](crate::store::ClientQuery::after_cursor). It holds nothing but the time of issue
+    /// and the identifier.
+    #[must_use]
+    pub fn cursor(&self) -> String {
+        let since = self.issued_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        format!("{}.{}", since.as_nanos(), self.id)
     }
 
     /// How the client came to be.

@@ -124,7 +124,7 @@ pub use information::ClientInformation;
 pub use layer::RegistrationLayer;
 pub use policy::Policy;
 pub use profile::{Profile, Switch};
-pub use registry::{Checked, Registry};
+pub use registry::{Checked, Registry, Stats};
 pub use revocation::Revoke;
 pub use service::{EndpointService, RegistrationService};
 pub use tenants::Tenants;

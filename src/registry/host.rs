@@ -3,10 +3,30 @@
 use std::sync::Arc;
 
 use super::Registry;
-use crate::client::Client;
+use crate::client::{Client, Status};
 use crate::credential::ClientId;
 use crate::error::StoreError;
 use crate::store::ClientQuery;
+
+/// How many clients there are of each kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// All of them.
+    pub clients: u64,
+    /// Those that wait for approval.
+    pub pending: u64,
+    /// Those that may do what they are registered for.
+    pub active: u64,
+    /// Those that may do nothing.
+    pub disabled: u64,
+    /// Those that were never used, whatever their status.
+    pub never_used: u64,
+    /// How many there may be; none for any number.
+    pub most_clients: Option<u64>,
+    /// Initial access tokens, spent and expired ones included.
+    pub initial_access_tokens: usize,
+}
 
 impl Registry {
     /// Finds a client by its identifier.
@@ -46,6 +66,25 @@ impl Registry {
     /// When the store fails.
     pub async fn count(&self) -> Result<u64, StoreError> {
         self.count_of(&ClientQuery::new()).await
+    }
+
+    /// How many clients there are of each kind. Counts by a database are not free; ask for them now and then, not with
+    /// every request.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn stats(&self) -> Result<Stats, StoreError> {
+        let with = |status| ClientQuery::new().with_status(status);
+        Ok(Stats {
+            clients: self.count().await?,
+            pending: self.count_of(&with(Status::Pending)).await?,
+            active: self.count_of(&with(Status::Active)).await?,
+            disabled: self.count_of(&with(Status::Disabled)).await?,
+            never_used: self.count_of(&ClientQuery::new().with_never_used()).await?,
+            most_clients: self.config().retention.max_clients,
+            initial_access_tokens: self.initial_access_tokens().await?.len(),
+        })
     }
 
     /// How many clients a query selects, whatever it says about pages.

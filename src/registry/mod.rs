@@ -42,6 +42,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
+pub use host::Stats;
 pub use settle::Checked;
 
 use crate::access::{Access, Grant};

@@ -1,7 +1,7 @@
 //! Which clients are meant: by what they are, and by when they count as idle.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::client::{Client, Status};
 use crate::credential::{ClientId, Digest};
@@ -128,6 +128,16 @@ impl ClientQuery {
     pub fn after(mut self, last: &Client) -> Self {
         self.after = Some((last.issued_at, last.id.clone()));
         self
+    }
+
+    /// The page after the one that ended with the client whose [cursor](Client::cursor) this is; `None` when the text
+    /// is no cursor.
+    #[must_use]
+    pub fn after_cursor(mut self, cursor: &str) -> Option<Self> {
+        let (nanos, id) = cursor.split_once('.')?;
+        let since = Duration::from_nanos(nanos.parse().ok()?);
+        self.after = Some((UNIX_EPOCH.checked_add(since)?, ClientId::parse(id)?));
+        Some(self)
     }
 
     /// How many clients a page holds at most.

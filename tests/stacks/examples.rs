@@ -9,15 +9,15 @@ use crate::support::{self, Hyper, reqwest, walk};
 use crate::{grpc, refusals};
 
 /// A running example; it ends with this value.
-struct Example {
+pub(crate) struct Example {
     name: &'static str,
     process: Child,
     output: BufReader<ChildStdout>,
-    endpoint: String,
+    pub(crate) endpoint: String,
 }
 
 impl Example {
-    fn start(name: &'static str, options: &[&str]) -> Self {
+    pub(crate) fn start(name: &'static str, options: &[&str]) -> Self {
         let path = path(name);
         let mut command = Command::new(&path);
         command.args(["--listen", "127.0.0.1:0"]).args(options);
@@ -40,7 +40,7 @@ impl Example {
     }
 
     /// The URL of the server, without the path of the endpoint.
-    fn base_url(&self) -> &str {
+    pub(crate) fn base_url(&self) -> &str {
         self.endpoint.strip_suffix("/oidc/register").unwrap_or_else(|| panic!("{}: {}", self.name, self.endpoint))
     }
 
@@ -49,7 +49,7 @@ impl Example {
     }
 
     /// Ends it, and sees whether it said more than the one line.
-    fn end(mut self) {
+    pub(crate) fn end(mut self) {
         self.process.kill().unwrap();
         let mut more = String::new();
         self.output.read_to_string(&mut more).unwrap();

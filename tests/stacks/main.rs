@@ -6,6 +6,7 @@
 #[path = "../../examples/tonic/greeter.rs"]
 mod greeter;
 
+mod admin;
 mod examples;
 mod grpc;
 mod pass_through;

@@ -1,0 +1,77 @@
+//! A registration server with a JSON API for its operators. `cargo run --example admin -- --help` lists its flags.
+//!
+//! | request | what it does |
+//! | --- | --- |
+//! | `GET /admin/stats` | how many clients there are of each kind |
+//! | `GET /admin/clients` | a page of clients; `owner`, `status`, `never_used`, `issued_from`, `issued_before`, `used_from`, `used_before` select, `limit` and `after` page |
+//! | `GET /admin/clients/{id}` | one client |
+//! | `POST /admin/clients/{id}/approve`, `/disable`, `/enable` | what it may do |
+//! | `DELETE /admin/clients/{id}` | its end |
+//! | `GET /admin/tokens`, `POST /admin/tokens`, `DELETE /admin/tokens/{id}` | initial access tokens |
+//!
+//! Every request needs `Authorization: Bearer` with the token of `--admin-token` or `ADMIN_TOKEN`. No answer contains a
+//! secret, except that a new initial access token is shown once. Serve such an API on an internal address.
+
+#[path = "admin/api.rs"]
+mod api;
+#[path = "admin/view.rs"]
+mod view;
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use axum::Router;
+use clap::Parser;
+use tokio::net::TcpListener;
+use tower_dcr::credential::Digest;
+use tower_dcr::policy::{Review, Verdict};
+use tower_dcr::store::MemoryStore;
+use tower_dcr::{Access, RegistrationLayer, Registry};
+
+/// OAuth 2.0 / OpenID Connect Dynamic Client Registration, with an API for operators.
+#[derive(Debug, Parser)]
+struct Options {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// What operators present. Default: the environment variable ADMIN_TOKEN.
+    #[arg(long)]
+    admin_token: Option<String>,
+    /// Let everybody register, instead of the holders of initial access tokens.
+    #[arg(long)]
+    open: bool,
+    /// Hold new clients until they are approved.
+    #[arg(long)]
+    approval: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    match serve(Options::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("admin: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
+    let admin_token = options.admin_token.or_else(|| std::env::var("ADMIN_TOKEN").ok());
+    let admin_token =
+        admin_token.filter(|token| token.len() >= 16).ok_or("an admin token of 16 characters is needed")?;
+    let listener = TcpListener::bind(options.listen).await?;
+    let access = if options.open { Access::Open } else { Access::Tokens };
+    let approval = options.approval;
+    let registry = Registry::builder(format!("http://{}", listener.local_addr()?), access)
+        .with_policy(move |_: &Review<'_>| Verdict::accept().held(approval))
+        .build(MemoryStore::new())?;
+    println!("registration endpoint: {}", registry.registration_endpoint().unwrap_or("off"));
+    // Only the digest is kept: it is compared in constant time and gives nothing away.
+    let admin = api::router(registry.clone().acting_for("admin"), Digest::of(&admin_token));
+    let application = Router::new().nest("/admin", admin).layer(RegistrationLayer::new(registry));
+    axum::serve(listener, application).await?;
+    Ok(())
+}
