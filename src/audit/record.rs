@@ -51,6 +51,9 @@ pub struct AuditRecord {
     /// The status before, where it was another.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_status: Option<&'static str>,
+    /// When the client was used last, as far as the application told; a use is no event of its own. As `time`.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "maybe_rfc_3339")]
+    pub last_used: Option<SystemTime>,
     /// How the client came to be: `open`, `initial_access_token`, `gate` or `application`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<&'static str>,
@@ -148,6 +151,7 @@ impl AuditRecord {
             revision: event.client().map(Client::revision),
             status: event.client().map(status),
             previous_status: event.before().map(status).filter(|before| event.client().map(status) != Some(before)),
+            last_used: event.client().and_then(Client::last_used),
             origin: event.origin().map(Origin::as_str),
             initial_access_token_id: event.initial_access_token_id().map(str::to_owned),
             owner: event.owner().map(str::to_owned),
@@ -191,6 +195,13 @@ fn cause(error: &RegistrationError) -> Option<String> {
 
 fn rfc_3339<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&Timestamp::of(*time))
+}
+
+fn maybe_rfc_3339<S: Serializer>(time: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => rfc_3339(time, serializer),
+        None => serializer.serialize_none(),
+    }
 }
 
 /// A time in UTC ([RFC 3339 §5.6](https://www.rfc-editor.org/rfc/rfc3339#section-5.6)).

@@ -1,6 +1,8 @@
 //! Third-party clients against a real server: if they cannot read our answers, the answers are wrong.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod story;
+
 use openidconnect::core::{CoreApplicationType, CoreClientAuthMethod, CoreClientRegistrationRequest, CoreGrantType};
 use openidconnect::registration::{ClientRegistrationError, EmptyAdditionalClientMetadata};
 use openidconnect::{

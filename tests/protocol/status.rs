@@ -2,9 +2,15 @@
 
 use std::sync::atomic::Ordering;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
 use serde_json::json;
 use tower_dcr::audit::Operation;
+use tower_dcr::authentication::ClientCredentials;
 use tower_dcr::credential::ClientId;
+use tower_dcr::policy::{Review, Verdict};
 use tower_dcr::{Access, ErrorKind, Status};
 
 use super::plugs::{Fragile, Ledger};
@@ -55,6 +61,33 @@ async fn a_disabled_client_can_do_nothing_and_looks_like_none() {
     assert_eq!(enabled.redirect_uri("https://app.example.com/cb"), Some("https://app.example.com/cb"));
     assert_eq!(enabled.post_logout_redirect_uri("https://app.example.com/bye"), Some("https://app.example.com/bye"));
     assert_eq!(server.get(&client).await.json(), client.document, "the same secret and token as before");
+}
+
+#[tokio::test]
+async fn a_client_that_waits_manages_itself_and_does_nothing_else() {
+    let server = Server::start(Access::Open, |builder| builder.with_policy(|_: &Review<'_>| Verdict::hold())).await;
+    let client = server.register(&minimal()).await;
+    let stored = || async { server.registry.client(client.id()).await.unwrap().unwrap() };
+    let authenticated = async || {
+        let secret = client.member("client_secret");
+        let header = format!("Basic {}", STANDARD.encode(format!("{}:{secret}", client.id())));
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_str(&header).unwrap())]);
+        let credentials = ClientCredentials::read(&headers, []).unwrap();
+        server.registry.authenticate(&credentials).await.is_ok()
+    };
+    assert_eq!(server.get(&client).await.json(), client.document);
+    assert_eq!(server.put(&client, &minimal_and(json!({ "client_name": "New" }))).await.status, 200);
+    let waiting = stored().await;
+    assert_eq!((waiting.status(), waiting.metadata().client_name.untagged()), (Status::Pending, Some("New")));
+    assert!(!waiting.verify_secret(client.member("client_secret"), server.registry.now()));
+    assert_eq!(waiting.redirect_uri("https://app.example.com/cb"), None);
+    assert!(!authenticated().await);
+    assert_eq!(server.registry.enable(&id(&client)).await.unwrap().unwrap().status(), Status::Pending);
+
+    assert_eq!(server.registry.approve(&id(&client)).await.unwrap().unwrap().status(), Status::Active);
+    assert!(stored().await.redirect_uri("https://app.example.com/cb").is_some() && authenticated().await);
+    let second = server.register(&minimal()).await;
+    assert_eq!(server.delete(&second).await.status, 204);
 }
 
 #[tokio::test]
