@@ -254,6 +254,18 @@ impl Client {
         self.registered(&self.metadata.post_logout_redirect_uris, requested)
     }
 
+    /// The part of a requested scope that the client may have, in the order of the request; `None` when nothing of it
+    /// is left or the client is not active. A client that registered no scope is not limited by its registration
+    /// ([RFC 6749 §3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)).
+    #[must_use]
+    pub fn scope(&self, requested: &str) -> Option<String> {
+        let registered = self.metadata.scope.as_deref();
+        let permitted = |token: &&str| registered.is_none_or(|scope| scope.split(' ').any(|known| known == *token));
+        let tokens = requested.split(' ').filter(|token| !token.is_empty());
+        let kept: Vec<_> = tokens.filter(permitted).collect();
+        (!kept.is_empty() && self.is_active()).then(|| kept.join(" "))
+    }
+
     fn registered<'a>(&self, uris: &[String], requested: &'a str) -> Option<&'a str> {
         let known = uris.iter().any(|registered| rules::redirect_uri::matches(registered, requested));
         (known && self.is_active()).then_some(requested)

@@ -49,6 +49,7 @@
 //! - [`access`]: who may register. [`audit`]: the trail of what was done and refused.
 //! - [`metadata`]: what a client says about itself. [`credential`]: what proves it.
 //! - [`documents`]: what clients name by its URL. `fetch` (feature): how this server reaches out, and to nowhere inside its own network.
+//! - [`authentication`]: which client sends a request to the token endpoint.
 //! - [`retention`]: how long clients are kept, and how many. [`Revoke`]: what ends with them.
 //! - [`tenants`]: several issuers behind one layer.
 //! - [`policy`]: what the operator decides beyond the rules.
@@ -77,11 +78,13 @@
 //! - `cache`: a cache in front of a store.
 //! - `audit-channel`: an audit trail that a task receives.
 //! - `sealed`: client secrets at rest under authenticated encryption.
+//! - `metrics`: counters and histograms through the `metrics` facade.
 //! - `store-tests`: the contract suite for stores.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod access;
 pub mod audit;
+pub mod authentication;
 mod body;
 mod client;
 mod clock;
@@ -101,6 +104,8 @@ mod information;
 mod layer;
 pub mod management;
 pub mod metadata;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 pub mod policy;
 pub mod profile;
 mod registry;

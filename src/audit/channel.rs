@@ -72,6 +72,8 @@ impl AuditSink for AuditChannel {
             Ok(place) => place,
             Err(TrySendError::Full(())) => {
                 self.dropped.fetch_add(1, Ordering::Relaxed);
+                #[cfg(feature = "metrics")]
+                crate::metrics::audit_dropped();
                 return Ok(());
             }
             Err(TrySendError::Closed(())) => return Err("nobody receives the audit trail any more".into()),

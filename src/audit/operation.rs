@@ -28,6 +28,8 @@ operations! {
     Register = "register",
     /// A question what a registration would come to, by a dry run or the application.
     Check = "check",
+    /// A new registration that is identical to one that is there, and shares it.
+    Reuse = "reuse",
     /// A look at one.
     Read = "read",
     /// A replacement of its metadata.

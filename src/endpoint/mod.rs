@@ -39,6 +39,8 @@ where
     let registry = registry.asked_by(&parts.headers);
     let method = parts.method.clone();
     let methods = route.methods(registry.config());
+    #[cfg(feature = "metrics")]
+    let underway = crate::metrics::Underway::begin(&registry.config().tenant, &route, &method);
     let replied = match (&route, &method) {
         (_, &Method::OPTIONS) => Ok(reply::options(&methods)),
         _ if !methods.contains(&method.as_str()) => Err(RegistrationError::new(ErrorKind::MethodNotAllowed)),
@@ -47,6 +49,8 @@ where
         (Route::Client(id), &Method::DELETE) => delete(&registry, &parts, id).await,
         (Route::Client(id), _) => read(&registry, &parts, id).await,
     };
+    #[cfg(feature = "metrics")]
+    underway.ended(&replied);
     let replied = replied.unwrap_or_else(|error| refuse(&registry, &methods, &error));
     match method {
         Method::HEAD => replied.map(|_| Full::<Bytes>::default()),

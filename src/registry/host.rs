@@ -65,7 +65,10 @@ impl Registry {
     ///
     /// When the store fails.
     pub async fn count(&self) -> Result<u64, StoreError> {
-        self.count_of(&ClientQuery::new()).await
+        let count = self.count_of(&ClientQuery::new()).await?;
+        #[cfg(feature = "metrics")]
+        crate::metrics::clients(&self.config().tenant, count);
+        Ok(count)
     }
 
     /// How many clients there are of each kind. Counts by a database are not free; ask for them now and then, not with

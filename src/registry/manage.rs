@@ -118,7 +118,7 @@ impl Registry {
                     return Ok(self.information(Arc::new(updated), secret, Some(new_token.unwrap_or(token))));
                 }
                 Err(error) if error.kind() == StoreErrorKind::Conflict => {
-                    client = self.authenticate(&client.id, token.expose()).await?.client;
+                    client = self.recognise(&client.id, token.expose()).await?.client;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -172,7 +172,7 @@ impl Registry {
                 Ok(true) => return self.departed(Operation::Delete, &client).await,
                 Ok(false) => return Err(RegistrationError::new(ErrorKind::InvalidToken)),
                 Err(error) if error.kind() == StoreErrorKind::Conflict => {
-                    client = self.authenticate(&client.id, token.expose()).await?.client;
+                    client = self.recognise(&client.id, token.expose()).await?.client;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -187,7 +187,7 @@ impl Registry {
         token: &str,
         operation: Management,
     ) -> Result<Authenticated, RegistrationError> {
-        let caller = self.authenticate(id, token).await?;
+        let caller = self.recognise(id, token).await?;
         match self.config().permissions.allow(&caller.client, operation) {
             true => Ok(caller),
             false => Err(RegistrationError::new(ErrorKind::InsufficientScope)),
@@ -196,7 +196,7 @@ impl Registry {
 
     /// Finds the client to which a registration access token belongs. A client that does not exist, or is disabled,
     /// costs the same comparisons and gives the same error as a wrong token.
-    async fn authenticate(&self, id: &ClientId, token: &str) -> Result<Authenticated, RegistrationError> {
+    async fn recognise(&self, id: &ClientId, token: &str) -> Result<Authenticated, RegistrationError> {
         let digest = Digest::of(token);
         let client = self.inner.store.get(id).await?;
         let nobody = RegistrationToken { current: Digest::from_bytes([0; 32]), previous: None };

@@ -33,6 +33,7 @@ mod lifecycle;
 mod manage;
 mod register;
 mod retention;
+mod reuse;
 mod secrets;
 mod settle;
 mod tokens;

@@ -37,7 +37,12 @@ impl Registry {
     ) -> Result<ClientInformation, RegistrationError> {
         let (metadata, status) = self.settle(document, Asker::registering(&grant, request)).await?;
         let now = self.now();
-        let token = self.config().management.then(RegistrationAccessToken::generate).transpose()?;
+        let fingerprint = self.fingerprint(&metadata, &grant);
+        if let Some(shared) = self.shared(fingerprint, &metadata).await? {
+            return Ok(shared);
+        }
+        let managed = self.config().management && fingerprint.is_none();
+        let token = managed.then(RegistrationAccessToken::generate).transpose()?;
         let id = ClientId::generate()?;
         let (secret, shown) = self.new_secret(&id, &metadata, now)?.unzip();
         let client = Client {
@@ -52,7 +57,7 @@ impl Registry {
             owner: grant.owner,
             status,
             constraints: grant.constraints,
-            fingerprint: None,
+            fingerprint,
         };
         let admission = Admission {
             initial_access_token: grant.spends,

@@ -72,6 +72,13 @@ pub(crate) fn matches(registered: &str, requested: &str) -> bool {
         || loopback_without_port(registered).is_some_and(|uri| Some(uri) == loopback_without_port(requested))
 }
 
+/// The URI without the port that is free in an `http` loopback URI; any other URI as it is.
+pub(crate) fn without_free_port(uri: &str) -> String {
+    let Some((scheme, host, path, query)) = loopback_without_port(uri) else { return uri.to_owned() };
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    format!("{scheme}://{host}{path}{query}")
+}
+
 /// Scheme, host, path and query of an `http` loopback URI.
 fn loopback_without_port(uri: &str) -> Option<(&str, &str, &str, Option<&str>)> {
     let parts = Parts::read(uri).ok()?;

@@ -11,6 +11,8 @@ use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
 use crate::credential::{ClientId, Digest};
 use crate::error::StoreError;
+#[cfg(feature = "metrics")]
+use crate::metrics::measured;
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
@@ -22,10 +24,16 @@ macro_rules! erase {
 
         impl<S: ClientStore> ErasedStore for S {
             $(fn $verb<'a>(&'a self, $($name: $type),*) -> Answer<'a, $answer> {
-                Box::pin(ClientStore::$verb(self, $($name),*))
+                Box::pin(measured(stringify!($verb), ClientStore::$verb(self, $($name),*)))
             })+
         }
     };
+}
+
+/// Nobody measures without the feature `metrics`.
+#[cfg(not(feature = "metrics"))]
+fn measured<F>(_verb: &'static str, call: F) -> F {
+    call
 }
 
 erase! {

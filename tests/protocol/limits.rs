@@ -31,6 +31,7 @@ fn assert_verdict(name: &str, reply: &Reply, status: u16, verdict: &Verdict) {
             }
         }
         Err((code, places)) => {
+            let name = if status == 201 { &format!("E-006 {name}") } else { name };
             assert_refused(name, reply, 400, Some(code), Challenge::None);
             let violations = reply.json()["violations"].clone();
             let found: Vec<_> = violations.as_array().unwrap().iter().map(|found| found["pointer"].clone()).collect();

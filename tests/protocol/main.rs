@@ -4,6 +4,7 @@
 
 mod audit;
 mod audit_records;
+mod authentication;
 mod clauses_http;
 mod clauses_oidc;
 mod clauses_rfc7591;
@@ -19,6 +20,8 @@ mod hostile;
 mod lifecycle;
 mod limits;
 mod management;
+#[cfg(feature = "metrics")]
+mod measured;
 mod payloads;
 mod plugs;
 mod policy;
@@ -34,6 +37,7 @@ mod refusals_of_clients;
 mod refusals_of_documents;
 mod refused;
 mod retention;
+mod reuse;
 #[cfg(feature = "sealed")]
 mod secrets;
 mod server;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use http::Method;
 use serde_json::{Value, json};
 use tower_dcr::access::{Decision, Grant, TokenOptions};
-use tower_dcr::metadata::{ClientMetadata, GrantType};
+use tower_dcr::metadata::{ClientMetadata, GrantType, TokenEndpointAuthMethod};
 use tower_dcr::policy::{Policy, Refusal, Review, Verdict};
 use tower_dcr::{Access, Client, Status};
 
@@ -191,7 +191,8 @@ async fn a_refusal_holds_at_every_door() {
     ];
     for (name, reply, violations) in rows {
         let refused = minimal_and(json!({ "client_name": name }));
-        assert_refused_everywhere(name, &server, &minimal(), &refused, reply, violations).await;
+        let case = if reply.0 == 403 { format!("E-065 {name}") } else { name.to_owned() };
+        assert_refused_everywhere(&case, &server, &minimal(), &refused, reply, violations).await;
     }
 }
 
@@ -340,4 +341,64 @@ async fn what_one_of_two_policies_holds_is_held() {
     let server = reviewed(hold.and_then(obedient)).await;
     assert_eq!(server.post(&named("refuse")).await.status, 400, "a refusal is no hold");
     assert_eq!(server.count().await, 0);
+}
+
+#[tokio::test]
+async fn a_closure_is_enough_for_what_an_operator_may_demand() {
+    fn unless(broken: bool, rule: &'static str, pointer: &str) -> Verdict {
+        broken.then(|| Refusal::new(rule, "this server wants it otherwise").at(pointer)).into_iter().collect()
+    }
+    let one_grant = |review: &Review<'_>| {
+        let grants = &review.metadata().grant_types;
+        let both = grants.contains(&GrantType::AuthorizationCode) && grants.contains(&GrantType::Implicit);
+        unless(both, "R7591-5-07", "/grant_types")
+    };
+    let no_double_role = |review: &Review<'_>| {
+        let grants = &review.metadata().grant_types;
+        let both = grants.contains(&GrantType::AuthorizationCode) && grants.contains(&GrantType::ClientCredentials);
+        unless(both, "R7591-5-08", "/grant_types")
+    };
+    let no_public = |review: &Review<'_>| {
+        let public = review.metadata().token_endpoint_auth_method == Some(TokenEndpointAuthMethod::None);
+        unless(public, "R7591-5-05", "/token_endpoint_auth_method")
+    };
+    let server = Server::start(Access::Open, |builder| {
+        let grants = [GrantType::AuthorizationCode, GrantType::Implicit, GrantType::ClientCredentials];
+        let policy = one_grant.and_then(no_double_role).and_then(no_public);
+        builder.with_grant_types(grants).with_policy(policy).with_dry_run(true)
+    })
+    .await;
+    let rows = [
+        (
+            "R7591-5-07",
+            json!({ "grant_types": ["authorization_code", "implicit"], "response_types": ["code", "id_token"] }),
+            "/grant_types",
+        ),
+        ("R7591-5-08", json!({ "grant_types": ["authorization_code", "client_credentials"] }), "/grant_types"),
+        ("R7591-5-05", json!({ "token_endpoint_auth_method": "none" }), "/token_endpoint_auth_method"),
+    ];
+    for (rule, members, pointer) in rows {
+        let case = if rule == "R7591-5-05" { "E-064 public clients" } else { rule };
+        let (reply, expected) = ((400, "invalid_client_metadata"), [(pointer, rule)]);
+        assert_refused_everywhere(case, &server, &minimal(), &minimal_and(members), reply, &expected).await;
+    }
+}
+
+#[tokio::test]
+async fn whoever_waits_is_approved_by_the_operator_alone() {
+    let server = reviewed(obedient).await;
+    let held = minimal_and(json!({ "client_name": "hold" }));
+    let client = server.register(&held).await;
+    let id = server.registry.client(client.id()).await.unwrap().unwrap().id().clone();
+    for round in ["registration", "update"] {
+        assert_eq!(status(&server, &client).await, Status::Pending, "{round}");
+        let approved = server.registry.approve(&id).await.unwrap().unwrap();
+        assert_eq!(approved.status(), Status::Active, "{round}");
+        assert!(approved.verify_secret(client.member("client_secret"), server.registry.now()), "{round}");
+        assert_eq!(approved.redirect_uri("https://app.example.com/cb"), Some("https://app.example.com/cb"), "{round}");
+        assert_eq!(server.get(&client).await.json()["client_secret"], client.member("client_secret"), "{round}");
+        assert_eq!(server.put(&client, &minimal()).await.status, 200, "{round}");
+        assert_eq!(status(&server, &client).await, Status::Active, "{round}: what nobody holds stays approved");
+        assert_eq!(server.put(&client, &held).await.status, 200, "{round}");
+    }
 }

@@ -71,7 +71,7 @@ async fn extended(access: Access) -> Server {
 async fn declared_members_are_kept_returned_and_replaced() {
     let server = extended(Access::Open).await;
     let extra = json!({
-        "acme_theme": "dark", "acme_beta": false, "acme_seats": -3, "acme_share": 0.5,
+        "acme_theme": "12345678", "acme_beta": false, "acme_seats": -3, "acme_share": 0.5,
         "acme.tags": ["a", "b"], "acme-limits": { "a": { "b": [1, true] } },
     });
     let document = minimal_and(extra.clone());

@@ -65,7 +65,7 @@ impl Drop for Example {
 }
 
 /// Examples lie beside the directory of this test: `<profile>/deps/stacks-…` and `<profile>/examples/…`.
-fn path(name: &str) -> PathBuf {
+pub(crate) fn path(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().and_then(|deps| deps.parent()).unwrap();
     profile.join("examples").join(name).with_extension(std::env::consts::EXE_EXTENSION)

@@ -9,8 +9,14 @@ mod greeter;
 mod admin;
 mod examples;
 mod grpc;
+#[cfg(all(feature = "redis", feature = "sealed"))]
+mod nodes;
 mod pass_through;
 mod readiness;
+#[cfg(all(feature = "redis", feature = "sealed"))]
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "../support/redis_server.rs"]
+mod redis_server;
 mod refusals;
 mod registration;
 mod response_body;

@@ -6,8 +6,11 @@ use axum::Router;
 use axum::routing::get;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use http_body_util::Full;
+use http_body::Frame;
+use http_body_util::{Full, StreamBody};
 use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
 use tower::{Layer as _, service_fn};
 use tower_dcr::{Access, RegistrationLayer, Registry};
 
@@ -87,4 +90,22 @@ async fn clients_register_at_a_service_with_no_application_behind_it() {
         let answer = support::get(&Hyper::http_1(), &format!("http://{address}{path}")).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
     }
+}
+
+#[tokio::test]
+async fn the_body_limit_holds_for_a_stream_of_unknown_length_over_http_2() {
+    let (listener, _, registry) = listen(Access::Open).await;
+    serve_hyper(listener, RegistrationLayer::new(registry.clone()).layer(service_fn(hello)));
+    let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
+    for (length, status) in [(65_536, StatusCode::CREATED), (65_537, StatusCode::PAYLOAD_TOO_LARGE)] {
+        let mut document = r#"{"redirect_uris":["https://app.example.com/cb"]}"#.to_owned();
+        document.push_str(&" ".repeat(length - document.len()));
+        let pieces: Vec<_> = document.into_bytes().chunks(10_000).map(Bytes::copy_from_slice).collect();
+        let frames = pieces.into_iter().map(|piece| Ok::<_, Infallible>(Frame::data(piece)));
+        let request = Request::post(registry.registration_endpoint().unwrap());
+        let request = request.header("content-type", "application/json");
+        let request = request.body(StreamBody::new(tokio_stream::iter(frames))).unwrap();
+        assert_eq!(client.request(request).await.unwrap().status(), status, "{length} bytes");
+    }
+    assert_eq!(registry.count().await.unwrap(), 1);
 }

@@ -139,7 +139,7 @@ pub(crate) fn reqwest() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap()
 }
 
-fn request(method: Method, uri: &str, token: Option<&str>, body: Option<&Value>) -> Request<Vec<u8>> {
+pub(crate) fn request(method: Method, uri: &str, token: Option<&str>, body: Option<&Value>) -> Request<Vec<u8>> {
     let mut request = Request::builder().method(method).uri(uri);
     if let Some(token) = token {
         request = request.header(AUTHORIZATION, format!("Bearer {token}"));

@@ -9,6 +9,11 @@ mod cached;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod durable;
 mod records;
+#[cfg(feature = "redis")]
+#[path = "../support/redis_server.rs"]
+mod redis_server;
+#[cfg(feature = "redis")]
+mod servers;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
 
