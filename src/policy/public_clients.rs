@@ -3,6 +3,7 @@
 use super::{Policy, Refusal, Review, Verdict};
 use crate::client::Origin;
 use crate::metadata::TokenEndpointAuthMethod;
+use crate::rules;
 
 /// Makes every client that anybody could have registered ([`Origin::Open`]) a public one (P3).
 ///
@@ -10,7 +11,8 @@ use crate::metadata::TokenEndpointAuthMethod;
 /// Where this policy is, the authentication method of such a client becomes `none`, whatever it asked for, and it gets
 /// no secret; the reply says so ([RFC 7591 §3.2.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1)). Without it
 /// this crate never replaces the method that a client asked for, because deployed clients go on using the one they
-/// sent. [`with_refusal`](Self::with_refusal) refuses instead.
+/// sent. [`with_refusal`](Self::with_refusal) refuses instead. An algorithm whose key comes from the client secret, where
+/// such ones are offered, is always refused, because a client that uses it has a secret whatever its method.
 ///
 /// Clients that came with an initial access token, through a gate, or from the application itself are left alone.
 ///
@@ -64,16 +66,22 @@ impl PublicClients {
 impl Policy for PublicClients {
     async fn review(&self, review: &Review<'_>) -> Verdict {
         let public = review.metadata().token_endpoint_auth_method == Some(TokenEndpointAuthMethod::None);
-        if public || *review.origin() != Origin::Open {
+        if *review.origin() != Origin::Open || public && !rules::needs_secret(review.metadata()) {
             return Verdict::accept();
         }
-        if self.refusing {
+        if self.refusing && !public {
             let detail = "without an initial access token only public clients may register, send none";
             return Verdict::refuse(Refusal::new("P3", detail).at("/token_endpoint_auth_method"));
         }
         let mut metadata = review.metadata().clone();
         metadata.token_endpoint_auth_method = Some(TokenEndpointAuthMethod::None);
         metadata.token_endpoint_auth_signing_alg = None;
-        Verdict::replace(metadata)
+        match rules::needs_secret(&metadata) {
+            true => Verdict::refuse(Refusal::new(
+                "P3",
+                "a public client has no secret to take the key of an algorithm from",
+            )),
+            false => Verdict::replace(metadata),
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tower_dcr::access::TokenOptions;
-use tower_dcr::metadata::ClientMetadata;
+use tower_dcr::metadata::{ClientMetadata, SigningAlgorithm};
 use tower_dcr::policy::{ExtraMember, ExtraType, PublicClients, SetBy};
 use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, ConfigError, Registry};
@@ -37,6 +37,22 @@ async fn a_method_with_credentials_is_refused_by_switch() {
         let document = minimal_and(json!({ "token_endpoint_auth_method": method }));
         let expected = [("/token_endpoint_auth_method", "P3")];
         assert_refused_everywhere("P3", &server, &public, &document, METADATA, &expected).await;
+    }
+}
+
+#[tokio::test]
+async fn an_algorithm_does_not_bring_the_secret_back() {
+    let server = Server::start(Access::Open, |builder| {
+        let builder = builder.with_signing_algorithms([SigningAlgorithm::Rs256, SigningAlgorithm::Hs256]);
+        builder.with_policy(PublicClients::new()).with_dry_run(true)
+    })
+    .await;
+    let public = minimal_and(json!({ "token_endpoint_auth_method": "none" }));
+    for method in ["none", "client_secret_basic"] {
+        let document = minimal_and(json!({
+            "token_endpoint_auth_method": method, "id_token_signed_response_alg": "HS256",
+        }));
+        assert_refused_everywhere(method, &server, &public, &document, METADATA, &[("", "P3")]).await;
     }
 }
 
