@@ -279,6 +279,7 @@ impl RegistryBuilder {
         }
         let secrets = match self.secrets {
             Some(Secrets::InMemory) | None if durable => return Err(ConfigError::Secrets),
+            Some(Secrets::Hashed) if offer.has_symmetric_algorithms() => return Err(ConfigError::SymmetricAlgorithms),
             secrets => secrets.unwrap_or(Secrets::InMemory),
         };
         Ok(Config {

@@ -477,6 +477,9 @@ pub enum ConfigError {
     SecretLifetime,
     /// A durable store needs a decision on how client secrets are kept.
     Secrets,
+    /// `client_secret_jwt` or an algorithm whose key is the client secret is offered, and only digests of secrets are
+    /// kept.
+    SymmetricAlgorithms,
     /// A number of a rate limit is zero.
     RateLimit,
     /// Documents are to be checked, and there is no source of documents.
@@ -514,6 +517,7 @@ impl fmt::Display for ConfigError {
             Self::RateLimit => "the numbers of a rate limit must be above zero",
             Self::Documents => "a source of documents is needed to check jwks_uri",
             Self::Fetcher => "a fetcher needs limits above zero and root certificates as PEM",
+            Self::SymmetricAlgorithms => "algorithms under the client secret need secrets that can be read back",
             Self::Secrets => "a durable store needs an explicit choice of how client secrets are kept",
             Self::SealingKeys => "sealing keys must be lines of name:base64, 32 bytes each, with different names",
             Self::RedirectHost => {

@@ -52,7 +52,8 @@
 //! - [`authentication`]: which client sends a request to the token endpoint.
 //! - [`retention`]: how long clients are kept, and how many. [`Revoke`]: what ends with them.
 //! - [`tenants`]: several issuers behind one layer.
-//! - [`policy`]: what the operator decides beyond the rules.
+//! - [`profile`]: presets for kinds of servers, and the switches they are made of. [`policy`]: what the operator decides
+//!   beyond the rules.
 //! - [`store`]: where clients are kept, and the trait for a store of your own.
 //!
 //! # Traps

@@ -3,7 +3,7 @@
 //! There is no list of pairs here. A member whose form is a content encryption stands beside the member of the same
 //! name that ends in `_alg` instead of `_enc`, and the forms say for whom is encrypted.
 
-use super::{Offer, Switch, refuse};
+use super::{Offer, Switch, jwks, refuse};
 use crate::error::Violations;
 use crate::metadata::{ClientMetadata, ContentEncryption, Form, KeyManagementAlgorithm, SigningAlgorithm};
 
@@ -13,7 +13,7 @@ use crate::metadata::{ClientMetadata, ContentEncryption, Form, KeyManagementAlgo
 /// the client.
 pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Offer, violations: &mut Violations) {
     settle_pairs(metadata, violations);
-    check_keys(metadata, violations);
+    check_keys(metadata, offer, violations);
     if offer.is_on(Switch::IdTokenAlgStated) && metadata.id_token_signed_response_alg.is_none() {
         metadata.id_token_signed_response_alg = default_id_token_algorithm(offer);
     }
@@ -36,22 +36,29 @@ fn settle_pairs(metadata: &mut ClientMetadata, violations: &mut Violations) {
 }
 
 /// The key of an asymmetric algorithm is the client's.
-fn check_keys(metadata: &ClientMetadata, violations: &mut Violations) {
-    if metadata.jwks.is_some() || metadata.jwks_uri.is_some() {
-        return;
-    }
-    for (member, field) in metadata.members() {
+fn check_keys(metadata: &ClientMetadata, offer: &Offer, violations: &mut Violations) {
+    let unclear = violations.concern("jwks") || violations.concern("jwks_uri");
+    for (member, field) in metadata.members().filter(|_| !unclear) {
         let detail = match member.form {
-            Form::KeyManagement => "encryption for the client needs jwks or jwks_uri",
+            Form::KeyManagement => "encryption for the client needs jwks_uri, or jwks with a key for it",
             Form::OwnSigning => "signing by the client needs jwks or jwks_uri",
             _ => continue,
         };
-        let mut asymmetric = false;
-        field.texts(&mut |text| asymmetric |= !is_symmetric(member.form, text.value));
-        if asymmetric {
+        let mut keyless = false;
+        field.texts(&mut |text| {
+            let usable = is_symmetric(member.form, text.value) || has_key(metadata, member.form, text.value, offer);
+            keyless |= !usable;
+        });
+        if keyless {
             refuse(violations, member.name, "M15", detail);
         }
     }
+}
+
+fn has_key(metadata: &ClientMetadata, form: Form, algorithm: &str, offer: &Offer) -> bool {
+    let by_uri = metadata.jwks_uri.is_some();
+    let particular = form == Form::KeyManagement && offer.is_on(Switch::EncryptionKeyRequired);
+    metadata.jwks.as_ref().map_or(by_uri, |jwks| !particular || jwks::can_decrypt(&jwks.0, algorithm))
 }
 
 /// Whether a value of a member of this form is an algorithm whose key comes from the client secret.
@@ -109,6 +116,26 @@ mod tests {
         let alg = r#""backchannel_authentication_request_signing_alg":"ES256""#;
         assert_eq!(settled(&format!("{{{alg}}}"), &[]).1.len(), 1);
         assert!(settled(&format!(r#"{{{alg},"jwks_uri":"https://a.example/jwks"}}"#), &[]).1.is_empty());
+    }
+
+    #[test]
+    fn a_key_for_the_algorithm_is_needed_where_the_switch_is_on() {
+        let octets = "A".repeat(43);
+        let broken = |key: &str, alg: &str, on| {
+            let jwks = format!(r#"{{"keys":[{{"kty":"EC","crv":"P-256","x":"{octets}","y":"{octets}"{key}}}]}}"#);
+            settled(&format!(r#"{{"jwks":{jwks},"id_token_encrypted_response_alg":"{alg}"}}"#), on).1.len()
+        };
+        const ON: &[Switch] = &[Switch::EncryptionKeyRequired];
+        let rows = [
+            ("a key", "", "ECDH-ES", 0),
+            ("a key of another type", "", "RSA-OAEP", 1),
+            ("a key for signatures", r#","use":"sig""#, "ECDH-ES", 1),
+            ("the secret", "", "dir", 0),
+        ];
+        for (name, key, alg, expected) in rows {
+            assert_eq!(broken(key, alg, ON), expected, "{name}");
+            assert_eq!(broken(key, alg, &[]), 0, "{name}, switch off");
+        }
     }
 
     #[test]

@@ -96,6 +96,16 @@ fn key_can_sign(key: &Value, wanted: Option<&str>) -> bool {
     key.get("use").is_none_or(|purpose| purpose == "sig") && key_type.signing.iter().any(|alg| agreed(alg))
 }
 
+/// Whether a client with this key set can be sent what is encrypted with an algorithm.
+pub(crate) fn can_decrypt(set: &Map<String, Value>, algorithm: &str) -> bool {
+    keys(set).any(|key| {
+        let own = key.get("alg").and_then(Value::as_str);
+        key.get("use").is_none_or(|purpose| purpose == "enc")
+            && own.is_none_or(|own| own == algorithm)
+            && KeyType::of(key).is_some_and(|key_type| key_type.encryption.contains(&algorithm))
+    })
+}
+
 /// Whether a key of this set comes with a certificate, [RFC 7517 §4.7](https://www.rfc-editor.org/rfc/rfc7517#section-4.7).
 pub(crate) fn has_certificate(set: &Map<String, Value>) -> bool {
     let mut chains = keys(set).filter_map(|key| key.get("x5c")?.as_array());

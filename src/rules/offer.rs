@@ -48,6 +48,13 @@ impl Offer {
         self.signing_algorithms.contains(algorithm)
     }
 
+    /// Whether a client secret may be the key of something, so that its digest alone would not do.
+    pub(crate) fn has_symmetric_algorithms(&self) -> bool {
+        self.auth_methods.contains(&TokenEndpointAuthMethod::ClientSecretJwt)
+            || self.signing_algorithms.iter().any(SigningAlgorithm::is_symmetric)
+            || self.key_management_algorithms.iter().any(KeyManagementAlgorithm::is_symmetric)
+    }
+
     /// Whether client assertions may be signed with this algorithm.
     pub(super) fn verifies_with(&self, algorithm: &SigningAlgorithm) -> bool {
         let by_secret =

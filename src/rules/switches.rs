@@ -74,6 +74,8 @@ switches! {
     UnknownScopesRefused = "unknown-scopes-refused", [], "RFC 7591 §2", "https://www.rfc-editor.org/rfc/rfc7591#section-2";
     /// The default of `id_token_signed_response_alg` is registered and returned: RS256, or the first algorithm that is offered.
     IdTokenAlgStated = "id-token-alg-stated", [Oidc, Fapi2], "OpenID Connect Registration §2", "https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata";
+    /// `jwks` has a key for every algorithm with which the server encrypts for the client. Off, any key will do.
+    EncryptionKeyRequired = "encryption-key-required", [Oidc, Fapi2], "OpenID Connect Registration §2", "https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata";
     /// Contacts are e-mail addresses.
     ContactsAreAddresses = "contacts-are-addresses", [], "OpenID Connect Registration §2", "https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata";
     /// A request URI has at most 512 characters.

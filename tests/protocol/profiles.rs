@@ -272,6 +272,7 @@ async fn the_reply_states_the_effective_scope() {
 #[test]
 fn an_offer_that_cannot_work_is_refused_at_start_up() {
     use tower_dcr::config::RegistryBuilder;
+    use tower_dcr::credential::Secrets;
     use tower_dcr::metadata::{GrantType, SigningAlgorithm, TokenEndpointAuthMethod};
     type Change = fn(RegistryBuilder) -> RegistryBuilder;
     let rows: &[(&str, Change, ConfigError)] = &[
@@ -285,6 +286,11 @@ fn an_offer_that_cannot_work_is_refused_at_start_up() {
             "certificates without mtls",
             |b| b.with_auth_methods([TokenEndpointAuthMethod::TlsClientAuth]),
             ConfigError::AuthMethods,
+        ),
+        (
+            "assertions under forgotten secrets",
+            |b| b.with_auth_methods([TokenEndpointAuthMethod::ClientSecretJwt]).with_secrets(Secrets::hashed()),
+            ConfigError::SymmetricAlgorithms,
         ),
         ("no algorithm", |b| b.with_signing_algorithms([]), ConfigError::Algorithms),
         ("no signature", |b| b.with_signing_algorithms([SigningAlgorithm::from("none")]), ConfigError::Algorithms),

@@ -202,6 +202,25 @@ fn signing_needs_a_key_for_it() {
 }
 
 #[test]
+fn decrypting_needs_a_key_for_it() {
+    let p256 = json!({"kty": "EC", "crv": "P-256", "x": encode(&[7; 32]), "y": encode(&[7; 32])});
+    let cases = [
+        ("its algorithm", json!([p256]), "ECDH-ES+A128KW", true),
+        ("another type", json!([p256]), "RSA-OAEP", false),
+        ("for signatures", json!([with(p256.clone(), json!({"use": "sig"}))]), "ECDH-ES", false),
+        ("for encryption", json!([with(p256.clone(), json!({"use": "enc"}))]), "ECDH-ES", true),
+        ("bound to it", json!([with(p256.clone(), json!({"alg": "ECDH-ES"}))]), "ECDH-ES", true),
+        ("bound to another", json!([with(p256.clone(), json!({"alg": "ES256"}))]), "ECDH-ES", false),
+        ("second key", json!([ed25519(json!({})), p256]), "ECDH-ES", true),
+        ("RSA", json!([rsa(&[0xFF; 256], &[1, 0, 1])]), "RSA-OAEP-256", true),
+        ("no keys", Value::Null, "ECDH-ES", false),
+    ];
+    for (name, keys, algorithm, expected) in cases {
+        assert_eq!(can_decrypt(&set(keys), algorithm), expected, "{name}");
+    }
+}
+
+#[test]
 fn a_certificate_stands_in_x5c() {
     let cases = [
         ("none", json!({}), false),
