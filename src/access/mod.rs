@@ -76,6 +76,13 @@ impl RegistryBuilder {
         self.gates_before.push(CustomGate(Arc::new(gate)));
         self
     }
+
+    /// A gate that every read, update and deletion passes before the token of the client is looked at; several are
+    /// passed one after the other. A `RateLimit` here bounds how often somebody guesses. Default: none.
+    pub fn with_management_gate(mut self, gate: impl Gate) -> Self {
+        self.management_gates.push(CustomGate(Arc::new(gate)));
+        self
+    }
 }
 
 impl fmt::Debug for Access {

@@ -233,6 +233,15 @@ mod tests {
     }
 
     #[test]
+    fn every_byte_of_a_digest_counts() {
+        for place in 0..32 {
+            let mut bytes = [7; 32];
+            bytes[place] ^= 1;
+            assert!(!Digest::from_bytes([7; 32]).matches(&Digest::from_bytes(bytes)), "byte {place}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_an_identifier_is_none() {
         let long = "a".repeat(129);
         for text in ["", "a b", "a/b", "%2e%2e", "a\0", "é", &long] {

@@ -125,7 +125,7 @@ async fn admit(registry: &Registry, parts: &Parts) -> Result<Grant, Registration
 }
 
 async fn read(registry: &Registry, parts: &Parts, id: &str) -> Result<Reply, RegistrationError> {
-    let (id, token) = registry.refusal_audited(Operation::Read, None, credentials(parts, id))?;
+    let (id, token) = registry.refusal_audited(Operation::Read, None, credentials(registry, parts, id).await)?;
     let information = registry.read(&id, token).await?;
     let reply = reply::information(StatusCode::OK, &information);
     Ok(match registry.config().preconditions {
@@ -139,7 +139,7 @@ where
     B: Body + Send,
     B::Error: Into<BoxError>,
 {
-    let (id, token) = registry.refusal_audited(Operation::Update, None, credentials(parts, id))?;
+    let (id, token) = registry.refusal_audited(Operation::Update, None, credentials(registry, parts, id).await)?;
     let updated = async {
         let caller = registry.authorize(&id, token, Management::Update).await?;
         let document = document(registry, parts, body).await?;
@@ -151,7 +151,7 @@ where
 }
 
 async fn delete(registry: &Registry, parts: &Parts, id: &str) -> Result<Reply, RegistrationError> {
-    let (id, token) = registry.refusal_audited(Operation::Delete, None, credentials(parts, id))?;
+    let (id, token) = registry.refusal_audited(Operation::Delete, None, credentials(registry, parts, id).await)?;
     let deleted = async {
         let caller = registry.authorize(&id, token, Management::Delete).await?;
         registry.delete_if(caller, &|client| check_precondition(registry, &parts.headers, client)).await
@@ -164,9 +164,16 @@ async fn delete(registry: &Registry, parts: &Parts, id: &str) -> Result<Reply, R
     Ok(reply::empty())
 }
 
-/// The client that a request names, and the token that it presents. What cannot be an identifier is answered like a
-/// client that does not exist.
-fn credentials<'a>(parts: &'a Parts, id: &str) -> Result<(ClientId, &'a str), RegistrationError> {
+/// The client that a request names, and the token that it presents, once the gates let the request pass. What cannot be
+/// an identifier is answered like a client that does not exist.
+async fn credentials<'a>(
+    registry: &Registry,
+    parts: &'a Parts,
+    id: &str,
+) -> Result<(ClientId, &'a str), RegistrationError> {
+    for gate in &registry.config().management_gates {
+        gate.admit(parts).await.granted()?;
+    }
     let token = bearer::token(parts)?;
     let id = ClientId::parse(id).ok_or_else(|| RegistrationError::new(ErrorKind::InvalidToken))?;
     Ok((id, token))

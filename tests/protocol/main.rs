@@ -7,6 +7,7 @@ mod audit_records;
 mod authentication;
 mod clauses_http;
 mod clauses_oidc;
+mod clauses_policy;
 mod clauses_rfc7591;
 mod clauses_rfc7592;
 mod concurrency;

@@ -97,3 +97,30 @@ async fn an_access_token_that_does_not_reach_that_far_is_told_the_scope() {
         assert_eq!(server.count().await, 0);
     }
 }
+
+#[cfg(feature = "rate-limit")]
+#[tokio::test]
+async fn whoever_guesses_tokens_must_wait() {
+    use std::time::Duration;
+    use tower_dcr::gate::RateLimit;
+
+    let clock = super::plugs::FakeClock::new();
+    let limit = RateLimit::builder(3, Duration::from_secs(60)).with_clock(clock.clone()).build().unwrap();
+    let server = Server::start(Access::Open, |builder| builder.with_management_gate(limit)).await;
+    let client = server.register(&minimal()).await;
+    for method in [Method::GET, Method::PUT, Method::DELETE] {
+        let reply = ask(&server, &client, method.clone(), "guessed").await;
+        assert_refused("E-074", &reply, 401, Some("invalid_token"), Challenge::InvalidToken);
+    }
+    for method in [Method::GET, Method::PUT, Method::DELETE] {
+        for token in ["guessed", client.token()] {
+            let reply = ask(&server, &client, method.clone(), token).await;
+            let name = format!("E-098 {method}");
+            assert_refused(&name, &reply, 429, Some("temporarily_unavailable"), Challenge::None);
+            assert_eq!(reply.header("retry-after"), Some("20"), "{name}");
+        }
+    }
+    assert_eq!(server.post(&minimal()).await.status, 201, "registration has its own limits");
+    clock.advance(Duration::from_secs(20));
+    assert_eq!(server.get(&client).await.json(), client.document);
+}
