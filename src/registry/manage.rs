@@ -118,7 +118,7 @@ impl Registry {
                     return Ok(self.information(Arc::new(updated), secret, Some(new_token.unwrap_or(token))));
                 }
                 Err(error) if error.kind() == StoreErrorKind::Conflict => {
-                    client = self.recognise(&client.id, token.expose()).await?.client;
+                    client = self.authorize(&client.id, token.expose(), Management::Update).await?.client;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -172,7 +172,7 @@ impl Registry {
                 Ok(true) => return self.departed(Operation::Delete, &client).await,
                 Ok(false) => return Err(RegistrationError::new(ErrorKind::InvalidToken)),
                 Err(error) if error.kind() == StoreErrorKind::Conflict => {
-                    client = self.recognise(&client.id, token.expose()).await?.client;
+                    client = self.authorize(&client.id, token.expose(), Management::Delete).await?.client;
                 }
                 Err(error) => return Err(error.into()),
             }
