@@ -89,6 +89,8 @@ pub(crate) struct Config {
     pub(crate) tenant: Arc<str>,
     pub(crate) policy: Option<Reviewer>,
     pub(crate) dry_run: bool,
+    /// Software identifiers.
+    pub(crate) single_instances: Vec<String>,
 }
 
 /// Builds a [`Registry`]; see the [module](self).
@@ -122,6 +124,7 @@ pub struct RegistryBuilder {
     pub(crate) tenant: Option<Arc<str>>,
     pub(crate) policy: Option<Reviewer>,
     pub(crate) dry_run: bool,
+    pub(crate) single_instances: Vec<String>,
     pub(crate) extra_members: Vec<ExtraMember>,
 }
 
@@ -162,6 +165,7 @@ impl RegistryBuilder {
             tenant: None,
             policy: None,
             dry_run: false,
+            single_instances: Vec::new(),
             extra_members: Vec::new(),
         }
     }
@@ -314,6 +318,7 @@ impl RegistryBuilder {
             tenant: self.tenant.unwrap_or_default(),
             policy: self.policy,
             dry_run: self.dry_run,
+            single_instances: self.single_instances,
         })
     }
 }

@@ -114,6 +114,7 @@ pub mod retention;
 mod revocation;
 mod rules;
 mod service;
+mod single_instance;
 pub mod store;
 pub mod tenants;
 

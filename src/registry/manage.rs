@@ -147,7 +147,8 @@ impl Registry {
             _ => self.new_secret(&client.id, &metadata, self.now())?.unzip(),
         };
         let revision = client.revision + 1;
-        let updated = Client { metadata, secret, token: Some(token), revision, status, ..client.clone() };
+        let fingerprint = self.instance(&metadata);
+        let updated = Client { metadata, secret, token: Some(token), revision, status, fingerprint, ..client.clone() };
         Ok((updated, shown, new_token))
     }
 

@@ -89,6 +89,10 @@ impl Registry {
         &self.inner.config
     }
 
+    pub(crate) fn store(&self) -> &dyn ErasedStore {
+        &*self.inner.store
+    }
+
     pub(crate) fn context(&self) -> &Context {
         &self.context
     }

@@ -37,11 +37,12 @@ impl Registry {
     ) -> Result<ClientInformation, RegistrationError> {
         let (metadata, status) = self.settle(document, Asker::registering(&grant, request)).await?;
         let now = self.now();
-        let fingerprint = self.fingerprint(&metadata, &grant);
-        if let Some(shared) = self.shared(fingerprint, &metadata).await? {
+        let instance = self.instance(&metadata);
+        let shareable = self.fingerprint(&metadata, &grant).filter(|_| instance.is_none());
+        if let Some(shared) = self.shared(shareable, &metadata).await? {
             return Ok(shared);
         }
-        let managed = self.config().management && fingerprint.is_none();
+        let managed = self.config().management && shareable.is_none();
         let token = managed.then(RegistrationAccessToken::generate).transpose()?;
         let id = ClientId::generate()?;
         let (secret, shown) = self.new_secret(&id, &metadata, now)?.unzip();
@@ -57,7 +58,7 @@ impl Registry {
             owner: grant.owner,
             status,
             constraints: grant.constraints,
-            fingerprint,
+            fingerprint: shareable.or(instance),
         };
         let admission = Admission {
             initial_access_token: grant.spends,
@@ -65,6 +66,7 @@ impl Registry {
             ..Admission::free(now)
         };
         self.admit(&client, &admission).await?;
+        self.yield_to_twin(&client, grant.spends).await?;
         if let Err(error) = self.audit(&AuditEvent::done(Operation::Register, &client)) {
             let taken_back = Removal { revision: None, refunds: grant.spends };
             self.inner.store.remove(&client.id, &taken_back).await?;

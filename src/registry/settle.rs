@@ -89,6 +89,7 @@ impl Registry {
             Some(policy) => policy.decide(asker, metadata, &rules).await?,
             None => (metadata, false),
         };
+        self.check_instance(&metadata, asker.registered).await?;
         self.check_documents(&metadata).await?;
         Ok((metadata, if held { Status::Pending } else { status }))
     }

@@ -29,6 +29,7 @@ mod policy;
 mod policy_clients;
 mod policy_dry_run;
 mod policy_hosts;
+mod policy_instances;
 mod preconditions;
 mod profiles;
 mod properties;

@@ -1,0 +1,83 @@
+//! Software of which there is one instance, so that whoever registers it a second time is somebody else
+//! ([RFC 7591 §5](https://www.rfc-editor.org/rfc/rfc7591#section-5)).
+
+use crate::client::Client;
+use crate::config::RegistryBuilder;
+use crate::credential::{ClientId, Digest};
+use crate::error::{ErrorCode, RegistrationError, StoreError, Violation};
+use crate::metadata::ClientMetadata;
+use crate::registry::Registry;
+use crate::store::{ClientQuery, Removal};
+
+impl RegistryBuilder {
+    /// The `software_id` of software of which there is one instance: while a client of it is registered, nobody else
+    /// registers or updates to the same `software_id` and `software_version` (P5), whatever its status. Of several
+    /// registrations at the same moment one stays at most. Default: none.
+    ///
+    /// ```
+    /// use tower_dcr::metadata::ClientMetadata;
+    /// use tower_dcr::store::MemoryStore;
+    /// use tower_dcr::{Access, Registry};
+    ///
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    /// # runtime.block_on(async {
+    /// let registry = Registry::builder("https://id.example.com", Access::Open)
+    ///     .with_single_instances(["com.example.payroll"])
+    ///     .build(MemoryStore::new())?;
+    /// let payroll = ClientMetadata::from_json(
+    ///     br#"{ "redirect_uris": ["https://app.example.com/cb"], "software_id": "com.example.payroll" }"#,
+    /// )?;
+    /// registry.register(payroll.clone()).await?;
+    /// let error = registry.register(payroll).await.unwrap_err();
+    /// assert_eq!((error.violations()[0].rule(), error.violations()[0].pointer()), ("P5", "/software_id"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_single_instances<T: Into<String>>(mut self, software_ids: impl IntoIterator<Item = T>) -> Self {
+        self.single_instances = software_ids.into_iter().map(Into::into).collect();
+        self
+    }
+}
+
+impl Registry {
+    /// What all clients of the same software have in common, where there is only one instance of it.
+    pub(crate) fn instance(&self, metadata: &ClientMetadata) -> Option<Digest> {
+        let software_id = metadata.software_id.as_ref().filter(|id| self.config().single_instances.contains(id))?;
+        let version = metadata.software_version.as_deref().unwrap_or_default();
+        Some(Digest::of(&format!("software\n{software_id}\n{version}")))
+    }
+
+    /// Refuses software that another client than the updated one is.
+    pub(crate) async fn check_instance(
+        &self,
+        metadata: &ClientMetadata,
+        updated: Option<&Client>,
+    ) -> Result<(), RegistrationError> {
+        match self.has_twin(metadata, updated.map(|client| &client.id)).await? {
+            true => Err(taken()),
+            false => Ok(()),
+        }
+    }
+
+    /// Takes a client back when another one was inserted since it was checked.
+    pub(crate) async fn yield_to_twin(&self, client: &Client, spent: Option<Digest>) -> Result<(), RegistrationError> {
+        if !self.has_twin(&client.metadata, Some(&client.id)).await? {
+            return Ok(());
+        }
+        self.store().remove(&client.id, &Removal { revision: None, refunds: spent }).await?;
+        Err(taken())
+    }
+
+    async fn has_twin(&self, metadata: &ClientMetadata, own: Option<&ClientId>) -> Result<bool, StoreError> {
+        let Some(instance) = self.instance(metadata) else { return Ok(false) };
+        let query = ClientQuery::new().with_fingerprint(instance).with_limit(2);
+        let found = self.store().list(&query).await?;
+        Ok(found.iter().any(|client| Some(&client.id) != own))
+    }
+}
+
+fn taken() -> RegistrationError {
+    let detail = "there is one instance of this software, and it is registered already";
+    Violation::new(ErrorCode::InvalidClientMetadata, "/software_id".to_owned(), "P5", detail).into()
+}

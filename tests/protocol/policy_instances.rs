@@ -1,0 +1,75 @@
+//! Software of which there is one instance.
+
+use serde_json::json;
+use tower_dcr::Access;
+use tower_dcr::access::TokenOptions;
+
+use super::policy::{dry, violations};
+use super::refused::{Challenge, assert_refused};
+use super::server::{Registered, Reply, Server, minimal, minimal_and, send};
+
+async fn single() -> Server {
+    Server::start(Access::Open, |builder| builder.with_single_instances(["payroll"]).with_dry_run(true)).await
+}
+
+fn assert_taken(name: &str, reply: &Reply) {
+    assert_refused(name, reply, 400, Some("invalid_client_metadata"), Challenge::None);
+    assert_eq!(violations(reply), [("/software_id".to_owned(), "P5".to_owned())], "{name}");
+}
+
+#[tokio::test]
+async fn a_second_instance_is_refused_everywhere_until_the_first_is_gone() {
+    let server = single().await;
+    let software = |id: &str, version: Option<&str>| {
+        minimal_and(json!({ "software_id": id, "software_version": version, "client_name": "App" }))
+    };
+    let payroll = software("payroll", Some("1"));
+    let first = server.register(&payroll).await;
+    let others = [
+        ("another version", software("payroll", Some("2"))),
+        ("no version", software("payroll", None)),
+        ("another software", software("editor", Some("1"))),
+        ("another software again", software("editor", Some("1"))),
+        ("no software", minimal()),
+    ];
+    for (name, document) in others {
+        assert_eq!(server.post(&document).await.status, 201, "{name}");
+    }
+    let count = server.count().await;
+    let renamed = minimal_and(json!({ "software_id": "payroll", "software_version": "1", "client_name": "Mine" }));
+    assert_taken("E-063 POST", &server.post(&renamed).await);
+    assert_taken("E-063 dry run", &dry(&server, &payroll).await);
+    let other = server.register(&minimal()).await;
+    assert_taken("E-063 PUT", &server.put(&other, &payroll).await);
+    assert_eq!(server.count().await, count + 1, "nothing was stored");
+    assert_eq!(server.get(&other).await.json().get("software_id"), None, "nothing was changed");
+
+    assert_eq!(server.put(&first, &renamed).await.status, 200, "its own update is no second instance");
+    assert_taken("after its update", &server.post(&payroll).await);
+    assert_eq!(server.put(&first, &software("payroll", Some("3"))).await.status, 200, "it moves on");
+    let heir = server.register(&payroll).await;
+    assert_taken("the version that it left", &server.put(&first, &payroll).await);
+    assert_eq!(server.delete(&heir).await.status, 204);
+    assert_eq!(server.put(&first, &payroll).await.status, 200, "and back");
+    assert_eq!(server.delete(&first).await.status, 204);
+    assert_eq!(server.post(&payroll).await.status, 201);
+}
+
+#[tokio::test]
+async fn of_many_at_once_one_stays_at_most_and_no_token_is_spent_in_vain() {
+    let server = Server::start(Access::Tokens, |builder| builder.with_single_instances(["payroll"])).await;
+    let (token, _) = server.registry.issue_initial_access_token(TokenOptions::new().with_uses(9)).await.unwrap();
+    let payroll = minimal_and(json!({ "software_id": "payroll" })).to_string();
+    let posting = || send(server.posting(payroll.clone()).bearer_auth(token.expose()));
+    let replies = futures_util::future::join_all((0..8).map(|_| posting())).await;
+    let (in_, out): (Vec<_>, Vec<_>) = replies.iter().partition(|reply| reply.status == 201);
+    assert!(in_.len() <= 1, "{replies:?}");
+    assert_eq!(server.count().await, in_.len() as u64);
+    out.iter().for_each(|reply| assert_taken("at once", reply));
+    if let Some(reply) = in_.first() {
+        assert_eq!(server.delete(&Registered::of(reply)).await.status, 204);
+    }
+    let uses = server.registry.initial_access_tokens().await.unwrap()[0].uses_left();
+    assert_eq!(uses, Some(9 - in_.len() as u32), "a refusal gives its use back");
+    assert_eq!(posting().await.status, 201, "afterwards there is room for one");
+}
