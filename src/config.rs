@@ -38,6 +38,8 @@ use crate::retention::Retention;
 use crate::revocation::Revocation;
 use crate::rules::extra::{self, ExtraMember};
 use crate::rules::{self, Offer, OfferBuilder, Switch};
+#[cfg(feature = "software-statements")]
+use crate::software_statement::SoftwareStatements;
 use crate::store::ClientStore;
 use crate::tenants::is_tenant_name;
 
@@ -84,6 +86,8 @@ pub(crate) struct Config {
     pub(crate) jwks_uri_checked: bool,
     pub(crate) gates_before: Vec<CustomGate>,
     pub(crate) management_gates: Vec<CustomGate>,
+    #[cfg(feature = "software-statements")]
+    pub(crate) statements: Option<SoftwareStatements>,
     pub(crate) request_id_header: Option<HeaderName>,
     /// Empty for the only one.
     pub(crate) tenant: Arc<str>,
@@ -120,6 +124,8 @@ pub struct RegistryBuilder {
     pub(crate) jwks_uri_checked: bool,
     pub(crate) gates_before: Vec<CustomGate>,
     pub(crate) management_gates: Vec<CustomGate>,
+    #[cfg(feature = "software-statements")]
+    pub(crate) statements: Option<SoftwareStatements>,
     pub(crate) request_id_header: Option<HeaderName>,
     pub(crate) tenant: Option<Arc<str>>,
     pub(crate) policy: Option<Reviewer>,
@@ -161,6 +167,8 @@ impl RegistryBuilder {
             jwks_uri_checked: false,
             gates_before: Vec::new(),
             management_gates: Vec::new(),
+            #[cfg(feature = "software-statements")]
+            statements: None,
             request_id_header: Some(HeaderName::from_static("x-request-id")),
             tenant: None,
             policy: None,
@@ -314,6 +322,8 @@ impl RegistryBuilder {
             jwks_uri_checked: self.jwks_uri_checked,
             gates_before: self.gates_before,
             management_gates: self.management_gates,
+            #[cfg(feature = "software-statements")]
+            statements: self.statements,
             request_id_header: self.request_id_header,
             tenant: self.tenant.unwrap_or_default(),
             policy: self.policy,

@@ -31,6 +31,9 @@ pub enum ErrorCode {
     InvalidClientMetadata,
     /// [RFC 7591 §3.2.2](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.2): the software statement is not valid.
     InvalidSoftwareStatement,
+    /// [RFC 7591 §3.2.2](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.2): the software statement is not approved
+    /// here.
+    UnapprovedSoftwareStatement,
     /// [RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1): the request itself is malformed.
     InvalidRequest,
     /// [RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1): the bearer token does not count.
@@ -53,6 +56,7 @@ impl ErrorCode {
             Self::InvalidRedirectUri => "invalid_redirect_uri",
             Self::InvalidClientMetadata => "invalid_client_metadata",
             Self::InvalidSoftwareStatement => "invalid_software_statement",
+            Self::UnapprovedSoftwareStatement => "unapproved_software_statement",
             Self::InvalidRequest => "invalid_request",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
@@ -133,6 +137,11 @@ impl Violations {
         if self.0.len() < Self::MOST {
             self.0.push(violation);
         }
+    }
+
+    #[cfg(feature = "software-statements")]
+    pub(crate) fn extend(&mut self, more: Self) {
+        more.0.into_iter().for_each(|violation| self.push(violation));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -480,6 +489,10 @@ pub enum ConfigError {
     /// `client_secret_jwt` or an algorithm whose key is the client secret is offered, and only digests of secrets are
     /// kept.
     SymmetricAlgorithms,
+    /// No signature algorithm, or one that cannot be verified here.
+    IssuerAlgorithms,
+    /// The keys of an issuer are no JWK Set, have no key that can verify, or their URL is not `https` to a public name.
+    Keys,
     /// A number of a rate limit is zero.
     RateLimit,
     /// Documents are to be checked, and there is no source of documents.
@@ -514,6 +527,8 @@ impl fmt::Display for ConfigError {
             Self::Tenants => "two tenants must not share a name, a host or a path",
             Self::BodyLimit => "the body limit must lie between 1 byte and 1 MiB",
             Self::SecretLifetime => "client secrets must live for a second at least",
+            Self::IssuerAlgorithms => "an issuer needs signature algorithms, and such as can be verified",
+            Self::Keys => "the keys of an issuer must be a JWK Set with a usable key, or an https URL",
             Self::RateLimit => "the numbers of a rate limit must be above zero",
             Self::Documents => "a source of documents is needed to check jwks_uri",
             Self::Fetcher => "a fetcher needs limits above zero and root certificates as PEM",

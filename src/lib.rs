@@ -50,6 +50,8 @@
 //! - [`metadata`]: what a client says about itself. [`credential`]: what proves it.
 //! - [`documents`]: what clients name by its URL. `fetch` (feature): how this server reaches out, and to nowhere inside its own network.
 //! - [`authentication`]: which client sends a request to the token endpoint.
+//! - `gate` (features): who comes too often, who holds a signed access token. `software_statement` (feature): what
+//!   somebody else vouches for, by the keys in `jwt`.
 //! - [`retention`]: how long clients are kept, and how many. [`Revoke`]: what ends with them.
 //! - [`tenants`]: several issuers behind one layer.
 //! - [`profile`]: presets for kinds of servers, and the switches they are made of. [`policy`]: what the operator decides
@@ -76,6 +78,7 @@
 //! - `fetch`: the guarded fetcher for documents that clients name.
 //! - `sqlite`, `postgres`, `redis`: a store in SQLite, PostgreSQL or Redis.
 //! - `rate-limit`: a limit on how often registrations are attempted.
+//! - `software-statements`: software statements, signed requests, and signed access tokens as initial access tokens.
 //! - `cache`: a cache in front of a store.
 //! - `audit-channel`: an audit trail that a task receives.
 //! - `sealed`: client secrets at rest under authenticated encryption.
@@ -99,9 +102,11 @@ mod error;
 #[cfg(feature = "fetch")]
 pub mod fetch;
 mod future;
-#[cfg(feature = "rate-limit")]
+#[cfg(any(feature = "rate-limit", feature = "software-statements"))]
 pub mod gate;
 mod information;
+#[cfg(feature = "software-statements")]
+pub mod jwt;
 mod layer;
 pub mod management;
 pub mod metadata;
@@ -115,6 +120,8 @@ mod revocation;
 mod rules;
 mod service;
 mod single_instance;
+#[cfg(feature = "software-statements")]
+pub mod software_statement;
 pub mod store;
 pub mod tenants;
 

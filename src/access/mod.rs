@@ -162,6 +162,8 @@ impl Decision {
 pub struct Grant {
     pub(crate) origin: Origin,
     pub(crate) owner: Option<Arc<str>>,
+    /// None for whichever tenant is asked.
+    pub(crate) tenant: Option<Arc<str>>,
     pub(crate) constraints: Constraints,
     /// The digest of the stored initial access token that the registration spends.
     pub(crate) spends: Option<Digest>,
@@ -175,7 +177,7 @@ impl Grant {
     }
 
     pub(crate) fn of(origin: Origin) -> Self {
-        Self { origin, owner: None, constraints: Constraints::new(), spends: None }
+        Self { origin, owner: None, tenant: None, constraints: Constraints::new(), spends: None }
     }
 
     /// May register for this owner, which [`Client::owner`](crate::Client::owner) will name.
@@ -183,6 +185,22 @@ impl Grant {
     pub fn with_owner(mut self, owner: impl Into<Arc<str>>) -> Self {
         self.owner = Some(owner.into());
         self
+    }
+
+    /// May register with this [tenant](crate::RegistryBuilder::with_tenant) and no other: a registry of another one
+    /// answers 403. For gates that several tenants share.
+    #[must_use]
+    pub fn with_tenant(mut self, tenant: impl Into<Arc<str>>) -> Self {
+        self.tenant = Some(tenant.into());
+        self
+    }
+
+    /// The grant, where it counts for this tenant.
+    pub(crate) fn within(self, tenant: &str) -> Result<Self, RegistrationError> {
+        match self.tenant.as_ref().is_none_or(|own| **own == *tenant) {
+            true => Ok(self),
+            false => Err(RegistrationError::new(ErrorKind::Forbidden)),
+        }
     }
 
     /// May register within these limits, which the client keeps for as long as it exists.

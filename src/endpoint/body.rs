@@ -1,4 +1,4 @@
-//! The request body: declared as JSON, bounded while it arrives.
+//! The request body: declared as something that is accepted, bounded while it arrives.
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -8,34 +8,58 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use crate::error::{BoxError, ErrorKind, RegistrationError};
 
+/// What a body can be declared as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MediaType {
+    /// Metadata as a JSON object ([RFC 7591 §3.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.1)).
+    Json,
+    /// Metadata as the claims of a signed token ([RFC 7519 §10.3.1](https://www.rfc-editor.org/rfc/rfc7519#section-10.3.1)).
+    #[cfg(feature = "software-statements")]
+    Jwt,
+}
+
+impl MediaType {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            #[cfg(feature = "software-statements")]
+            Self::Jwt => "application/jwt",
+        }
+    }
+}
+
 /// Reads the whole body, of which no more than `limit` bytes are ever kept.
-pub(crate) async fn read<B>(headers: &HeaderMap, body: B, limit: usize) -> Result<Bytes, RegistrationError>
+pub(crate) async fn read<B>(
+    headers: &HeaderMap,
+    body: B,
+    limit: usize,
+    accepted: &[MediaType],
+) -> Result<(MediaType, Bytes), RegistrationError>
 where
     B: Body,
     B::Error: Into<BoxError>,
 {
-    if !is_json(headers) {
-        return Err(RegistrationError::new(ErrorKind::UnsupportedMediaType));
-    }
+    let media_type = media_type(headers, accepted);
+    let media_type = media_type.ok_or_else(|| RegistrationError::new(ErrorKind::UnsupportedMediaType))?;
     if body.size_hint().lower() > limit as u64 {
         return Err(RegistrationError::new(ErrorKind::BodyTooLarge));
     }
     let collected = std::pin::pin!(Limited::new(body, limit)).collect().await;
-    Ok(collected.map_err(refuse)?.to_bytes())
+    Ok((media_type, collected.map_err(refuse)?.to_bytes()))
 }
 
-/// `application/json`, in no other encoding than UTF-8 and without content coding
-/// ([RFC 7591 §3.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.1)).
-fn is_json(headers: &HeaderMap) -> bool {
+/// One of the accepted types, in no other encoding than UTF-8 and without content coding.
+fn media_type(headers: &HeaderMap, accepted: &[MediaType]) -> Option<MediaType> {
     let identity =
         headers.get_all(CONTENT_ENCODING).iter().all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"));
     let mut types = headers.get_all(CONTENT_TYPE).iter();
-    let (Some(media_type), None) = (types.next().and_then(|value| value.to_str().ok()), types.next()) else {
-        return false;
+    let (Some(declared), None) = (types.next().and_then(|value| value.to_str().ok()), types.next()) else {
+        return None;
     };
-    let mut parts = media_type.split(';').map(str::trim);
-    let json = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
-    json && identity && parts.all(is_harmless)
+    let mut parts = declared.split(';').map(str::trim);
+    let essence = parts.next()?;
+    let media_type = accepted.iter().find(|media_type| media_type.name().eq_ignore_ascii_case(essence));
+    media_type.copied().filter(|_| identity && parts.all(is_harmless))
 }
 
 /// A parameter of the media type. Only `charset` could change the meaning of the body.
@@ -90,7 +114,8 @@ mod tests {
             for value in *codings {
                 headers.append(CONTENT_ENCODING, value.parse().unwrap());
             }
-            assert_eq!(is_json(&headers), *expected, "{types:?} {codings:?}");
+            let found = media_type(&headers, &[MediaType::Json]);
+            assert_eq!(found.is_some(), *expected, "{types:?} {codings:?}");
         }
     }
 }

@@ -9,6 +9,9 @@ pub(crate) mod reply;
 mod route;
 
 pub(crate) use bearer::is_bearer_token;
+#[cfg(feature = "software-statements")]
+pub(crate) use bearer::token as bearer_token;
+use body::MediaType;
 pub(crate) use reply::Reply;
 pub(crate) use route::Route;
 
@@ -62,6 +65,7 @@ fn refuse(registry: &Registry, methods: &[&str], error: &RegistrationError) -> R
     let reply = reply::refusal(error, &registry.config().realm);
     match error.kind() {
         ErrorKind::MethodNotAllowed => reply::with_allow(reply, methods),
+        ErrorKind::UnsupportedMediaType => reply::with_accept(reply, accepted(registry)),
         _ => reply,
     }
 }
@@ -119,7 +123,7 @@ async fn admit(registry: &Registry, parts: &Parts) -> Result<Grant, Registration
     match &registry.config().access {
         Access::Open => Ok(Grant::of(Origin::Open)),
         Access::Tokens => registry.redeem(bearer::token(parts)?).await,
-        Access::Custom(gate) => gate.admit(parts).await.granted(),
+        Access::Custom(gate) => gate.admit(parts).await.granted()?.within(&registry.config().tenant),
         Access::ManagementOnly | Access::Off => Err(RegistrationError::new(ErrorKind::RegistrationDisabled)),
     }
 }
@@ -184,8 +188,21 @@ where
     B: Body + Send,
     B::Error: Into<BoxError>,
 {
-    let body = body::read(&parts.headers, body, registry.config().body_limit).await?;
-    Document::read(&body, registry.config().offer.known())
+    let (media_type, body) = body::read(&parts.headers, body, registry.config().body_limit, accepted(registry)).await?;
+    match media_type {
+        MediaType::Json => Document::read(&body, registry.config().offer.known()),
+        #[cfg(feature = "software-statements")]
+        MediaType::Jwt => registry.open_request(&body).await,
+    }
+}
+
+/// What a document may come as.
+fn accepted(registry: &Registry) -> &'static [MediaType] {
+    match registry.config() {
+        #[cfg(feature = "software-statements")]
+        config if config.takes_signed_requests() => &[MediaType::Json, MediaType::Jwt],
+        _ => &[MediaType::Json],
+    }
 }
 
 /// Whether `If-Match` names the state in which the client is, by strong comparison

@@ -10,6 +10,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 
+use super::body::MediaType;
 use crate::client::Client;
 use crate::error::{ErrorKind, RegistrationError};
 use crate::information::ClientInformation;
@@ -77,10 +78,15 @@ pub(crate) fn refusal(error: &RegistrationError, realm: &str) -> Reply {
     if let Some(wait) = error.retry_after() {
         headers.insert(RETRY_AFTER, whole_seconds(wait).into());
     }
-    if error.kind() == ErrorKind::UnsupportedMediaType {
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    reply
+}
+
+/// Says what is accepted in the place of what came ([RFC 9110 §15.5.16](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.16)).
+pub(super) fn with_accept(mut reply: Reply, accepted: &[MediaType]) -> Reply {
+    for media_type in accepted {
+        reply.headers_mut().append(ACCEPT, HeaderValue::from_static(media_type.name()));
     }
+    reply.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     reply
 }
 

@@ -1,9 +1,12 @@
-//! Gates that are ready-made.
+//! Gates that are ready-made: who holds a signed access token, and who comes too often.
 //!
-//! A [`Gate`](crate::access::Gate) of your own decides on anything that a request carries. [`RateLimit`] stands before
-//! every other decision, with [`with_gate_before`](crate::RegistryBuilder::with_gate_before).
+//! A [`Gate`](crate::access::Gate) of your own decides on anything that a request carries. Here are two for common
+//! cases. `BearerTokens` (feature `software-statements`) lets in whoever has an access token of your authorization
+//! server. `RateLimit` (feature `rate-limit`) stands before every other decision, with
+//! [`with_gate_before`](crate::RegistryBuilder::with_gate_before).
 //!
-//! ```
+#![cfg_attr(feature = "rate-limit", doc = "```")]
+#![cfg_attr(not(feature = "rate-limit"), doc = "```ignore")]
 //! use std::net::IpAddr;
 //! use std::time::Duration;
 //! use bytes::Bytes;
@@ -38,8 +41,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(feature = "software-statements")]
+mod bearer_tokens;
+#[cfg(feature = "rate-limit")]
 mod peer;
+#[cfg(feature = "rate-limit")]
 mod rate_limit;
 
+#[cfg(feature = "software-statements")]
+pub use bearer_tokens::BearerTokens;
+#[cfg(feature = "rate-limit")]
 pub use peer::PeerAddress;
+#[cfg(feature = "rate-limit")]
 pub use rate_limit::{RateLimit, RateLimitBuilder};

@@ -7,6 +7,8 @@ use super::extension::Known;
 use super::json::{self, Object};
 use super::member::SERVER_MEMBERS;
 use crate::error::{ErrorCode, RegistrationError, Violation, Violations};
+#[cfg(feature = "software-statements")]
+use crate::software_statement::Once;
 
 /// A document that was read; its values are not checked yet.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +20,9 @@ pub(crate) struct Document {
     pub(crate) client_secret: Option<Value>,
     /// Which members occur that an update must not contain.
     pub(crate) forbidden: Vec<&'static str>,
+    /// What came signed and counts once, and is spent when the document is stored.
+    #[cfg(feature = "software-statements")]
+    pub(crate) once: Vec<Once>,
 }
 
 impl Document {
@@ -37,6 +42,14 @@ impl Document {
             }
         }
         document
+    }
+
+    /// Puts what somebody vouches for in the place of what the document says. A statement in a statement means nothing.
+    #[cfg(feature = "software-statements")]
+    pub(crate) fn overlay(&mut self, mut vouched: Self) {
+        vouched.metadata.software_statement = None;
+        self.metadata.overlay(vouched.metadata);
+        self.violations.extend(vouched.violations);
     }
 
     fn plain(&mut self, name: &str, value: Value, known: Known) {

@@ -88,6 +88,11 @@ impl Extra {
         self.0.retain(|name, value| keep(name, value));
     }
 
+    #[cfg(feature = "software-statements")]
+    pub(super) fn overlay(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     pub(super) fn write(&self, object: &mut ObjectWriter) {
         self.0.iter().for_each(|(name, value)| object.member(name, value));
     }

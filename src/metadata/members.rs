@@ -78,6 +78,15 @@ macro_rules! members {
                     _ => None,
                 }
             }
+
+            /// Puts what `other` has in the place of what is here, member by member with all its languages.
+            #[cfg(feature = "software-statements")]
+            pub(super) fn overlay(&mut self, other: Self) {
+                $(if !Field::is_absent(&other.$field) {
+                    self.$field = other.$field;
+                })+
+                self.extra.overlay(other.extra);
+            }
         }
     };
     (@omitted) => { Nothing };

@@ -41,6 +41,8 @@ pub use extra::Extra;
 pub(crate) use extra::is_defined;
 pub(crate) use field::{Field, ObjectWriter, Text};
 pub(crate) use json::Object;
+#[cfg(feature = "software-statements")]
+pub(crate) use json::read as read_object;
 pub use localized::Localized;
 pub(crate) use member::{Form, Member, Omitted};
 pub use members::ClientMetadata;

@@ -1,6 +1,7 @@
 //! What the rest of the application asks of the registry: finding clients, recording their use, listing.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::Registry;
 use crate::client::{Client, Status};
@@ -48,6 +49,16 @@ impl Registry {
     /// When the store fails.
     pub async fn touch(&self, id: &ClientId) -> Result<bool, StoreError> {
         self.inner.store.touch(id, self.now()).await
+    }
+
+    /// Remembers until a time that something was used which counts once, such as the `jti` of a client assertion
+    /// ([RFC 7523 §3](https://www.rfc-editor.org/rfc/rfc7523#section-3)); false when that is remembered already.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn remember(&self, key: &str, until: SystemTime) -> Result<bool, StoreError> {
+        self.inner.store.remember(key, until, self.now()).await
     }
 
     /// The clients that a query selects, a page at a time, in the order in which they were issued.

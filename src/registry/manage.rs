@@ -106,11 +106,15 @@ impl Registry {
         is_meant: IsMeant<'_>,
     ) -> Result<ClientInformation, RegistrationError> {
         let Authenticated { mut client, token, .. } = caller;
+        #[cfg(feature = "software-statements")]
+        let (document, mut once) = self.attest(document, Asker::updating(&client, request)).await?;
         for _ in 0..ATTEMPTS {
             let mut document = document.clone();
             self.check_credentials(&client, &mut document);
             let settled = self.settle(document, Asker::updating(&client, request)).await?;
             is_meant(&client)?;
+            #[cfg(feature = "software-statements")]
+            self.spend(std::mem::take(&mut once)).await?;
             let (updated, secret, new_token) = self.updated(&client, settled, &token.digest())?;
             match self.inner.store.update(&updated).await {
                 Ok(()) => {

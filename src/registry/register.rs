@@ -35,7 +35,10 @@ impl Registry {
         grant: Grant,
         request: Option<&Parts>,
     ) -> Result<ClientInformation, RegistrationError> {
-        let (metadata, status) = self.settle(document, Asker::registering(&grant, request)).await?;
+        let asker = Asker::registering(&grant, request);
+        #[cfg(feature = "software-statements")]
+        let (document, once) = self.attest(document, asker).await?;
+        let (metadata, status) = self.settle(document, asker).await?;
         let now = self.now();
         let instance = self.instance(&metadata);
         let shareable = self.fingerprint(&metadata, &grant).filter(|_| instance.is_none());
@@ -65,6 +68,8 @@ impl Registry {
             most_clients: self.config().retention.max_clients,
             ..Admission::free(now)
         };
+        #[cfg(feature = "software-statements")]
+        self.spend(once).await?;
         self.admit(&client, &admission).await?;
         self.yield_to_twin(&client, grant.spends).await?;
         if let Err(error) = self.audit(&AuditEvent::done(Operation::Register, &client)) {

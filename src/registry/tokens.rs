@@ -66,11 +66,7 @@ impl Registry {
         let record = self.inner.store.get_token(&digest).await?;
         let usable = record.filter(|record| record.is_usable(self.now()));
         let record = usable.ok_or_else(|| RegistrationError::new(ErrorKind::InvalidToken))?;
-        Ok(Grant {
-            origin: Origin::InitialAccessToken(record.id),
-            owner: record.owner,
-            constraints: record.constraints,
-            spends: Some(digest),
-        })
+        let grant = Grant::of(Origin::InitialAccessToken(record.id));
+        Ok(Grant { owner: record.owner, constraints: record.constraints, spends: Some(digest), ..grant })
     }
 }

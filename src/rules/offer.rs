@@ -89,6 +89,9 @@ pub(crate) struct OfferBuilder {
     scopes: Option<Vec<String>>,
     default_scope: Option<String>,
     authorization_details_types: Option<Vec<String>>,
+    /// Whether software statements are verified.
+    #[cfg(feature = "software-statements")]
+    pub(crate) software_statements: bool,
 }
 
 impl OfferBuilder {
@@ -100,6 +103,9 @@ impl OfferBuilder {
         let extensions = brought.fold(self.extensions, Extensions::with);
         let offer = Offer {
             extensions,
+            #[cfg(feature = "software-statements")]
+            software_statements: self.software_statements,
+            #[cfg(not(feature = "software-statements"))]
             software_statements: false,
             switches,
             grant_types: self.grant_types.unwrap_or_else(|| default_grant_types(access, extensions)),

@@ -49,4 +49,5 @@ erase! {
     get_token(digest: &'a Digest) -> Option<InitialAccessTokenRecord>;
     list_tokens() -> Vec<InitialAccessTokenRecord>;
     remove_token(id: &'a str) -> bool;
+    remember(key: &'a str, until: SystemTime, now: SystemTime) -> bool;
 }

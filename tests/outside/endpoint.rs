@@ -1,7 +1,7 @@
 //! The registration endpoint as a service, without a socket.
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, HeaderValue, Method, Request};
 use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -52,12 +52,27 @@ pub(crate) async fn post(registry: &Registry, document: &Value) -> Reply {
 
 /// An update of a client by the answer to its registration.
 pub(crate) async fn put(registry: &Registry, registered: &Reply, document: &Value) -> Reply {
+    let mut request = managing(Method::PUT, registered, document.to_string());
+    request.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
+    send(registry, request).await
+}
+
+pub(crate) async fn get(registry: &Registry, registered: &Reply) -> Reply {
+    send(registry, managing(Method::GET, registered, "")).await
+}
+
+/// The status of a deletion.
+pub(crate) async fn delete(registry: &Registry, registered: &Reply) -> u16 {
+    send(registry, managing(Method::DELETE, registered, "")).await.status
+}
+
+/// A request for a registered client, with its token.
+pub(crate) fn managing(method: Method, registered: &Reply, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
     let uri = registered.body["registration_client_uri"].as_str().unwrap();
     let token = registered.body["registration_access_token"].as_str().unwrap();
     let path = uri.split_once("://").unwrap().1.split_once('/').unwrap().1;
-    let request = Request::builder().method(Method::PUT).uri(format!("/{path}"));
-    let request = request.header("content-type", "application/json").header("authorization", format!("Bearer {token}"));
-    send(registry, request.body(Full::from(document.to_string())).unwrap()).await
+    let request = Request::builder().method(method).uri(format!("/{path}"));
+    request.header("authorization", format!("Bearer {token}")).body(Full::new(body.into())).unwrap()
 }
 
 /// A document that is accepted, with these members on top.

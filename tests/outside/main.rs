@@ -1,12 +1,16 @@
 //! What reaches outside, and what comes in signed: the guarded fetcher against a real TLS server, software statements
 //! under real keys, and the gates.
-#![cfg(all(feature = "memory", feature = "fetch", feature = "rate-limit"))]
+#![cfg(all(feature = "memory", feature = "fetch", feature = "rate-limit", feature = "software-statements"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod bearer_tokens;
 mod clock;
 mod documents;
 mod endpoint;
 mod fetch;
 mod gates;
 mod names;
+mod requests;
+mod signer;
 mod site;
+mod statements;

@@ -1,0 +1,168 @@
+//! The public keys of an issuer: given once, or read again and again from where the issuer publishes them.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use jsonwebtoken::DecodingKey;
+use serde_json::Value;
+
+use super::Token;
+use crate::documents::{DocumentSource, Documents};
+use crate::error::{BoxError, ConfigError};
+use crate::metadata::{Object, read_object};
+use crate::rules::{jwks, uri};
+
+/// How long keys that were read count.
+const LIFETIME: Duration = Duration::from_secs(600);
+/// How soon they are read again for a token whose key is not among them.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// The public keys of an issuer as a JWK Set ([RFC 7517 §5](https://www.rfc-editor.org/rfc/rfc7517#section-5)). Clones
+/// share what was read.
+#[derive(Clone)]
+pub struct Keys(Arc<Source>);
+
+enum Source {
+    Given(Arc<KeySet>),
+    Published(Published),
+}
+
+/// A key set at a URL.
+struct Published {
+    url: String,
+    documents: DocumentSource,
+    read: Mutex<Option<(SystemTime, Arc<KeySet>)>>,
+}
+
+impl Keys {
+    /// Keys that stay the same while the process runs.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Keys`] when this is no JWK Set, or one without a key that can verify a signature.
+    pub fn from_jwks(json: &str) -> Result<Self, ConfigError> {
+        let object = read_object(json.as_bytes()).map_err(|_| ConfigError::Keys)?;
+        let set = KeySet::read(&object).filter(|set| !set.0.is_empty()).ok_or(ConfigError::Keys)?;
+        Ok(Self(Arc::new(Source::Given(Arc::new(set)))))
+    }
+
+    /// Keys that the issuer publishes. They are read when they are needed, and read again after ten minutes, or when a
+    /// token names a key that is not among them, then at most once a minute. While they cannot be read, whoever
+    /// presents a token is told to come again.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Keys`] when the URL is not `https` to a public name.
+    pub fn published(url: impl Into<String>, documents: impl Documents) -> Result<Self, ConfigError> {
+        let url = url.into();
+        uri::check_fetched(&url).map_err(|_| ConfigError::Keys)?;
+        Ok(Self::at(url, DocumentSource::new(documents)))
+    }
+
+    pub(crate) fn at(url: String, documents: DocumentSource) -> Self {
+        Self(Arc::new(Source::Published(Published { url, documents, read: Mutex::new(None) })))
+    }
+
+    /// The keys among which the one of this token should be.
+    pub(super) async fn for_token(&self, token: &Token<'_>, now: SystemTime) -> Result<Arc<KeySet>, BoxError> {
+        match &*self.0 {
+            Source::Given(set) => Ok(Arc::clone(set)),
+            Source::Published(published) => published.for_token(token, now).await,
+        }
+    }
+}
+
+impl Published {
+    async fn for_token(&self, token: &Token<'_>, now: SystemTime) -> Result<Arc<KeySet>, BoxError> {
+        let known = self.lock().clone();
+        let age = |at| now.duration_since(at).unwrap_or_default();
+        let fresh = known.filter(|(at, _)| age(*at) < LIFETIME);
+        if let Some((at, set)) = &fresh
+            && (set.candidates(token).next().is_some() || age(*at) < PAUSE)
+        {
+            return Ok(Arc::clone(set));
+        }
+        match (self.get().await, fresh) {
+            (Ok(set), _) => {
+                *self.lock() = Some((now, Arc::clone(&set)));
+                Ok(set)
+            }
+            (Err(_), Some((_, set))) => Ok(set),
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    async fn get(&self) -> Result<Arc<KeySet>, BoxError> {
+        let document = self.documents.get(&self.url).await?;
+        let set = read_object(&document).ok().and_then(|object| KeySet::read(&object));
+        set.map(Arc::new).ok_or_else(|| "the document is not a JWK Set".into())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<(SystemTime, Arc<KeySet>)>> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            Source::Given(set) => write!(formatter, "Keys({} given)", set.0.len()),
+            Source::Published(published) => write!(formatter, "Keys({})", published.url),
+        }
+    }
+}
+
+/// The keys of a set that can verify a signature; the others are skipped. What a set says beyond its keys, and where
+/// else a key claims to be described, is ignored.
+#[derive(Debug)]
+pub(super) struct KeySet(Vec<Key>);
+
+#[derive(Debug)]
+struct Key {
+    /// A set of this key alone.
+    set: Object,
+    id: Option<String>,
+    verifying: DecodingKey,
+}
+
+impl KeySet {
+    fn read(set: &Object) -> Option<Self> {
+        let keys = set.get("keys")?.as_array()?.iter().filter_map(Key::read);
+        Some(Self(keys.filter(|key| key.can_sign(None)).collect()))
+    }
+
+    /// The keys that may have signed this token: with its `kid`, where it has one, and for its algorithm.
+    fn candidates<'a>(&'a self, token: &'a Token<'_>) -> impl Iterator<Item = &'a Key> {
+        let named = |key: &&Key| token.key_id().is_none_or(|wanted| key.id.as_deref() == Some(wanted));
+        self.0.iter().filter(named).filter(|key| key.can_sign(Some(token.algorithm().as_str())))
+    }
+
+    pub(super) fn verify(&self, token: &Token<'_>) -> bool {
+        self.candidates(token).any(|key| token.is_signed_by(&key.verifying))
+    }
+}
+
+impl Key {
+    fn read(jwk: &Value) -> Option<Self> {
+        let id = jwk.get("kid").and_then(Value::as_str).map(str::to_owned);
+        let set = Object::from_iter([("keys".to_owned(), Value::Array(vec![jwk.clone()]))]);
+        Some(Self { verifying: verifying(jwk)?, id, set })
+    }
+
+    /// Whether type, `use` and `alg` of the key fit signatures, or those by this algorithm.
+    fn can_sign(&self, algorithm: Option<&str>) -> bool {
+        jwks::can_sign(&self.set, algorithm)
+    }
+}
+
+/// The key as the library wants it. Symmetric keys have no place here.
+fn verifying(jwk: &Value) -> Option<DecodingKey> {
+    let text = |name: &str| jwk.get(name).and_then(Value::as_str);
+    match text("kty")? {
+        "RSA" => DecodingKey::from_rsa_components(text("n")?, text("e")?).ok(),
+        "EC" => DecodingKey::from_ec_components(text("x")?, text("y")?).ok(),
+        "OKP" => DecodingKey::from_ed_components(text("x")?).ok(),
+        _ => None,
+    }
+}

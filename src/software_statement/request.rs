@@ -1,0 +1,81 @@
+//! A request that is one signed token: its claims are the metadata.
+//!
+//! Open banking ecosystems register software this way: the request is signed with a key of the software, and the
+//! statement inside tells which keys those are.
+
+use serde_json::Value;
+
+use super::attest::Once;
+use super::{SoftwareStatements, invalid, refuse, violation};
+use crate::error::{ErrorCode, RegistrationError};
+use crate::jwt::{Issuer, Keys, Times, Token};
+use crate::metadata::{Document, Object};
+use crate::registry::Registry;
+use crate::rules::uri;
+
+impl Registry {
+    /// Verifies a signed request and reads the document in it. The statement inside is verified again with the document.
+    pub(crate) async fn open_request(&self, body: &[u8]) -> Result<Document, RegistrationError> {
+        let statements =
+            self.config().statements.as_ref().ok_or_else(|| malformed("signed requests are not accepted"))?;
+        let text = std::str::from_utf8(body).map_err(|_| malformed("the body is not valid UTF-8"))?;
+        let request = Token::read(text).map_err(malformed)?;
+        let issuer = self.check_request(statements, &request).await?;
+        let once = match statements.once {
+            true => Some(Once::of(&request, issuer).ok_or_else(|| malformed("jti and exp are required"))?),
+            false => None,
+        };
+        let mut document = Document::from_object(request.into_claims(), self.config().offer.known());
+        document.once.extend(once);
+        Ok(document)
+    }
+
+    /// Whether a request is signed by whom it says, and for this server. Answers with whose rules it follows.
+    async fn check_request<'a>(
+        &self,
+        statements: &'a SoftwareStatements,
+        request: &Token<'_>,
+    ) -> Result<&'a Issuer, RegistrationError> {
+        let times = Times { now: self.now(), most_age: statements.most_age };
+        let issuer = match request.text("software_statement") {
+            Some(statement) => {
+                let (statement, issuer) = statements.verify(statement, times.now, &self.audiences()).await?;
+                if statement.text("software_id").is_none_or(|software| request.text("iss") != Some(software)) {
+                    return Err(malformed("iss must be the software_id of the software statement"));
+                }
+                let keys = self.software_keys(statement.claims())?;
+                issuer.verify_signed(request, &keys, &times).await.map_err(|error| refuse(error, malformed))?;
+                issuer
+            }
+            None => {
+                let issuer = request.text("iss").and_then(|name| statements.issuer(name));
+                let issuer = issuer.ok_or_else(|| malformed("neither a statement nor a trusted iss vouches for it"))?;
+                issuer.verify(request, &times).await.map_err(|error| refuse(error, malformed))?;
+                issuer
+            }
+        };
+        match statements.is_for_us(request, &self.audiences()) {
+            true => Ok(issuer),
+            false => Err(malformed("it is for another audience")),
+        }
+    }
+
+    /// The keys of the software, as its statement tells them.
+    fn software_keys(&self, claims: &Object) -> Result<Keys, RegistrationError> {
+        if let Some(set @ Value::Object(_)) = claims.get("jwks") {
+            return Keys::from_jwks(&set.to_string()).map_err(|_| invalid("jwks has no key that can sign"));
+        }
+        let url = ["jwks_uri", "software_jwks_endpoint"].iter().find_map(|claim| claims.get(*claim)?.as_str());
+        let url = url.filter(|url| uri::check_fetched(url).is_ok());
+        let documents = self.config().documents.clone();
+        match url.zip(documents) {
+            Some((url, documents)) => Ok(Keys::at(url.to_owned(), documents)),
+            None => Err(invalid("it names no keys that this server can get")),
+        }
+    }
+}
+
+/// A signed request that does not count is a document that cannot be read.
+fn malformed(detail: &'static str) -> RegistrationError {
+    violation(ErrorCode::InvalidClientMetadata, "", detail)
+}
