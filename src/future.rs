@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::Response;
 use pin_project_lite::pin_project;
@@ -46,12 +46,10 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().kind.project() {
             KindProjection::PassThrough { future } => {
-                let response = ready!(future.poll(context))?;
-                Poll::Ready(Ok(response.map(ResponseBody::pass_through)))
+                future.poll(context).map_ok(|response| response.map(ResponseBody::pass_through))
             }
             KindProjection::Register { future } => {
-                let reply = ready!(future.as_mut().poll(context));
-                Poll::Ready(Ok(reply.map(ResponseBody::register)))
+                future.as_mut().poll(context).map(|reply| Ok(reply.map(ResponseBody::register)))
             }
         }
     }

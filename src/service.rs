@@ -63,10 +63,24 @@ where
         self.inner.poll_ready(context)
     }
 
+    #[inline]
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let Some((registry, route)) = self.tenants.find(&request) else {
-            return ResponseFuture::pass_through(self.inner.call(request));
-        };
+        match self.tenants.find(&request) {
+            None => ResponseFuture::pass_through(self.inner.call(request)),
+            Some((registry, route)) => self.answer(registry, route, request),
+        }
+    }
+}
+
+impl<S> RegistrationService<S> {
+    /// Kept out of `call`, so that what passes through does not pay for it.
+    #[inline(never)]
+    fn answer<F, B>(&self, registry: Registry, route: Route, request: Request<B>) -> ResponseFuture<F>
+    where
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<BoxError>,
+    {
         #[cfg(feature = "cors")]
         if let Some(cors) = self.cors.clone().or_else(|| crate::cors::any_origin(&registry)) {
             return ResponseFuture::register(crate::cors::respond(&cors, registry, route, request));
