@@ -10,7 +10,8 @@
 //! | `tower_dcr_audit_dropped_total` | counter | |
 //!
 //! - Requests are those that the endpoint answers over HTTP; what passes through is not seen.
-//! - `operation`: `register`, `read`, `update`, `delete`, `options`, or `other` for a method that is not defined.
+//! - `operation`: `register`, `check` (a dry run), `read`, `update`, `delete`, `options`, or `other` for a method that is
+//!   not defined.
 //! - `outcome` of a request: `done`, `refused` (a 4xx reply), `failed` (a 5xx reply), or `abandoned`, when the caller went
 //!   away before the answer.
 //! - `error`: the error code of the reply, `no_credentials` for a 401 without one, else `none`.
@@ -93,6 +94,7 @@ fn operation(route: &Route, method: &Method) -> &'static str {
     match (route, method) {
         (_, &Method::OPTIONS) => "options",
         (Route::Registration, &Method::POST) => "register",
+        (Route::DryRun, _) => "check",
         (Route::Client(_), &(Method::GET | Method::HEAD)) => "read",
         (Route::Client(_), &Method::PUT) => "update",
         (Route::Client(_), &Method::DELETE) => "delete",

@@ -48,6 +48,7 @@ where
         (_, &Method::OPTIONS) => Ok(reply::options(&methods)),
         _ if !methods.contains(&method.as_str()) => Err(RegistrationError::new(ErrorKind::MethodNotAllowed)),
         (Route::Registration, _) => register(&registry, &parts, body).await,
+        (Route::DryRun, _) => check(&registry, &parts, body).await,
         (Route::Client(id), &Method::PUT) => update(&registry, &parts, body, id).await,
         (Route::Client(id), &Method::DELETE) => delete(&registry, &parts, id).await,
         (Route::Client(id), _) => read(&registry, &parts, id).await,
@@ -75,9 +76,6 @@ where
     B: Body + Send,
     B::Error: Into<BoxError>,
 {
-    if is_dry_run(registry, parts) {
-        return check(registry, parts, body).await;
-    }
     let grant = registry.refusal_audited(Operation::Register, None, admit(registry, parts).await)?;
     let registered = async {
         let document = document(registry, parts, body).await?;
@@ -85,16 +83,6 @@ where
     };
     let information = registry.refusal_to_caller_audited(Operation::Register, &grant, registered.await)?;
     Ok(reply::information(StatusCode::CREATED, &information))
-}
-
-/// Whether nothing is to be stored. A value other than `false` counts as `true`: whoever misspells it registers nothing.
-fn is_dry_run(registry: &Registry, parts: &Parts) -> bool {
-    let mut parameters = parts.uri.query().unwrap_or_default().split('&');
-    let asks = |parameter: &str| match parameter.split_once('=') {
-        Some((name, value)) => name == "dry_run" && value != "false",
-        None => parameter == "dry_run",
-    };
-    registry.config().dry_run && parameters.any(asks)
 }
 
 /// Tells what a registration would come to.

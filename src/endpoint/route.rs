@@ -11,6 +11,8 @@ use crate::management::Management;
 pub(crate) enum Route {
     /// The registration endpoint.
     Registration,
+    /// The registration endpoint, asked what it would register.
+    DryRun,
     /// A client configuration endpoint, with what stands where the client identifier should be.
     Client(String),
 }
@@ -44,10 +46,15 @@ impl Route {
     /// The registration endpoint; with `?client_id=` a read is for that client
     /// ([OpenID Connect Registration §4.2](https://openid.net/specs/openid-connect-registration-1_0.html#ReadRequest)).
     fn registration<B>(config: &Config, request: &Request<B>) -> Self {
-        let reads = config.management && matches!(*request.method(), Method::GET | Method::HEAD);
-        let query = request.uri().query().filter(|_| reads).unwrap_or_default();
-        let client_id = query.split('&').find_map(|parameter| parameter.strip_prefix("client_id="));
-        client_id.map_or(Self::Registration, |client_id| Self::Client(client_id.to_owned()))
+        let mut parameters = request.uri().query().unwrap_or_default().split('&');
+        match *request.method() {
+            Method::GET | Method::HEAD if config.management => {
+                let client_id = parameters.find_map(|parameter| parameter.strip_prefix("client_id="));
+                client_id.map_or(Self::Registration, |client_id| Self::Client(client_id.to_owned()))
+            }
+            Method::POST if config.dry_run && parameters.any(asks_for_dry_run) => Self::DryRun,
+            _ => Self::Registration,
+        }
     }
 
     /// The methods of the resource.
@@ -59,13 +66,19 @@ impl Route {
             ("DELETE", Management::Delete),
         ];
         match self {
-            Self::Registration => vec!["POST", "OPTIONS"],
+            Self::Registration | Self::DryRun => vec!["POST", "OPTIONS"],
             Self::Client(_) => {
                 let offered = MANAGEMENT.iter().filter(|(_, operation)| config.permissions.offer(*operation));
                 offered.map(|(method, _)| *method).chain(["OPTIONS"]).collect()
             }
         }
     }
+}
+
+/// A value other than `false` counts as `true`: whoever misspells it registers nothing.
+fn asks_for_dry_run(parameter: &str) -> bool {
+    let (name, value) = parameter.split_once('=').unwrap_or((parameter, "true"));
+    name == "dry_run" && value != "false"
 }
 
 #[cfg(all(test, feature = "memory"))]

@@ -8,6 +8,7 @@ use tower_dcr::Access;
 use tower_dcr::access::TokenOptions;
 
 use super::plugs::Fragile;
+use super::policy;
 use super::server::{Registered, Server, minimal, send};
 
 /// Values by name and labels, since the last time.
@@ -45,7 +46,7 @@ fn record() -> (Snapshotter, metrics::LocalRecorderGuard<'static>) {
 #[tokio::test]
 async fn every_request_is_counted_once_by_operation_outcome_and_error() {
     let (snapshotter, _guard) = record();
-    let server = Server::start(Access::Tokens, |builder| builder.with_tenant("acme")).await;
+    let server = Server::start(Access::Tokens, |builder| builder.with_tenant("acme").with_dry_run(true)).await;
     let (token, _) = server.registry.issue_initial_access_token(TokenOptions::new()).await.unwrap();
     let register = |body: String| send(server.posting(body).bearer_auth(token.expose()));
     let client = Registered::of(&register(minimal().to_string()).await);
@@ -57,6 +58,8 @@ async fn every_request_is_counted_once_by_operation_outcome_and_error() {
     expect("broken document", "operation=register,outcome=refused,error=invalid_redirect_uri");
     server.post(&minimal()).await;
     expect("no credentials", "operation=register,outcome=refused,error=no_credentials");
+    policy::dry(&server, &minimal()).await;
+    expect("dry run", "operation=check,outcome=refused,error=no_credentials");
     server.get(&client).await;
     expect("read", "operation=read,outcome=done,error=none");
     send(server.request(Method::HEAD, client.uri()).bearer_auth(client.token())).await;
