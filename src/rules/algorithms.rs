@@ -45,20 +45,22 @@ fn check_keys(metadata: &ClientMetadata, offer: &Offer, violations: &mut Violati
             _ => continue,
         };
         let mut keyless = false;
-        field.texts(&mut |text| {
-            let usable = is_symmetric(member.form, text.value) || has_key(metadata, member.form, text.value, offer);
-            keyless |= !usable;
-        });
+        field.texts(&mut |text| keyless |= !is_usable(metadata, member.form, text.value, offer));
         if keyless {
             refuse(violations, member.name, "M15", detail);
         }
     }
 }
 
-fn has_key(metadata: &ClientMetadata, form: Form, algorithm: &str, offer: &Offer) -> bool {
-    let by_uri = metadata.jwks_uri.is_some();
+/// Whether the client has the key for a value of a member of this form.
+pub(super) fn is_usable(metadata: &ClientMetadata, form: Form, value: &str, offer: &Offer) -> bool {
+    let its_own = matches!(form, Form::KeyManagement | Form::OwnSigning);
     let particular = form == Form::KeyManagement && offer.is_on(Switch::EncryptionKeyRequired);
-    metadata.jwks.as_ref().map_or(by_uri, |jwks| !particular || jwks::can_decrypt(&jwks.0, algorithm))
+    let has_key = || {
+        let by_uri = metadata.jwks_uri.is_some();
+        metadata.jwks.as_ref().map_or(by_uri, |jwks| !particular || jwks::can_decrypt(&jwks.0, value))
+    };
+    !its_own || is_symmetric(form, value) || has_key()
 }
 
 /// Whether a value of a member of this form is an algorithm whose key comes from the client secret.

@@ -63,7 +63,11 @@ pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Offer, violations: &
     if !offer.auth_methods.contains(method) {
         return refuse(violations, "token_endpoint_auth_method", "M11", "this authentication method is not offered");
     }
-    if let Err((member, fault)) = check_method(method, metadata, offer, violations) {
+    if violations.concern("jwks") || violations.concern("jwks_uri") {
+        return;
+    }
+    let algorithm = metadata.token_endpoint_auth_signing_alg.as_ref();
+    if let Err((member, fault)) = check_method(method, algorithm, metadata, offer) {
         refuse(violations, member, fault.rule, fault.detail);
     }
 }
@@ -95,15 +99,14 @@ fn subjects(metadata: &ClientMetadata) -> impl Iterator<Item = &'static str> {
     present.map(|(member, _)| member.name).filter(|name| name.starts_with("tls_client_auth_"))
 }
 
-fn check_method(
+/// Whether the client brings along what a method needs, with the algorithm that it names for assertions.
+pub(super) fn check_method(
     method: &TokenEndpointAuthMethod,
+    algorithm: Option<&SigningAlgorithm>,
     metadata: &ClientMetadata,
     offer: &Offer,
-    violations: &Violations,
 ) -> Result<(), (&'static str, Fault)> {
     const METHOD: &str = "token_endpoint_auth_method";
-    let unclear = violations.concern("jwks") || violations.concern("jwks_uri");
-    let algorithm = metadata.token_endpoint_auth_signing_alg.as_ref();
     let fault =
         |broken: bool, member, rule, detail| if broken { Err((member, Fault::new(rule, detail))) } else { Ok(()) };
     match needs(method) {
@@ -115,7 +118,7 @@ fn check_method(
             "client_secret_jwt signs with HS256, HS384 or HS512",
         ),
         Needs::AssertionKey => fault(
-            !unclear && !has_assertion_key(metadata, algorithm, offer),
+            !has_assertion_key(metadata, algorithm, offer),
             METHOD,
             "M11",
             "private_key_jwt needs jwks_uri, or jwks with a key for the signing algorithm",
@@ -130,7 +133,7 @@ fn check_method(
             let usable =
                 metadata.jwks.as_ref().map_or(metadata.jwks_uri.is_some(), |jwks| jwks::has_certificate(&jwks.0));
             let detail = "self_signed_tls_client_auth needs jwks_uri, or jwks with a certificate in x5c";
-            fault(!unclear && !usable, METHOD, "X1", detail)
+            fault(!usable, METHOD, "X1", detail)
         }
     }
 }

@@ -3,9 +3,12 @@
 //! The lists are input only. What is registered and returned is the member that each of them is about
 //! ([RP Metadata Choices §2](https://openid.net/specs/openid-connect-rp-metadata-choices-1_0.html#section-2)).
 
-use super::{Offer, form, refuse};
+use super::{Offer, algorithms, authentication, form, refuse};
 use crate::error::Violations;
 use crate::metadata::{ClientMetadata, Form, Member, SubjectType, Text, TokenEndpointAuthMethod};
+
+/// The longest list.
+const MOST_VALUES: usize = 32;
 
 pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Offer, violations: &mut Violations) {
     let lists = metadata.members().filter_map(|(member, field)| match member.form {
@@ -25,7 +28,8 @@ pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Offer, violations: &
 }
 
 /// Registers one of the values in the member that the list is about: the one that the member itself names, else the
-/// first that is supported ([§4](https://openid.net/specs/openid-connect-rp-metadata-choices-1_0.html#section-4)).
+/// first that is supported ([§4](https://openid.net/specs/openid-connect-rp-metadata-choices-1_0.html#section-4)). A value
+/// that the client has the keys for goes first.
 fn choose(
     metadata: &mut ClientMetadata,
     list: &Member,
@@ -34,23 +38,28 @@ fn choose(
     offer: &Offer,
     violations: &mut Violations,
 ) {
-    let needless = is_needless(metadata, target);
-    let Some((member, field)) = metadata.member_mut(target).filter(|(member, _)| offer.known().contains(member.group))
+    let Some((member, field)) = metadata.member(target).filter(|(member, _)| offer.known().contains(member.group))
     else {
         return;
     };
     let mut named = None;
     field.texts(&mut |text| named = Some(text.value.to_owned()));
+    if values.len() > MOST_VALUES {
+        return refuse(violations, list.name, "M7", "more than 32 values");
+    }
     if named.as_ref().is_some_and(|named| !values.contains(named)) {
         return refuse(violations, target, "X6", "the value is not in the list of values that the client supports");
     }
-    if needless {
+    if is_needless(metadata, target) {
         return;
     }
-    let supported = |value: &&String| is_supported(member, value, offer);
-    match named.iter().chain(values).find(supported) {
-        Some(value) => drop(field.put(None, value.as_str().into())),
-        None => refuse(violations, list.name, "X6", "none of the values is supported by this server"),
+    let supported = Vec::from_iter(named.iter().chain(values).filter(|value| is_supported(member, value, offer)));
+    let usable = supported.iter().find(|value| is_usable(metadata, member, value, offer));
+    let Some(value) = usable.or(supported.first()) else {
+        return refuse(violations, list.name, "X6", "none of the values is supported by this server");
+    };
+    if let Some((_, field)) = metadata.member_mut(target) {
+        drop(field.put(None, value.as_str().into()));
     }
 }
 
@@ -65,5 +74,21 @@ fn is_supported(member: &Member, value: &str, offer: &Offer) -> bool {
         "token_endpoint_auth_method" => offer.auth_methods.contains(&TokenEndpointAuthMethod::from(value)),
         "subject_type" => offer.subject_types.contains(&SubjectType::from(value)),
         _ => form::check_text(member.form, Text { tag: None, index: None, value, listed: true }, offer).is_ok(),
+    }
+}
+
+/// Whether the client brings along what the value needs.
+fn is_usable(metadata: &ClientMetadata, member: &Member, value: &str, offer: &Offer) -> bool {
+    match (member.name, member.form) {
+        ("token_endpoint_auth_method", _) => {
+            let algorithm = metadata.token_endpoint_auth_signing_alg.as_ref();
+            authentication::check_method(&value.into(), algorithm, metadata, offer).is_ok()
+        }
+        (_, Form::AssertionSigning) => {
+            let method = metadata.token_endpoint_auth_method.as_ref();
+            method
+                .is_none_or(|method| authentication::check_method(method, Some(&value.into()), metadata, offer).is_ok())
+        }
+        (_, form) => algorithms::is_usable(metadata, form, value, offer),
     }
 }

@@ -45,7 +45,7 @@ fn most_values(form: Form) -> usize {
         | Form::Texts { most, .. }
         | Form::FetchedUris(most)
         | Form::ContentEncryptions(most) => most,
-        Form::RedirectUris | Form::ReturnUris | Form::Choices(_) => 32,
+        Form::RedirectUris | Form::ReturnUris => 32,
         _ => usize::MAX,
     }
 }

@@ -431,6 +431,40 @@ async fn choices_are_settled_into_one_value_and_never_returned() {
             "client_secret_post",
         ),
         (
+            "method that the client has no keys for",
+            json!({"token_endpoint_auth_methods_supported": ["private_key_jwt", "client_secret_basic"]}),
+            "token_endpoint_auth_method",
+            "client_secret_basic",
+        ),
+        (
+            "method that the client has keys for",
+            json!({"token_endpoint_auth_methods_supported": ["private_key_jwt", "none"], "jwks_uri": keys}),
+            "token_endpoint_auth_method",
+            "private_key_jwt",
+        ),
+        (
+            "only one method, and no keys for it",
+            json!({"token_endpoint_auth_methods_supported": ["private_key_jwt"]}),
+            refused,
+            "/token_endpoint_auth_method",
+        ),
+        (
+            "assertion algorithm that the client has a key for",
+            json!({
+                "token_endpoint_auth_method": "private_key_jwt",
+                "jwks": {"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "A".repeat(43)}]},
+                "token_endpoint_auth_signing_alg_values_supported": ["RS256", "EdDSA"],
+            }),
+            "token_endpoint_auth_signing_alg",
+            "EdDSA",
+        ),
+        (
+            "too many values",
+            json!({"subject_types_supported": vec!["public"; 33]}),
+            refused,
+            "/subject_types_supported",
+        ),
+        (
             "no method",
             json!({"token_endpoint_auth_methods_supported": ["tls_client_auth"]}),
             refused,

@@ -160,6 +160,29 @@ async fn the_tenants_example_keeps_its_tenants_apart() {
 }
 
 #[tokio::test]
+async fn the_server_example_takes_a_profile_extensions_and_switches() {
+    use http::header::CONTENT_TYPE;
+    use http::{Request, StatusCode};
+    use support::Caller as _;
+
+    let example = Example::start("server", &["--profile", "mcp", "--extensions", "all"]);
+    let tolerant = ["--profile", "mcp", "--switches", "private-use-refused=off", "--extensions", "dpop,par"];
+    let tolerant = Example::start("server", &tolerant);
+    let register = async |example: &Example, uri: &str| {
+        let document = format!(r#"{{"redirect_uris":["{uri}"],"dpop_bound_access_tokens":true}}"#);
+        let request = Request::post(format!("{}/register", example.base_url()));
+        reqwest().send(request.header(CONTENT_TYPE, "application/json").body(document.into()).unwrap()).await
+    };
+    let registered = register(&example, "http://localhost:6274/cb").await;
+    assert_eq!(registered.status, StatusCode::CREATED);
+    assert_eq!(registered.json()["dpop_bound_access_tokens"], true);
+    assert_eq!(register(&example, "cursor://a/cb").await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(register(&tolerant, "cursor://a/cb").await.json()["dpop_bound_access_tokens"], true);
+    example.end();
+    tolerant.end();
+}
+
+#[tokio::test]
 async fn the_server_example_gives_up_a_body_that_stalls() {
     let example = Example::start("server", &["--body-timeout", "1"]);
     refusals::stall(example.address()).await;
