@@ -10,6 +10,7 @@ mod endpoint;
 mod fetch;
 mod gates;
 mod names;
+mod policies;
 mod requests;
 mod signer;
 mod site;
