@@ -138,3 +138,16 @@ pub(crate) fn clients(tenant: &Arc<str>, count: u64) {
 pub(crate) fn audit_dropped() {
     counter!(AUDIT_DROPPED).increment(1);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_is_documented() {
+        let document = include_str!("../docs/observing.md");
+        for name in [REQUESTS, REQUEST_DURATION, STORE_DURATION, CLIENTS, AUDIT_DROPPED] {
+            assert!(document.contains(&format!("| `{name}` |")), "{name}");
+        }
+    }
+}

@@ -12,6 +12,9 @@ macro_rules! operations {
         }
 
         impl Operation {
+            #[cfg(test)]
+            const ALL: &[Self] = &[$(Self::$variant),+];
+
             /// A lower-case name.
             #[must_use]
             pub fn as_str(self) -> &'static str {
@@ -65,5 +68,19 @@ impl fmt::Display for Operation {
 impl serde::Serialize for Operation {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_is_documented() {
+        let document = include_str!("../../docs/observing.md");
+        let (_, table) = document.split_once("| operation | what was asked |").unwrap_or_default();
+        for operation in Operation::ALL {
+            assert!(table.contains(&format!("`{operation}`")), "{operation}");
+        }
     }
 }
