@@ -40,6 +40,7 @@ macro_rules! with_all_checks {
         unusual_metadata_come_back_unchanged
         a_document_near_64_kib_comes_back
         times_keep_their_milliseconds
+        disabled_and_expired_clients_are_kept
         list_is_ordered_by_issue_and_identifier
         list_keeps_to_its_limit
         list_selects_one_owner
@@ -87,6 +88,11 @@ macro_rules! with_all_checks {
         an_abandoned_insertion_is_whole
         an_abandoned_update_is_whole
         an_abandoned_removal_is_whole
+        an_abandoned_removal_gives_a_use_back_with_the_client
+        an_abandoned_use_is_whole
+        an_abandoned_expiry_is_whole
+        an_abandoned_token_is_whole
+        an_abandoned_key_is_remembered_or_not
      } };
 }
 

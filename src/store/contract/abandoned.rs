@@ -3,9 +3,10 @@
 //! A backend may still be at work for a caller who left. So each check first looks, then does the same once more: after
 //! that it is settled what happened, and the account must be right.
 
-use super::sample::{assert_same, below, client, now, renamed, spending, token};
+use super::sample::{DAY, HOUR, assert_same, assert_same_token, below, client, clients, now, renamed, spending, token};
 use super::subject::{Subject, abandon};
-use crate::store::{Admission, Admitted, ClientStore, Removal};
+use crate::client::Client;
+use crate::store::{Admission, Admitted, ClientStore, Cutoffs, Removal};
 
 /// After how many polls a future is dropped at the latest.
 const POLLS: usize = 16;
@@ -72,4 +73,91 @@ pub(super) async fn an_abandoned_removal_is_whole<S: ClientStore>(store: Subject
     assert_eq!(only, Admitted::Inserted, "remove: dropped halfway, it gives the place back");
     let beyond = store.admit(&client("beyond", now()), &below(1, now())).await;
     assert_eq!(beyond, Admitted::Full, "remove: dropped halfway, it gives the place back only once");
+}
+
+pub(super) async fn an_abandoned_removal_gives_a_use_back_with_the_client<S: ClientStore>(store: Subject<S>) {
+    let (now, token) = (now(), token("refunded", Some(POLLS as u32), now()));
+    store.insert_token(&token).await;
+    let refund = Removal::new().with_refund(token.digest);
+    for polls in 1..=POLLS {
+        let client = client(&format!("abandoned-{polls}"), now);
+        assert_eq!(
+            store.admit(&client, &spending(&token, now)).await,
+            Admitted::Inserted,
+            "insert: there is a use left"
+        );
+        abandon(store.remove_as(&client.id, &refund), polls).await;
+        store.remove_as(&client.id, &refund).await;
+        assert!(store.get(&client.id).await.is_none(), "remove: once more settles it");
+        let left = store.uses_left(&token.digest).await;
+        assert_eq!(left, POLLS as u32, "remove: dropped halfway, it gives the use back exactly once");
+    }
+}
+
+pub(super) async fn an_abandoned_use_is_whole<S: ClientStore>(store: Subject<S>) {
+    for polls in 1..=POLLS {
+        let unused = client(&format!("abandoned-{polls}"), now());
+        let used = Client { last_used: Some(unused.issued_at + HOUR), ..unused.clone() };
+        store.hold(std::slice::from_ref(&unused)).await;
+        abandon(store.touch(&unused.id, unused.issued_at + HOUR), polls).await;
+        let found = store.get(&unused.id).await;
+        let is_used = found.as_ref().is_some_and(|found| found.last_used.is_some());
+        let expected = if is_used { &used } else { &unused };
+        assert_same(found.as_deref(), expected, "touch: dropped halfway, the use is known or it is not");
+        assert!(store.touch(&unused.id, unused.issued_at + HOUR).await, "touch: true for a client that is there");
+        assert_same(store.get(&unused.id).await.as_deref(), &used, "touch: once more settles it");
+    }
+}
+
+pub(super) async fn an_abandoned_expiry_is_whole<S: ClientStore>(store: Subject<S>) {
+    let now = now();
+    let cutoffs = Cutoffs::none(now).with_unused_since(now - HOUR);
+    for polls in 1..=POLLS {
+        let idle = clients(&format!("idle-{polls}"), 3, now - DAY);
+        store.hold(&idle).await;
+        abandon(store.expire(&cutoffs, usize::MAX), polls).await;
+        for client in &idle {
+            if let Some(found) = store.get(&client.id).await {
+                assert_same(Some(&*found), client, "expire: dropped halfway, a client is whole or gone");
+            }
+        }
+        store.expire(&cutoffs, usize::MAX).await;
+        assert_eq!(store.count().await, 0, "expire: once more settles it");
+    }
+    let only = store.admit(&client("only", now), &below(1, now)).await;
+    assert_eq!(only, Admitted::Inserted, "expire: dropped halfway, it gives the places back");
+    let beyond = store.admit(&client("beyond", now), &below(1, now)).await;
+    assert_eq!(beyond, Admitted::Full, "expire: dropped halfway, it gives each place back only once");
+}
+
+pub(super) async fn an_abandoned_token_is_whole<S: ClientStore>(store: Subject<S>) {
+    for polls in 1..=POLLS {
+        let token = token(&format!("abandoned-{polls}"), Some(3), now());
+        abandon(store.insert_token(&token), polls).await;
+        if let Some(found) = store.get_token(&token.digest).await {
+            assert_same_token(Some(&found), &token, "insert_token: dropped halfway, the token is whole or not there");
+        }
+        store.insert_token(&token).await;
+        let listed = store.list_tokens().await;
+        assert_eq!(listed.len(), 1, "insert_token: dropped halfway, it leaves one token and not two");
+        assert_same_token(listed.first(), &token, "insert_token: once more settles it");
+        abandon(store.remove_token(&token.id), polls).await;
+        if let Some(found) = store.get_token(&token.digest).await {
+            assert_same_token(Some(&found), &token, "remove_token: dropped halfway, the token is whole or gone");
+        }
+        store.remove_token(&token.id).await;
+        assert!(store.get_token(&token.digest).await.is_none(), "remove_token: once more settles it");
+        assert!(store.list_tokens().await.is_empty(), "remove_token: once more settles it");
+    }
+}
+
+pub(super) async fn an_abandoned_key_is_remembered_or_not<S: ClientStore>(store: Subject<S>) {
+    let now = now();
+    for polls in 1..=POLLS {
+        let key = format!("abandoned-{polls}");
+        abandon(store.remember(&key, now + HOUR, now), polls).await;
+        store.remember(&key, now + HOUR, now).await;
+        assert!(!store.remember(&key, now + HOUR, now).await, "remember: once more settles it");
+        assert!(store.remember(&key, now + 9 * HOUR, now + HOUR).await, "remember: dropped halfway, it keeps the time");
+    }
 }

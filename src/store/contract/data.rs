@@ -137,3 +137,16 @@ pub(super) async fn times_keep_their_milliseconds<S: ClientStore>(store: Subject
     let again = store.get(&fine.id).await.map(|client| client.issued_at);
     assert_eq!(again, Some(found.issued_at), "update: a time does not drift when it is written back");
 }
+
+pub(super) async fn disabled_and_expired_clients_are_kept<S: ClientStore>(store: Subject<S>) {
+    let expired = Some(Secret { stored: secret("expired"), expires_at: Some(now() - DAY) });
+    for status in [Status::Pending, Status::Active, Status::Disabled] {
+        let client = Client { status, secret: expired.clone(), ..secured(status.as_str(), Origin::Open) };
+        assert_comes_back(&store, &client).await;
+        let query = ClientQuery::new().with_status(status);
+        let listed = store.list(&query).await;
+        assert_eq!(listed.len(), 1, "list: {status} clients are there, their secrets expired or not");
+        assert!(store.touch(&client.id, now()).await, "touch: true for a client that is there, {status} or not");
+        assert!(store.remove(&client.id).await, "remove: true for a client that is there, {status} or not");
+    }
+}

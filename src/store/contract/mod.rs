@@ -153,6 +153,7 @@ checks! {
         unusual_metadata_come_back_unchanged
         a_document_near_64_kib_comes_back
         times_keep_their_milliseconds
+        disabled_and_expired_clients_are_kept
     }
     list {
         list_is_ordered_by_issue_and_identifier
@@ -216,5 +217,10 @@ checks! {
         an_abandoned_insertion_is_whole
         an_abandoned_update_is_whole
         an_abandoned_removal_is_whole
+        an_abandoned_removal_gives_a_use_back_with_the_client
+        an_abandoned_use_is_whole
+        an_abandoned_expiry_is_whole
+        an_abandoned_token_is_whole
+        an_abandoned_key_is_remembered_or_not
     }
 }
