@@ -1,5 +1,6 @@
 //! Where the stores under test come from.
 
+use crate::custom_store::LockedStore;
 use tower_dcr::store::{ClientStore, MemoryStore, contract};
 
 /// Gives an empty store and takes away afterwards what is left of it.
@@ -37,6 +38,23 @@ impl Bed for Memory {
     }
 
     fn store(&self) -> MemoryStore {
+        self.0.clone()
+    }
+
+    async fn clear(self) {}
+}
+
+/// The store of the example.
+pub(crate) struct Custom(LockedStore);
+
+impl Bed for Custom {
+    type Store = LockedStore;
+
+    async fn make() -> Self {
+        Self(LockedStore::default())
+    }
+
+    fn store(&self) -> LockedStore {
         self.0.clone()
     }
 

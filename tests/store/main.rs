@@ -6,6 +6,9 @@ mod bed;
 mod broken;
 #[cfg(feature = "cache")]
 mod cached;
+#[allow(dead_code, reason = "its main function runs the suite")]
+#[path = "../../examples/custom_store.rs"]
+mod custom_store;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod durable;
 mod records;
@@ -122,6 +125,7 @@ with_all_checks! { every_check_is_named! {} }
 
 // A store that is fast runs each check several times, since a race may go well by chance.
 with_all_checks! { passes! { memory over crate::bed::Memory, 8 } }
+with_all_checks! { passes! { a_store_of_your_own over crate::bed::Custom, 2 } }
 #[cfg(feature = "cache")]
 with_all_checks! { passes! { cache_over_memory over crate::bed::Cached<crate::bed::Memory>, 4 } }
 #[cfg(feature = "redis")]
