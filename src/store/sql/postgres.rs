@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
-use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, Postgres, Row as _};
+use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, Postgres, Row as _, Transaction};
 
 use super::statements::{Dialect, Statements};
 use super::{Backend, Found, Step, Value, bound, client_store, found, pending};
@@ -185,13 +186,18 @@ impl PostgresStore {
         attempt().await
     }
 
+    async fn beginning(&self) -> sqlx::Result<Beginning> {
+        Ok(Beginning { connection: self.pool.acquire().await?, begun: false })
+    }
+
     /// Finds rows with one statement; behind a pooler in a transaction, which keeps the session between preparing it
     /// and running it.
     async fn rows(&self, text: &str, values: &[Value<'_>]) -> sqlx::Result<Vec<PgRow>> {
         if !self.pooler {
             return bound::<Postgres>(text, values).fetch_all(&self.pool).await;
         }
-        let mut transaction = self.pool.begin().await?;
+        let mut beginning = self.beginning().await?;
+        let mut transaction = beginning.begin().await?;
         let rows = bound::<Postgres>(text, values).persistent(false).fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(rows)
@@ -202,14 +208,16 @@ impl PostgresStore {
         if !self.pooler {
             return Ok(bound::<Postgres>(text, values).execute(&self.pool).await?.rows_affected());
         }
-        let mut transaction = self.pool.begin().await?;
+        let mut beginning = self.beginning().await?;
+        let mut transaction = beginning.begin().await?;
         let done = bound::<Postgres>(text, values).persistent(false).execute(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(done.rows_affected())
     }
 
     async fn take(&self, steps: &[Step<'_>]) -> sqlx::Result<Result<(), usize>> {
-        let mut transaction = self.pool.begin().await?;
+        let mut beginning = self.beginning().await?;
+        let mut transaction = beginning.begin().await?;
         for (index, step) in steps.iter().enumerate() {
             let query = bound::<Postgres>(step.text, step.values).persistent(!self.pooler);
             if query.execute(&mut *transaction).await?.rows_affected() == 0 && step.required {
@@ -218,6 +226,29 @@ impl PostgresStore {
             }
         }
         transaction.commit().await.map(Ok)
+    }
+}
+
+/// A connection on which a transaction begins. If the caller leaves before it has begun, the connection is closed: the
+/// server may have begun it nevertheless, and whoever came next would work in a transaction that nobody commits.
+struct Beginning {
+    connection: PoolConnection<Postgres>,
+    begun: bool,
+}
+
+impl Beginning {
+    async fn begin(&mut self) -> sqlx::Result<Transaction<'_, Postgres>> {
+        let transaction = self.connection.begin().await?;
+        self.begun = true;
+        Ok(transaction)
+    }
+}
+
+impl Drop for Beginning {
+    fn drop(&mut self) {
+        if !self.begun {
+            self.connection.close_on_drop();
+        }
     }
 }
 
