@@ -9,11 +9,13 @@ mod greeter;
 mod admin;
 mod examples;
 mod grpc;
-#[cfg(all(feature = "redis", feature = "sealed"))]
+#[cfg(all(feature = "sqlite", feature = "postgres", feature = "redis", feature = "sealed"))]
+mod link;
+#[cfg(all(feature = "sqlite", feature = "postgres", feature = "redis", feature = "sealed"))]
 mod nodes;
 mod pass_through;
 mod readiness;
-#[cfg(all(feature = "redis", feature = "sealed"))]
+#[cfg(all(feature = "sqlite", feature = "postgres", feature = "redis", feature = "sealed"))]
 #[allow(dead_code, reason = "other tests use the rest")]
 #[path = "../support/redis_server.rs"]
 mod redis_server;

@@ -11,6 +11,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::examples::path;
+use crate::link::Link;
 use crate::redis_server::{RedisServer, free_port};
 use crate::support::{Answer, Caller, request, reqwest, walk};
 
@@ -69,6 +70,31 @@ impl Drop for Keys {
     }
 }
 
+/// The PostgreSQL server for tests. One that is missing is a failure, never a reason to skip.
+fn postgres() -> String {
+    let named = std::env::var("TOWER_DCR_TEST_POSTGRES");
+    named.unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned())
+}
+
+/// A schema that no other test uses.
+struct Schema {
+    name: String,
+}
+
+impl Schema {
+    fn new(what: &str) -> Self {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        Self { name: format!("tower_dcr_test_{what}_{}_{}", since.as_micros(), std::process::id()) }
+    }
+
+    async fn drop(self) {
+        use sqlx::Connection as _;
+        let mut connection = sqlx::PgConnection::connect(&postgres()).await.unwrap();
+        let drop = format!("DROP SCHEMA {} CASCADE", self.name);
+        sqlx::raw_sql(&drop).execute(&mut connection).await.unwrap();
+    }
+}
+
 /// Sends each request to the next one of the servers, as a load balancer does.
 struct Balancer {
     client: reqwest::Client,
@@ -93,10 +119,10 @@ impl Caller for Balancer {
 }
 
 /// The walk from each server on, then many callers at once, then one server less.
-async fn several_are_as_one(name: &str, store: &str) {
+async fn several_are_as_one(name: &str, store: &[&str]) {
     let keys = Keys::new();
     let secrets = format!("sealed:{}", keys.0.display());
-    let options = ["--store", store, "--secrets", &secrets];
+    let options = [store, &["--secrets", &secrets]].concat();
     let mut nodes = [Node::start(&options), Node::start(&options)];
     let balancer = Balancer::over(&nodes);
     for _ in 0..3 {
@@ -136,7 +162,52 @@ async fn one_of_many_deletions_is_told(name: &str, nodes: &[Node]) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_servers_on_one_redis_are_as_one() {
     let redis = RedisServer::durable();
-    several_are_as_one("redis", &redis.url()).await;
+    several_are_as_one("redis", &["--store", &redis.url()]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_on_one_schema_are_as_one() {
+    let schema = Schema::new("nodes");
+    several_are_as_one("postgres", &["--store", &postgres(), "--store-name", &schema.name]).await;
+    schema.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_on_one_file_are_as_one() {
+    let folder = std::env::temp_dir().join(format!("tower-dcr-nodes-{}", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    let store = format!("sqlite:{}", folder.join("clients.db").display());
+    several_are_as_one("sqlite", &["--store", &store]).await;
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_whose_postgres_is_away_answers_503_and_recovers() {
+    let (schema, mut url) = (Schema::new("away"), url::Url::parse(&postgres()).unwrap());
+    let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
+    let mut link = Link::to(server).await;
+    url.set_host(Some("127.0.0.1")).unwrap();
+    url.set_port(Some(link.port)).unwrap();
+    let store = url.to_string();
+    let nodes = [Node::start(&["--store", &store, "--store-name", &schema.name, "--secrets", "hashed"])];
+    let balancer = Balancer::over(&nodes);
+    let metadata = json!({ "redirect_uris": ["https://app.example.com/cb"] });
+    let register = || balancer.send(request(Method::POST, ENDPOINT, None, Some(&metadata)));
+    let created = register().await;
+    assert_eq!(created.status, StatusCode::CREATED);
+    link.cut().await;
+    for _ in 0..2 {
+        let away = register().await;
+        assert_eq!(away.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(away.headers.contains_key("retry-after"), "{away:?}");
+    }
+    link.mend().await;
+    let created = created.json();
+    let (uri, token) = (created["registration_client_uri"].as_str().unwrap(), &created["registration_access_token"]);
+    let read = balancer.send(request(Method::GET, uri, token.as_str(), None)).await;
+    assert_eq!(read.status, StatusCode::OK, "what was registered before is there: {read:?}");
+    assert_eq!(register().await.status, StatusCode::CREATED);
+    schema.drop().await;
 }
 
 #[tokio::test]
@@ -160,13 +231,20 @@ async fn a_server_whose_redis_is_away_answers_503_and_recovers() {
 
 #[test]
 fn a_database_that_is_away_is_one_line_and_exit_code_1() {
-    let url = format!("redis://:secret@127.0.0.1:{}", free_port());
-    let mut command = Command::new(path("server"));
-    command.args(["--listen", "127.0.0.1:0", "--store", &url, "--secrets", "hashed"]);
-    let output = command.output().expect("the examples are built");
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(output.stdout, b"");
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.starts_with("server: ") && said.ends_with('\n') && said.lines().count() == 1, "{said}");
-    assert!(!said.contains("secret"), "{said}");
+    let port = free_port();
+    let rows = [
+        format!("redis://:secret@127.0.0.1:{port}"),
+        format!("postgres://dcr:secret@127.0.0.1:{port}/dcr"),
+        "sqlite:/no/such/folder/secret/clients.db".to_owned(),
+    ];
+    for store in rows {
+        let mut command = Command::new(path("server"));
+        command.args(["--listen", "127.0.0.1:0", "--store", &store, "--secrets", "hashed"]);
+        let output = command.output().expect("the examples are built");
+        assert_eq!(output.status.code(), Some(1), "{store}");
+        assert_eq!(output.stdout, b"", "{store}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.starts_with("server: ") && said.ends_with('\n') && said.lines().count() == 1, "{store}: {said}");
+        assert!(!said.contains("secret"), "{store}: {said}");
+    }
 }

@@ -1,0 +1,229 @@
+//! What a registration costs beside the least that its database could do: a bare `INSERT` (or `SET`) of a record of the
+//! same size, with the same driver, as many connections and the same durability.
+//!
+//! `cargo bench --features sqlite,postgres,redis --bench stores -- sqlite 8` measures SQLite with 8 callers at once and
+//! prints a table; without words it measures every store with 1 and 16. PostgreSQL and Redis are those of this machine
+//! (`TOWER_DCR_TEST_POSTGRES`, `TOWER_DCR_TEST_REDIS`). Both sides take turns, and the middle one of their rounds
+//! counts.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a bench fails by panicking")]
+
+use std::future::Future;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::task::JoinSet;
+use tower_dcr::credential::{ClientId, Secrets};
+use tower_dcr::metadata::ClientMetadata;
+use tower_dcr::store::{ClientStore, record};
+use tower_dcr::{Access, Registry};
+
+const ROUNDS: usize = 21;
+const ROUND: Duration = Duration::from_millis(500);
+
+#[tokio::main]
+async fn main() {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    let named = |store: &str| words.is_empty() || words.iter().any(|word| word == store);
+    let callers: Vec<usize> = words.iter().filter_map(|word| word.parse().ok()).collect();
+    let callers = if callers.is_empty() { vec![1, 16] } else { callers };
+    println!("| store | callers | bare, 1/s | registered, 1/s | ratio | p50 | p99 |");
+    println!("| --- | --- | --- | --- | --- | --- | --- |");
+    for callers in callers {
+        #[cfg(feature = "sqlite")]
+        if named("sqlite") {
+            sqlite::measure(callers).await;
+        }
+        #[cfg(feature = "postgres")]
+        if named("postgres") {
+            postgres::measure(callers).await;
+        }
+        #[cfg(feature = "redis")]
+        if named("redis") {
+            redis::measure(callers).await;
+        }
+    }
+}
+
+fn registry(store: impl ClientStore) -> Registry {
+    Registry::builder("https://id.example.com", Access::Open).with_secrets(Secrets::hashed()).build(store).unwrap()
+}
+
+fn metadata() -> ClientMetadata {
+    ClientMetadata::from_json(
+        br#"{ "redirect_uris": ["https://app.example.com/cb", "http://127.0.0.1/cb"], "client_name": "App",
+              "client_name#fr": "Appli", "scope": "openid profile", "contacts": ["a@example.com"] }"#,
+    )
+    .unwrap()
+}
+
+/// A record as a registration writes it.
+async fn sample() -> Vec<u8> {
+    let registry = Registry::builder("https://id.example.com", Access::Open);
+    let registered = registry.build(tower_dcr::store::MemoryStore::new()).unwrap().register(metadata()).await.unwrap();
+    record::encode_client(registered.client())
+}
+
+/// What was done in a round, and how long each one took.
+struct Round {
+    per_second: f64,
+    latencies: Vec<Duration>,
+}
+
+/// So many callers do the same again and again until the time is over.
+async fn round<F, Fut>(callers: usize, act: F) -> Round
+where
+    F: Fn() -> Fut + Clone + Send + 'static,
+    Fut: Future<Output = ()> + Send,
+{
+    let (start, mut tasks) = (Instant::now(), JoinSet::new());
+    for _ in 0..callers {
+        let act = act.clone();
+        tasks.spawn(async move {
+            let mut latencies = Vec::new();
+            while start.elapsed() < ROUND {
+                let before = Instant::now();
+                act().await;
+                latencies.push(before.elapsed());
+            }
+            latencies
+        });
+    }
+    let latencies = tasks.join_all().await.concat();
+    Round { per_second: latencies.len() as f64 / start.elapsed().as_secs_f64(), latencies }
+}
+
+/// Lets both sides take turns and prints the row.
+async fn compare<F, Fut>(name: &str, callers: usize, registry: Registry, bare: F)
+where
+    F: Fn() -> Fut + Clone + Send + 'static,
+    Fut: Future<Output = ()> + Send,
+{
+    let register = move || {
+        let registry = registry.clone();
+        async move { drop(registry.register(metadata()).await.unwrap()) }
+    };
+    let (mut bares, mut ours, mut latencies) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        bares.push(round(callers, bare.clone()).await.per_second);
+        let round = round(callers, register.clone()).await;
+        ours.push(round.per_second);
+        latencies.extend(round.latencies);
+    }
+    let middle = |rates: &mut Vec<f64>| {
+        rates.sort_by(f64::total_cmp);
+        rates[rates.len() / 2]
+    };
+    latencies.sort_unstable();
+    let at = |part: f64| latencies[(latencies.len() as f64 * part) as usize].as_secs_f64() * 1000.0;
+    let (bare, ours) = (middle(&mut bares), middle(&mut ours));
+    let (ratio, half, most) = (ours / bare, at(0.5), at(0.99));
+    println!("| {name} | {callers} | {bare:.0} | {ours:.0} | {ratio:.2} | {half:.2} ms | {most:.2} ms |");
+}
+
+fn unique() -> String {
+    format!("tower_dcr_bench_{}", SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros())
+}
+
+fn id() -> String {
+    ClientId::generate().unwrap().to_string()
+}
+
+#[cfg(feature = "sqlite")]
+mod sqlite {
+    use std::time::Duration;
+
+    use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+    use tower_dcr::store::SqliteStore;
+
+    pub(crate) async fn measure(callers: usize) {
+        let folder = std::env::temp_dir().join(super::unique());
+        std::fs::create_dir(&folder).unwrap();
+        let options = SqliteConnectOptions::new()
+            .filename(folder.join("bare.db"))
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5));
+        let pool = SqlitePoolOptions::new().max_connections(1).test_before_acquire(false);
+        let pool = pool.connect_with(options).await.unwrap();
+        sqlx::raw_sql("CREATE TABLE bare (id TEXT PRIMARY KEY, record BLOB) WITHOUT ROWID")
+            .execute(&pool)
+            .await
+            .unwrap();
+        let sample = super::sample().await;
+        let bare = move || {
+            let (pool, sample) = (pool.clone(), sample.clone());
+            async move {
+                let insert = sqlx::query("INSERT INTO bare VALUES ($1, $2)").bind(super::id()).bind(sample);
+                assert_eq!(insert.execute(&pool).await.unwrap().rows_affected(), 1);
+            }
+        };
+        let store = SqliteStore::open(folder.join("clients.db")).await.unwrap();
+        super::compare("SQLite", callers, super::registry(store), bare).await;
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
+
+#[cfg(feature = "postgres")]
+mod postgres {
+    use sqlx::postgres::PgPoolOptions;
+    use tower_dcr::store::{PostgresOptions, PostgresStore};
+
+    pub(crate) async fn measure(callers: usize) {
+        let named = std::env::var("TOWER_DCR_TEST_POSTGRES");
+        let url = named.unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned());
+        let schema = super::unique();
+        let store = PostgresStore::connect(&url, PostgresOptions::new().with_schema(schema.as_str())).await.unwrap();
+        let pool = PgPoolOptions::new().max_connections(10).test_before_acquire(false).connect(&url).await.unwrap();
+        let create = format!("CREATE TABLE {schema}.bare (id TEXT PRIMARY KEY, record BYTEA)");
+        sqlx::raw_sql(&create).execute(&pool).await.unwrap();
+        let (sample, insert) = (super::sample().await, format!("INSERT INTO {schema}.bare VALUES ($1, $2)"));
+        let inserting = pool.clone();
+        let bare = move || {
+            let (pool, sample, insert) = (inserting.clone(), sample.clone(), insert.clone());
+            async move {
+                let insert = sqlx::query(&insert).bind(super::id()).bind(sample);
+                assert_eq!(insert.execute(&pool).await.unwrap().rows_affected(), 1);
+            }
+        };
+        super::compare("PostgreSQL", callers, super::registry(store), bare).await;
+        sqlx::raw_sql(&format!("DROP SCHEMA {schema} CASCADE")).execute(&pool).await.unwrap();
+    }
+}
+
+#[cfg(feature = "redis")]
+mod redis {
+    use tower_dcr::store::RedisStore;
+
+    pub(crate) async fn measure(callers: usize) {
+        let named = std::env::var("TOWER_DCR_TEST_REDIS");
+        let url = named.unwrap_or_else(|_| "redis://127.0.0.1:6379/0".to_owned());
+        let prefix = super::unique();
+        let store = RedisStore::connect(&url).await.unwrap().with_prefix(&prefix);
+        let client = ::redis::Client::open(url.as_str()).unwrap();
+        let manager = client.get_connection_manager().await.unwrap();
+        let (sample, inserting, named) = (super::sample().await, manager.clone(), prefix.clone());
+        let bare = move || {
+            let (mut manager, sample, key) = (inserting.clone(), sample.clone(), format!("{named}:{}", super::id()));
+            async move { ::redis::cmd("SET").arg(key).arg(sample).exec_async(&mut manager).await.unwrap() }
+        };
+        super::compare("Redis", callers, super::registry(store), bare).await;
+        clear(manager, &prefix).await;
+    }
+
+    /// Removes what the bench left.
+    async fn clear(mut manager: ::redis::aio::ConnectionManager, prefix: &str) {
+        let mut cursor = 0_u64;
+        loop {
+            let mut scan = ::redis::cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(format!("*{prefix}*")).arg("COUNT").arg(1000);
+            let (next, keys): (u64, Vec<String>) = scan.query_async(&mut manager).await.unwrap();
+            if !keys.is_empty() {
+                ::redis::cmd("DEL").arg(keys).exec_async(&mut manager).await.unwrap();
+            }
+            cursor = next;
+            if cursor == 0 {
+                return;
+            }
+        }
+    }
+}
