@@ -101,19 +101,3 @@ async fn a_declared_member_of_a_statement_wins_over_that_of_the_client() {
     assert_eq!(reply.body.get("acme_other"), None);
     assert_eq!(reply.body.get("iss"), None, "claims about the statement are not about the client");
 }
-
-#[tokio::test]
-async fn a_dry_run_does_not_use_up_a_statement_that_counts_once() {
-    let signer = Signer::es256("ec");
-    let statements = trusting(&signer).with_single_use(true);
-    let registry = builder(statements).with_dry_run(true).build(MemoryStore::new()).unwrap();
-    let statement = signer.sign(&claims(json!({ "jti": "a", "exp": super::clock::FakeClock::START + 60 })));
-    let document = minimal_and(json!({ "software_statement": statement }));
-    for attempt in 0..2 {
-        let request = Request::post("/oidc/register?dry_run=true").header("content-type", "application/json");
-        let reply = send(&registry, request.body(document.to_string().into()).unwrap()).await;
-        assert_eq!((reply.status, &reply.body["valid"]), (200, &json!(true)), "attempt {attempt}: {}", reply.body);
-    }
-    assert_eq!(post(&registry, &document).await.status, 201);
-    assert_eq!(post(&registry, &document).await.status, 400);
-}

@@ -98,11 +98,11 @@ async fn every_statement_has_its_verdict() {
         ("for the endpoint and others", signed(json!({ "aud": ["x", "https://id.example.com/oidc/register"] })), None),
         ("for our other name", signed(json!({ "aud": "our-name" })), None),
         ("of the second issuer", of_second(&other, json!({ "org_id": "acme" })), None),
-        ("no token", "hello".to_owned(), INVALID),
+        ("E-059 no token", "hello".to_owned(), INVALID),
         ("two parts", plain.rsplit_once('.').unwrap().0.to_owned(), INVALID),
         ("JSON serialization", r#"{"payload":"e30","signature":"c2ln"}"#.to_owned(), INVALID),
         ("tampered header", tamper(&plain, 0), INVALID),
-        ("tampered claims", tamper(&plain, 1), INVALID),
+        ("E-059 tampered claims", tamper(&plain, 1), INVALID),
         ("tampered signature", tamper(&plain, 2), INVALID),
         ("padded", format!("{plain}="), INVALID),
         ("no algorithm", format!("{}.{}.c2ln", encode(br#"{"alg":"none"}"#), encode(b"{}")), INVALID),
@@ -127,7 +127,7 @@ async fn every_statement_has_its_verdict() {
         ("without a required claim", of_second(&other, json!({})), INVALID),
         ("no issuer", ec.sign(&json!({ "software_id": "app" })), INVALID),
         ("an issuer that is no text", signed(json!({ "iss": [DIRECTORY] })), INVALID),
-        ("expired", signed(json!({ "exp": NOW - 30 })), INVALID),
+        ("E-059 expired", signed(json!({ "exp": NOW - 30 })), INVALID),
         ("not yet valid", signed(json!({ "nbf": NOW + 31 })), INVALID),
         ("from the future", signed(json!({ "iat": NOW + 31 })), INVALID),
         ("a time that is no number", signed(json!({ "exp": "never" })), INVALID),
@@ -135,7 +135,7 @@ async fn every_statement_has_its_verdict() {
         ("for nobody", signed(json!({ "aud": [] })), INVALID),
         ("claims are an array", said("[]"), INVALID),
         ("a claim twice", said(&format!(r#"{{"iss":"{DIRECTORY}","client_name":"A","client_name":"B"}}"#)), INVALID),
-        ("an unknown issuer", signed(json!({ "iss": "https://evil.example" })), UNAPPROVED),
+        ("E-060 an unknown issuer", signed(json!({ "iss": "https://evil.example" })), UNAPPROVED),
         ("nearly the issuer", signed(json!({ "iss": format!("{DIRECTORY}/") })), UNAPPROVED),
     ];
     for (name, statement, refusal) in rows {
@@ -214,9 +214,25 @@ async fn claims_pass_the_rules_of_every_other_member() {
     ];
     for (more, code, pointer) in rows {
         let reply = post(&registry, &with(&signer.sign(&claims(more.clone())))).await;
-        assert_eq!((reply.refusal(), reply.pointer()), ((400, Some(code)), Some(pointer)), "{more}: {}", reply.body);
+        assert_eq!(
+            (reply.refusal(), reply.pointer()),
+            ((400, Some(code)), Some(pointer)),
+            "E-062 {more}: {}",
+            reply.body
+        );
     }
     assert_eq!(count(&registry).await, 0);
+}
+
+#[tokio::test]
+async fn an_issuer_may_sign_with_rs256() {
+    let signer = Signer::rsa(Algorithm::RS256);
+    let keys = Keys::from_jwks(&signer.jwks()).unwrap();
+    let issuer = Issuer::new(DIRECTORY, [SigningAlgorithm::Rs256], keys).unwrap();
+    let registry = registry(SoftwareStatements::new().with_issuer(issuer));
+    assert_eq!(post(&registry, &with(&signer.sign(&claims(json!({}))))).await.status, 201);
+    let pss = Signer::rsa(Algorithm::PS256).sign(&claims(json!({})));
+    assert_refused("another algorithm", &post(&registry, &with(&pss)).await, INVALID);
 }
 
 #[tokio::test]
@@ -237,8 +253,8 @@ async fn a_policy_sees_the_claims_in_their_place() {
 async fn a_statement_can_be_required_of_everybody_but_the_application() {
     let signer = Signer::es256("ec");
     let registry = registry(trusting(&signer).with_required(true));
-    assert_refused("without", &post(&registry, &minimal_and(json!({}))).await, INVALID);
-    assert_refused("empty", &post(&registry, &with("")).await, INVALID);
+    assert_refused("E-061 without", &post(&registry, &minimal_and(json!({}))).await, INVALID);
+    assert_refused("E-061 empty", &post(&registry, &with("")).await, INVALID);
     assert_eq!(count(&registry).await, 0);
     assert_eq!(post(&registry, &with(&signer.sign(&claims(json!({}))))).await.status, 201);
 
@@ -353,9 +369,9 @@ async fn what_a_statement_said_stays_true() {
 
     clock.advance(std::time::Duration::from_secs(120));
     let rows = [
-        ("expired meanwhile", first.clone(), INVALID),
+        ("E-088 expired meanwhile", first.clone(), INVALID),
         ("forged", Signer::es256("ec").sign(&claims(json!({}))), INVALID),
-        ("of nobody", statement(json!({ "iss": "https://evil.example" })), UNAPPROVED),
+        ("E-088 of nobody", statement(json!({ "iss": "https://evil.example" })), UNAPPROVED),
         ("about other software", statement(json!({ "software_id": "tool" })), UNAPPROVED),
         ("about no software", signer.sign(&json!({ "iss": DIRECTORY })), UNAPPROVED),
     ];
