@@ -134,6 +134,13 @@ pub struct RegistryBuilder {
     pub(crate) extra_members: Vec<ExtraMember>,
 }
 
+impl Config {
+    /// Every path where the endpoint answers.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.path).chain(&self.aliases)
+    }
+}
+
 impl RegistryBuilder {
     const MOST_BODY: usize = 1 << 20;
     const LEAST_TOKEN: usize = 16;
@@ -186,7 +193,7 @@ impl RegistryBuilder {
 
     /// Another path where the endpoint answers too (repeatable). What clients are told, such as
     /// `registration_client_uri`, names the path of [`with_path`](Self::with_path). Default: none, and `/register` with
-    /// [`Switch::RegisterPath`].
+    /// [`Switch::RegisterPath`]. Tenants that are told apart by their paths have no aliases.
     pub fn with_alias(mut self, path: impl Into<String>) -> Self {
         self.aliases.push(path.into());
         self

@@ -22,7 +22,7 @@ impl Route {
     pub(crate) fn find<B>(config: &Config, request: &Request<B>) -> Option<Self> {
         let path = request.uri().path();
         let below = |prefix: &String| Self::below(config, path.strip_prefix(prefix.as_str())?, request);
-        below(&config.path).or_else(|| config.aliases.iter().find_map(below))
+        config.paths().find_map(below)
     }
 
     /// As [`find`](Self::find), for a service of its own: a router that mounted it may have taken the prefix away.

@@ -44,7 +44,7 @@ use std::sync::Arc;
 
 use http::Request;
 
-use crate::config::RegistryBuilder;
+use crate::config::{Config, RegistryBuilder};
 use crate::endpoint::Route;
 use crate::error::ConfigError;
 use crate::registry::Registry;
@@ -105,7 +105,7 @@ impl Tenants {
     /// [`ConfigError::Tenants`] when two registries have the same host or the same tenant name.
     pub fn by_host(registries: impl IntoIterator<Item = Registry>) -> Result<Self, ConfigError> {
         let registries = named_apart(registries)?;
-        let mut paths: Vec<_> = registries.iter().map(|registry| registry.config().path.clone()).collect();
+        let mut paths: Vec<_> = registries.iter().flat_map(|registry| registry.config().paths().cloned()).collect();
         paths.sort_unstable();
         paths.dedup();
         let mut registries: Vec<_> = registries.into_iter().map(|registry| (host_of(&registry), registry)).collect();
@@ -143,13 +143,19 @@ impl Tenants {
     #[inline]
     pub(crate) fn find<B>(&self, request: &Request<B>) -> Option<(Registry, Route)> {
         match &self.kind {
-            Kind::Only(registry) if !begins_with(request.uri().path(), &registry.config().path) => None,
+            Kind::Only(registry) if is_far(registry.config(), request.uri().path()) => None,
             Kind::Only(registry) => route(registry, request),
             Kind::Hosts(hosts) => route(hosts.find(request)?, request),
             Kind::Paths(registries) => route(by_path(registries, request.uri().path())?, request),
             Kind::Resolver(resolver) => route(&resolver(&TenantRequest::of(request))?, request),
         }
     }
+}
+
+/// Whether a path begins like none of ours.
+#[inline]
+fn is_far(config: &Config, path: &str) -> bool {
+    !begins_with(path, &config.path) && !config.aliases.iter().any(|alias| begins_with(path, alias))
 }
 
 /// Whether a path begins like ours. Most do not in their first bytes, which a loop finds out before a call of `memcmp`
@@ -284,6 +290,21 @@ mod tests {
         ];
         for (uri, hosts, expected) in rows {
             assert_eq!(found(&tenants, uri, hosts).as_deref(), *expected, "{uri} {hosts:?}");
+        }
+    }
+
+    #[test]
+    fn an_alias_is_found_whether_there_is_one_tenant_or_several() {
+        let registry = |tenant: &str| {
+            let builder = Registry::builder(format!("https://{tenant}.example"), Access::Open).with_tenant(tenant);
+            builder.with_alias("/register").build(MemoryStore::new()).unwrap()
+        };
+        let several = Tenants::by_host([registry("a"), registry("b")]).unwrap();
+        for tenants in [Tenants::from(registry("a")), several] {
+            for uri in ["/register", "/register/x", "/oidc/register"] {
+                assert_eq!(found(&tenants, uri, &["a.example"]).as_deref(), Some("a"), "{uri} of {tenants:?}");
+            }
+            assert_eq!(found(&tenants, "/reg", &["a.example"]), None, "{tenants:?}");
         }
     }
 
