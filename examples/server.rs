@@ -2,6 +2,8 @@
 
 #[path = "server/stores.rs"]
 mod stores;
+#[path = "server/trust.rs"]
+mod trust;
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -64,6 +66,8 @@ struct Options {
     body_timeout: u64,
     #[command(flatten)]
     stores: stores::StoreOptions,
+    #[command(flatten)]
+    trust: trust::TrustOptions,
     /// Do not let clients read, update and delete their registration.
     #[arg(long)]
     no_management: bool,
@@ -131,7 +135,9 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     let layers = ServiceBuilder::new()
         .layer(RequestBodyTimeoutLayer::new(Duration::from_secs(options.body_timeout)))
         .layer(RegistrationLayer::new(registry));
-    axum::serve(listener, application(options.inner).layer(layers)).with_graceful_shutdown(stopped()).await?;
+    let application = trust::with_peer_addresses(application(options.inner).layer(layers));
+    let application = application.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, application).with_graceful_shutdown(stopped()).await?;
     Ok(())
 }
 
@@ -165,7 +171,7 @@ async fn registry(options: &Options, public_url: &str) -> Result<Registry, Box<d
     for (switch, on) in &options.switches {
         builder = builder.with_switch(*switch, *on);
     }
-    stores::build(builder, &options.stores).await
+    stores::build(options.trust.apply(builder)?, &options.stores).await
 }
 
 fn extensions(name: &str) -> Result<Extensions, UnknownExtension> {

@@ -4,6 +4,7 @@ use axum::Router;
 use axum::response::IntoResponse as _;
 use axum::routing::get;
 use serde_json::json;
+use tower_dcr::metadata::SubjectType;
 use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, Registry};
 
@@ -56,6 +57,31 @@ async fn a_jwks_uri_leads_to_a_usable_key_set_where_that_is_checked() {
         assert_eq!(reply.header("content-type"), Some("application/json"), "{name}");
         assert!(!reply.body.to_string().contains("404"), "{name}: what the network said is for the operator");
     }
+}
+
+#[tokio::test]
+async fn a_sector_is_read_from_where_the_client_says() {
+    const ALL: &str = r#"["https://a.example/cb","https://b.example/cb","https://c.example/cb"]"#;
+    let site = Site::start(pages(&[("/all", ALL), ("/one", r#"["https://a.example/cb"]"#), ("/object", "{}")])).await;
+    let builder = Registry::builder("https://id.example.com", Access::Open);
+    let builder = builder.with_subject_types([SubjectType::Public, SubjectType::Pairwise]);
+    let builder = builder.with_documents(site.fetcher().build().unwrap());
+    let registry = builder.build(MemoryStore::new()).unwrap();
+    for (path, accepted) in [("/all", true), ("/one", false), ("/object", false), ("/missing", false)] {
+        let document = json!({
+            "redirect_uris": ["https://a.example/cb", "https://b.example/cb"],
+            "subject_type": "pairwise", "sector_identifier_uri": site.url(path),
+        });
+        let reply = post(&registry, &document).await;
+        match accepted {
+            true => assert_eq!(reply.body["sector_identifier_uri"], site.url(path), "{path}: {}", reply.body),
+            false => {
+                assert_eq!(reply.refusal(), (400, Some("invalid_client_metadata")), "E-051 {path}: {}", reply.body);
+                assert_eq!(reply.pointer(), Some("/sector_identifier_uri"), "{path}");
+            }
+        }
+    }
+    assert_eq!((registry.count().await.unwrap(), site.requests()), (1, 4));
 }
 
 #[tokio::test]

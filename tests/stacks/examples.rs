@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use crate::support::{self, Hyper, reqwest, walk};
+use crate::support::{self, Caller as _, Hyper, reqwest, walk};
 use crate::{grpc, refusals};
 
 /// A running example; it ends with this value.
@@ -76,6 +76,38 @@ async fn the_server_example_registers_clients() {
     let example = Example::start("server", &[]);
     walk(example.name, &reqwest(), &example.endpoint).await;
     assert_eq!(support::get(&reqwest(), &format!("{}/hello", example.base_url())).await.body, "hello\n");
+    example.end();
+}
+
+#[cfg(feature = "rate-limit")]
+#[tokio::test]
+async fn the_server_example_limits_attempts() {
+    let example = Example::start("server", &["--rate-limit", "1"]);
+    let document = serde_json::json!({ "redirect_uris": ["https://app.example.com/cb"] });
+    let attempt = || support::request(http::Method::POST, &example.endpoint, None, Some(&document));
+    assert_eq!(reqwest().send(attempt()).await.status, 201);
+    let refused = reqwest().send(attempt()).await;
+    assert_eq!((refused.status.as_u16(), &refused.headers["retry-after"]), (429, &"60".parse().unwrap()));
+    example.end();
+}
+
+#[cfg(feature = "software-statements")]
+#[tokio::test]
+async fn the_server_example_verifies_software_statements() {
+    let keys = std::env::temp_dir().join(format!("tower-dcr-keys-{}.json", std::process::id()));
+    let key = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    std::fs::write(&keys, key).unwrap();
+    let issuer = format!("https://directory.example={}", keys.display());
+    let options = ["--software-statement-issuer", &issuer, "--require-software-statement"];
+    let example = Example::start("server", &options);
+    std::fs::remove_file(&keys).unwrap();
+    // {"alg":"EdDSA"}.{"iss":"https://directory.example"} with a signature that is none, and without anything.
+    let forged = "eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJodHRwczovL2RpcmVjdG9yeS5leGFtcGxlIn0.c2ln";
+    for members in [serde_json::json!({ "software_statement": forged }), serde_json::json!({})] {
+        let request = support::request(http::Method::POST, &example.endpoint, None, Some(&members));
+        let refused = reqwest().send(request).await;
+        assert_eq!((refused.status.as_u16(), &refused.json()["error"]), (400, &"invalid_software_statement".into()));
+    }
     example.end();
 }
 

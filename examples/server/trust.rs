@@ -1,0 +1,78 @@
+//! Whom the server example trusts, and how often somebody may come, as its flags say.
+
+use std::error::Error;
+
+use axum::Router;
+use clap::Args;
+use tower_dcr::config::RegistryBuilder;
+
+/// Limits on attempts and software statements, where the server was built with these features.
+#[derive(Debug, Args)]
+pub(crate) struct TrustOptions {
+    /// Registrations that one address may attempt in a minute.
+    #[cfg(feature = "rate-limit")]
+    #[arg(long, value_name = "PER_MINUTE")]
+    rate_limit: Option<u32>,
+    /// Verify software statements, and trust those of this issuer (repeatable): its name and a file with its JWK Set.
+    #[cfg(feature = "software-statements")]
+    #[arg(long, value_name = "ISSUER=FILE")]
+    software_statement_issuer: Vec<String>,
+    /// Refuse registrations without a software statement.
+    #[cfg(feature = "software-statements")]
+    #[arg(long, requires = "software_statement_issuer")]
+    require_software_statement: bool,
+}
+
+impl TrustOptions {
+    /// The builder with what the flags ask for.
+    pub(crate) fn apply(&self, builder: RegistryBuilder) -> Result<RegistryBuilder, Box<dyn Error>> {
+        #[cfg(feature = "rate-limit")]
+        let builder = match self.rate_limit {
+            Some(attempts) => {
+                let minute = std::time::Duration::from_secs(60);
+                builder.with_gate_before(tower_dcr::gate::RateLimit::builder(attempts, minute).build()?)
+            }
+            None => builder,
+        };
+        #[cfg(feature = "software-statements")]
+        let builder = match self.software_statement_issuer.is_empty() {
+            true => builder,
+            false => builder.with_software_statements(self.statements()?),
+        };
+        Ok(builder)
+    }
+
+    #[cfg(feature = "software-statements")]
+    fn statements(&self) -> Result<tower_dcr::software_statement::SoftwareStatements, Box<dyn Error>> {
+        use tower_dcr::jwt::{Issuer, Keys};
+        use tower_dcr::metadata::SigningAlgorithm::{EdDsa, Es256, Es384, Ps256, Rs256};
+        use tower_dcr::software_statement::SoftwareStatements;
+
+        let mut statements = SoftwareStatements::new().with_required(self.require_software_statement);
+        for issuer in &self.software_statement_issuer {
+            let (name, file) = issuer.split_once('=').ok_or("--software-statement-issuer is ISSUER=FILE")?;
+            let keys = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+            let algorithms = [Rs256, Ps256, Es256, Es384, EdDsa];
+            statements = statements.with_issuer(Issuer::new(name, algorithms, Keys::from_jwks(&keys)?)?);
+        }
+        Ok(statements)
+    }
+}
+
+/// Tells the registry from which address each request comes.
+#[cfg(feature = "rate-limit")]
+pub(crate) fn with_peer_addresses(application: Router) -> Router {
+    use axum::extract::{ConnectInfo, Request};
+    use tower_dcr::gate::PeerAddress;
+
+    let tell = async |ConnectInfo(peer): ConnectInfo<std::net::SocketAddr>, mut request: Request| {
+        request.extensions_mut().insert(PeerAddress::from(peer));
+        request
+    };
+    application.layer(axum::middleware::map_request(tell))
+}
+
+#[cfg(not(feature = "rate-limit"))]
+pub(crate) fn with_peer_addresses(application: Router) -> Router {
+    application
+}
