@@ -78,6 +78,8 @@ pub(crate) struct Config {
     pub(crate) retention: Retention,
     pub(crate) revocation: Option<Revocation>,
     pub(crate) reuse: bool,
+    #[cfg(feature = "software-statements")]
+    pub(crate) assertion_audiences: Vec<String>,
     pub(crate) realm: String,
     pub(crate) secrets: Secrets,
     pub(crate) clock: Arc<dyn Clock>,
@@ -116,6 +118,8 @@ pub struct RegistryBuilder {
     pub(crate) retention: Retention,
     pub(crate) revocation: Option<Revocation>,
     pub(crate) reuse: bool,
+    #[cfg(feature = "software-statements")]
+    pub(crate) assertion_audiences: Vec<String>,
     realm: String,
     secrets: Option<Secrets>,
     clock: Arc<dyn Clock>,
@@ -163,6 +167,8 @@ impl RegistryBuilder {
             retention: Retention::new(),
             revocation: None,
             reuse: false,
+            #[cfg(feature = "software-statements")]
+            assertion_audiences: Vec::new(),
             realm: "client registration".to_owned(),
             secrets: None,
             clock: Arc::new(SystemClock),
@@ -321,6 +327,8 @@ impl RegistryBuilder {
             retention: self.retention,
             revocation: self.revocation,
             reuse: self.reuse,
+            #[cfg(feature = "software-statements")]
+            assertion_audiences: self.assertion_audiences,
             realm: self.realm,
             secrets,
             clock: self.clock,

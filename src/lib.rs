@@ -78,7 +78,8 @@
 //! - `fetch`: the guarded fetcher for documents that clients name.
 //! - `sqlite`, `postgres`, `redis`: a store in SQLite, PostgreSQL or Redis.
 //! - `rate-limit`: a limit on how often registrations are attempted.
-//! - `software-statements`: software statements, signed requests, and signed access tokens as initial access tokens.
+//! - `software-statements`: software statements, signed requests, signed access tokens as initial access tokens, and
+//!   `private_key_jwt` in `Registry::authenticate`.
 //! - `cache`: a cache in front of a store.
 //! - `audit-channel`: an audit trail that a task receives.
 //! - `sealed`: client secrets at rest under authenticated encryption.

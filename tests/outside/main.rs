@@ -3,6 +3,7 @@
 #![cfg(all(feature = "memory", feature = "fetch", feature = "rate-limit", feature = "software-statements"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod assertions;
 mod bearer_tokens;
 mod clock;
 mod documents;

@@ -33,6 +33,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(feature = "software-statements")]
+mod assertion;
+
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -45,7 +48,7 @@ use zeroize::Zeroizing;
 
 use crate::client::Client;
 use crate::credential::{ClientSecret, Digest};
-use crate::error::StoreError;
+use crate::error::{BoxError, StoreError};
 use crate::metadata::TokenEndpointAuthMethod;
 use crate::registry::Registry;
 
@@ -58,8 +61,8 @@ pub enum AuthenticationError {
     /// There are no credentials, they are wrong, or they are of another kind than the client registered. The client may
     /// be unknown, disabled or waiting for approval: nobody can tell from the answer.
     InvalidClient,
-    /// The store failed, which says nothing about the client.
-    Unavailable(StoreError),
+    /// The store failed, or the keys of the client cannot be fetched, which says nothing about the client.
+    Unavailable(BoxError),
 }
 
 impl AuthenticationError {
@@ -98,7 +101,7 @@ impl fmt::Display for AuthenticationError {
 impl Error for AuthenticationError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Unavailable(error) => Some(error),
+            Self::Unavailable(cause) => Some(&**cause),
             Self::InvalidRequest | Self::InvalidClient => None,
         }
     }
@@ -106,7 +109,7 @@ impl Error for AuthenticationError {
 
 impl From<StoreError> for AuthenticationError {
     fn from(error: StoreError) -> Self {
-        Self::Unavailable(error)
+        Self::Unavailable(error.into())
     }
 }
 
@@ -122,6 +125,8 @@ enum Proof {
     Nothing,
     Basic(ClientSecret),
     Post(ClientSecret),
+    #[cfg(feature = "software-statements")]
+    Assertion(assertion::Assertion),
 }
 
 impl ClientCredentials {
@@ -136,11 +141,13 @@ impl ClientCredentials {
         headers: &HeaderMap,
         form: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, AuthenticationError> {
-        let (mut id, mut secret) = (None, None);
+        let (mut id, mut secret, mut assertion, mut assertion_type) = (None, None, None, None);
         for (name, value) in form {
             let place = match name {
                 "client_id" => &mut id,
                 "client_secret" => &mut secret,
+                "client_assertion" => &mut assertion,
+                "client_assertion_type" => &mut assertion_type,
                 _ => continue,
             };
             if !value.is_empty() && place.replace(value).is_some() {
@@ -148,9 +155,10 @@ impl ClientCredentials {
             }
         }
         let mut authorization = headers.get_all(AUTHORIZATION).iter();
-        match (authorization.next(), authorization.next(), secret) {
-            (None, None, secret) => Self::in_form(id, secret),
-            (Some(header), None, None) => {
+        match (authorization.next(), authorization.next(), secret, assertion) {
+            (None, None, None, Some(assertion)) => Self::assertion(id, assertion_type, assertion),
+            (None, None, secret, None) => Self::in_form(id, secret),
+            (Some(header), None, None, None) => {
                 let header = header.to_str().map_err(|_| AuthenticationError::InvalidClient)?;
                 let read = Self::basic(header).ok_or(AuthenticationError::InvalidClient)?;
                 let agrees = id.is_none_or(|id| id == read.client_id);
@@ -164,6 +172,16 @@ impl ClientCredentials {
         let client_id = id.ok_or(AuthenticationError::InvalidClient)?.to_owned();
         let proof = secret.map_or(Proof::Nothing, |secret| Proof::Post(ClientSecret::new(secret)));
         Ok(Self { client_id, proof })
+    }
+
+    #[cfg(feature = "software-statements")]
+    fn assertion(id: Option<&str>, kind: Option<&str>, assertion: &str) -> Result<Self, AuthenticationError> {
+        assertion::read(id, kind, assertion)
+    }
+
+    #[cfg(not(feature = "software-statements"))]
+    fn assertion(_: Option<&str>, _: Option<&str>, _: &str) -> Result<Self, AuthenticationError> {
+        Err(AuthenticationError::InvalidClient)
     }
 
     /// HTTP Basic, with identifier and secret in the encoding of forms
@@ -189,6 +207,8 @@ impl ClientCredentials {
             Proof::Nothing => TokenEndpointAuthMethod::None,
             Proof::Basic(_) => TokenEndpointAuthMethod::ClientSecretBasic,
             Proof::Post(_) => TokenEndpointAuthMethod::ClientSecretPost,
+            #[cfg(feature = "software-statements")]
+            Proof::Assertion(_) => TokenEndpointAuthMethod::PrivateKeyJwt,
         }
     }
 }
@@ -212,25 +232,32 @@ fn form_decoded(text: &str) -> Option<String> {
 
 impl Registry {
     /// Authenticates the client that sends a request to the token endpoint, by the method that it registered. A public
-    /// client (`none`) is known by its identifier alone.
+    /// client (`none`) is known by its identifier alone. The assertion of `private_key_jwt` (feature
+    /// `software-statements`) is from the client's own key, for this server and not an hour ahead, and counts once.
     ///
-    /// Methods that rest on the connection (`tls_client_auth`, `self_signed_tls_client_auth`) are for whoever ends TLS:
+    /// `client_secret_jwt` is not verified here. Methods that rest on the connection (`tls_client_auth`, `self_signed_tls_client_auth`) are for whoever ends TLS:
     /// find the [client](Self::client) and compare its certificate. What a client does is not recorded here; call
     /// [`touch`](Self::touch) when it got a token.
     ///
     /// # Errors
     ///
-    /// [`AuthenticationError::InvalidClient`], or [`AuthenticationError::Unavailable`] when the store fails.
+    /// [`AuthenticationError::InvalidClient`], or [`AuthenticationError::Unavailable`] when the store fails or the keys
+    /// of the client cannot be fetched.
     pub async fn authenticate(&self, credentials: &ClientCredentials) -> Result<Arc<Client>, AuthenticationError> {
         let client = self.client(&credentials.client_id).await?;
-        let verified = match &credentials.proof {
-            Proof::Nothing => client.is_some(),
-            Proof::Basic(secret) | Proof::Post(secret) => self.verifies(client.as_deref(), secret),
-        };
         let registered = |client: &Arc<Client>| {
             client.is_active() && client.metadata.token_endpoint_auth_method == Some(credentials.method())
         };
-        client.filter(registered).filter(|_| verified).ok_or(AuthenticationError::InvalidClient)
+        let client = client.filter(registered);
+        let verified = match (&credentials.proof, &client) {
+            (Proof::Basic(secret) | Proof::Post(secret), client) => self.verifies(client.as_deref(), secret),
+            (Proof::Nothing, client) => client.is_some(),
+            #[cfg(feature = "software-statements")]
+            (Proof::Assertion(assertion), Some(client)) => self.asserts(client, assertion).await?,
+            #[cfg(feature = "software-statements")]
+            (Proof::Assertion(_), None) => false,
+        };
+        client.filter(|_| verified).ok_or(AuthenticationError::InvalidClient)
     }
 
     /// Costs the same where there is no such client.
