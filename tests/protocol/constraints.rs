@@ -63,7 +63,10 @@ fn assert_credentials(name: &str, document: &Map<String, Value>) {
     let by_method = !without_secret.contains(&document["token_endpoint_auth_method"].as_str().unwrap());
     let by_algorithm = document.iter().any(|(member, value)| {
         let algorithm = value.as_str().filter(|_| member.ends_with("_alg") && !member.contains("auth_signing"));
-        algorithm.is_some_and(|algorithm| algorithm.starts_with("HS") || algorithm == "dir")
+        algorithm.is_some_and(|algorithm| {
+            let wraps = algorithm.starts_with('A') && algorithm.ends_with("KW");
+            algorithm.starts_with("HS") || algorithm == "dir" || wraps
+        })
     });
     let expected = by_method || by_algorithm;
     assert_eq!(has("client_secret"), expected, "{name}: a secret for exactly the methods and algorithms that use one");
