@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tower_dcr::config::RegistryBuilder;
 use tower_dcr::documents::Documents;
 use tower_dcr::metadata::{
-    Extension, Extensions, GrantType, KeyManagementAlgorithm, SigningAlgorithm, SubjectType, TokenEndpointAuthMethod,
+    Extensions, GrantType, KeyManagementAlgorithm, SigningAlgorithm, SubjectType, TokenEndpointAuthMethod,
 };
 use tower_dcr::policy::{Refusal, Review, Verdict};
 use tower_dcr::{Access, BoxError, Profile, Switch};
