@@ -187,4 +187,33 @@ mod tests {
             assert_eq!(register(grants, responses, offered), expected, "{name}");
         }
     }
+    #[test]
+    fn response_types_are_those_that_are_offered() {
+        use Switch::UnofferedRefused;
+        let implicit = ["authorization_code", "implicit"];
+        type Row =
+            (&'static str, &'static [&'static str], &'static [&'static str], &'static [Switch], Option<&'static str>);
+        let rows: &[Row] = &[
+            ("hybrid is not offered", &["code id_token", "code", "token"], &["code", "token"], &[], Some("code,token")),
+            ("nothing answers implicit", &["code", "token"], &["code"], &[], None),
+            ("hybrid is refused", &["code", "token", "code token"], &["code", "token"], &[UnofferedRefused], None),
+            ("all is offered", &["token", "code"], &["code", "token"], &[UnofferedRefused], Some("token,code")),
+        ];
+        for (name, asked, offered, on, expected) in rows {
+            let mut metadata = ClientMetadata {
+                grant_types: implicit.map(GrantType::from).to_vec(),
+                response_types: asked.iter().map(|response| ResponseType::from(*response)).collect(),
+                ..ClientMetadata::default()
+            };
+            let offer = Offer {
+                grant_types: metadata.grant_types.clone(),
+                response_types: offered.iter().map(|response| ResponseType::from(*response)).collect(),
+                ..Offer::with_switches(on)
+            };
+            let mut violations = Violations::default();
+            settle(&mut metadata, &offer, &mut violations);
+            let registered = metadata.response_types.iter().map(ResponseType::as_str).collect::<Vec<_>>().join(",");
+            assert_eq!(violations.is_empty().then_some(&*registered), *expected, "{name}");
+        }
+    }
 }
