@@ -77,8 +77,8 @@ pub struct Tenants {
 enum Kind {
     Only(Registry),
     Hosts(Arc<Hosts>),
-    /// Ordered by the path of the endpoint.
-    Paths(Arc<[Registry]>),
+    /// Ordered by the paths of the endpoints, aliases included.
+    Paths(Arc<[(String, Registry)]>),
     Resolver(Arc<Resolver>),
 }
 
@@ -122,12 +122,16 @@ impl Tenants {
     /// [`ConfigError::Tenants`] when two registries have the same path or the same tenant name, or when the endpoint of
     /// one is where another one has its clients.
     pub fn by_path(registries: impl IntoIterator<Item = Registry>) -> Result<Self, ConfigError> {
-        let mut registries = named_apart(registries)?;
-        registries.sort_by(|one, other| one.config().path.cmp(&other.config().path));
-        require(registries.windows(2).all(|pair| pair[0].config().path != pair[1].config().path))?;
-        let is_client = |path: &str| parent(path).is_some_and(|parent| at_path(&registries, parent).is_some());
-        require(!registries.iter().any(|registry| is_client(&registry.config().path)))?;
-        Ok(Self { kind: Kind::Paths(registries.into()) })
+        let registries = named_apart(registries)?;
+        let named =
+            |registry: &Registry| registry.config().paths().map(|path| (path.clone(), registry.clone())).collect();
+        let mut places: Vec<(String, Registry)> =
+            registries.iter().flat_map(|registry| -> Vec<_> { named(registry) }).collect();
+        places.sort_by(|(one, _), (other, _)| one.cmp(other));
+        require(places.windows(2).all(|pair| pair[0].0 != pair[1].0))?;
+        let is_client = |path: &str| parent(path).is_some_and(|parent| at_path(&places, parent).is_some());
+        require(!places.iter().any(|(path, _)| is_client(path)))?;
+        Ok(Self { kind: Kind::Paths(places.into()) })
     }
 
     /// Leaves it to a function which registry a request belongs to. It is called for every request, those for the rest
@@ -146,7 +150,7 @@ impl Tenants {
             Kind::Only(registry) if is_far(registry.config(), request.uri().path()) => None,
             Kind::Only(registry) => route(registry, request),
             Kind::Hosts(hosts) => route(hosts.find(request)?, request),
-            Kind::Paths(registries) => route(by_path(registries, request.uri().path())?, request),
+            Kind::Paths(places) => route(by_path(places, request.uri().path())?, request),
             Kind::Resolver(resolver) => route(&resolver(&TenantRequest::of(request))?, request),
         }
     }
@@ -193,14 +197,14 @@ impl Hosts {
 }
 
 /// The registry whose endpoint is at this path or one segment above it.
-fn by_path<'a>(registries: &'a [Registry], path: &str) -> Option<&'a Registry> {
+fn by_path<'a>(places: &'a [(String, Registry)], path: &str) -> Option<&'a Registry> {
     let path = path.strip_suffix('/').unwrap_or(path);
-    at_path(registries, path).or_else(|| at_path(registries, parent(path)?))
+    at_path(places, path).or_else(|| at_path(places, parent(path)?))
 }
 
-fn at_path<'a>(registries: &'a [Registry], path: &str) -> Option<&'a Registry> {
-    let index = registries.binary_search_by(|registry| registry.config().path.as_str().cmp(path)).ok()?;
-    Some(&registries[index])
+fn at_path<'a>(places: &'a [(String, Registry)], path: &str) -> Option<&'a Registry> {
+    let index = places.binary_search_by(|(known, _)| known.as_str().cmp(path)).ok()?;
+    Some(&places[index].1)
 }
 
 fn parent(path: &str) -> Option<&str> {
@@ -233,7 +237,7 @@ impl fmt::Debug for Tenants {
         let (kind, names): (_, Vec<_>) = match &self.kind {
             Kind::Only(registry) => ("Only", vec![name(registry)]),
             Kind::Hosts(hosts) => ("Hosts", hosts.registries.iter().map(|(host, _)| host.clone()).collect()),
-            Kind::Paths(registries) => ("Paths", registries.iter().map(name).collect()),
+            Kind::Paths(places) => ("Paths", places.iter().map(|(path, _)| path.clone()).collect()),
             Kind::Resolver(_) => ("Resolver", Vec::new()),
         };
         formatter.debug_tuple("Tenants").field(&kind).field(&names).finish()
@@ -254,6 +258,13 @@ mod tests {
         builder.build(MemoryStore::new()).unwrap()
     }
 
+    /// As [`registry`], with the alias `/alias`.
+    fn aliased(tenant: &str, base_url: &str, path: &str) -> Registry {
+        let builder =
+            Registry::builder(base_url, Access::Open).with_path(path).with_alias("/alias").with_tenant(tenant);
+        builder.build(MemoryStore::new()).unwrap()
+    }
+
     fn found(tenants: &Tenants, uri: &str, hosts: &[&str]) -> Option<String> {
         let request = hosts.iter().fold(Request::post(uri), |request, host| request.header(HOST, *host));
         tenants.find(&request.body(()).unwrap()).map(|(registry, _)| registry.config().tenant.to_string())
@@ -264,7 +275,7 @@ mod tests {
         let tenants = [
             registry("a", "https://a.example", "/oidc/register"),
             registry("b", "https://B.example:8443/realm", "/register"),
-            registry("local", "http://[::1]:8080", "/oidc/register"),
+            aliased("local", "http://[::1]:8080", "/oidc/register"),
         ];
         let tenants = Tenants::by_host(tenants).unwrap();
         let rows: &[(&str, &[&str], Option<&str>)] = &[
@@ -286,6 +297,7 @@ mod tests {
             ("/oidc/register", &["a.example:x"], None),
             ("/oidc/register", &[""], None),
             ("/oidc/register", &[], None),
+            ("/alias/x", &["[::1]"], Some("local")),
             ("/hello", &["a.example"], None),
         ];
         for (uri, hosts, expected) in rows {
@@ -312,7 +324,8 @@ mod tests {
     fn every_path_has_one_tenant() {
         let paths = [("b", "/b/register"), ("a", "/a/register"), ("deep", "/a/b/c")];
         let tenants = paths.map(|(name, path)| registry(name, "https://id.example.com", path));
-        let tenants = Tenants::by_path(tenants).unwrap();
+        let aliased = aliased("aliased", "https://id.example.com", "/d/register");
+        let tenants = Tenants::by_path(tenants.into_iter().chain([aliased])).unwrap();
         let rows = [
             ("/a/register", Some("a")),
             ("/a/register/", Some("a")),
@@ -321,6 +334,10 @@ mod tests {
             ("/b/register/x", Some("b")),
             ("/a/b/c/d", Some("deep")),
             ("/a/register/x/y", None),
+            ("/d/register", Some("aliased")),
+            ("/alias", Some("aliased")),
+            ("/alias/x", Some("aliased")),
+            ("/alias/x/y", None),
             ("/a/registerfoo", None),
             ("/a/register//", None),
             ("/c/register", None),
