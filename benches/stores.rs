@@ -192,6 +192,9 @@ mod postgres {
 
 #[cfg(feature = "redis")]
 mod redis {
+    use ::redis::aio::{ConnectionManager, ConnectionManagerConfig};
+    use ::redis::io::tcp::TcpSettings;
+    use ::redis::{Client, IntoConnectionInfo as _};
     use tower_dcr::store::RedisStore;
 
     pub(crate) async fn measure(callers: usize) {
@@ -199,8 +202,7 @@ mod redis {
         let url = named.unwrap_or_else(|_| "redis://127.0.0.1:6379/0".to_owned());
         let prefix = super::unique();
         let store = RedisStore::connect(&url).await.unwrap().with_prefix(&prefix);
-        let client = ::redis::Client::open(url.as_str()).unwrap();
-        let manager = client.get_connection_manager().await.unwrap();
+        let manager = connect(&url).await;
         let (sample, inserting, named) = (super::sample().await, manager.clone(), prefix.clone());
         let bare = move || {
             let (mut manager, sample, key) = (inserting.clone(), sample.clone(), format!("{named}:{}", super::id()));
@@ -210,8 +212,16 @@ mod redis {
         clear(manager, &prefix).await;
     }
 
+    /// Settings as the store has them.
+    async fn connect(url: &str) -> ConnectionManager {
+        let settings = TcpSettings::default().set_nodelay(true);
+        let client = Client::open(url.into_connection_info().unwrap().set_tcp_settings(settings)).unwrap();
+        let config = ConnectionManagerConfig::new().set_pipeline_buffer_size(1024);
+        client.get_connection_manager_with_config(config).await.unwrap()
+    }
+
     /// Removes what the bench left.
-    async fn clear(mut manager: ::redis::aio::ConnectionManager, prefix: &str) {
+    async fn clear(mut manager: ConnectionManager, prefix: &str) {
         let mut cursor = 0_u64;
         loop {
             let mut scan = ::redis::cmd("SCAN");
