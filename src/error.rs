@@ -10,11 +10,17 @@
 //! assert_eq!(error.violations()[0].pointer(), "/redirect_uris");
 //! ```
 
-use std::borrow::Cow;
+mod store;
+mod violation;
+
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use store::{StoreError, StoreErrorKind};
+pub use violation::Violation;
+pub(crate) use violation::Violations;
 
 use crate::metadata::ObjectWriter;
 
@@ -70,105 +76,6 @@ impl ErrorCode {
 impl fmt::Display for ErrorCode {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.as_str())
-    }
-}
-
-/// One rule that a document breaks. It names the place and the rule and never repeats the value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Violation {
-    code: ErrorCode,
-    pointer: String,
-    rule: &'static str,
-    detail: Cow<'static, str>,
-}
-
-impl Violation {
-    pub(crate) fn new(
-        code: ErrorCode,
-        pointer: String,
-        rule: &'static str,
-        detail: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        Self { code, pointer, rule, detail: detail.into() }
-    }
-
-    /// A fault of the document as a whole.
-    pub(crate) fn document(rule: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCode::InvalidClientMetadata, String::new(), rule, detail)
-    }
-
-    /// JSON pointer ([RFC 6901](https://www.rfc-editor.org/rfc/rfc6901)) to the place; empty for the whole document.
-    #[must_use]
-    pub fn pointer(&self) -> &str {
-        &self.pointer
-    }
-
-    /// Stable identifier of the rule, as in the description of the policy.
-    #[must_use]
-    pub fn rule(&self) -> &'static str {
-        self.rule
-    }
-
-    /// What is wrong, in ASCII.
-    #[must_use]
-    pub fn detail(&self) -> &str {
-        &self.detail
-    }
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.pointer.strip_prefix('/') {
-            Some(place) => write!(formatter, "{place}: {}", self.detail),
-            None => formatter.write_str(&self.detail),
-        }
-    }
-}
-
-/// The violations of one document, in the order in which they were found.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Violations(Vec<Violation>);
-
-impl Violations {
-    /// A reply must not grow with the malice of the request; nobody reads a hundred violations.
-    const MOST: usize = 100;
-
-    pub(crate) fn push(&mut self, violation: Violation) {
-        if self.0.len() < Self::MOST {
-            self.0.push(violation);
-        }
-    }
-
-    #[cfg(feature = "software-statements")]
-    pub(crate) fn extend(&mut self, more: Self) {
-        more.0.into_iter().for_each(|violation| self.push(violation));
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub(crate) fn first_code(&self) -> Option<ErrorCode> {
-        self.0.first().map(|violation| violation.code)
-    }
-
-    #[cfg(test)]
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Violation> {
-        self.0.iter()
-    }
-
-    /// Whether something is already known to be wrong with a member.
-    pub(crate) fn concern(&self, member: &str) -> bool {
-        self.0.iter().any(|violation| {
-            let rest = violation.pointer.strip_prefix('/').and_then(|pointer| pointer.strip_prefix(member));
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '#']))
-        })
-    }
-}
-
-impl From<Violation> for Violations {
-    fn from(violation: Violation) -> Self {
-        Self(vec![violation])
     }
 }
 
@@ -388,67 +295,6 @@ impl From<Violation> for RegistrationError {
 impl From<Violations> for RegistrationError {
     fn from(violations: Violations) -> Self {
         Self::of(ErrorKind::InvalidDocument, violations)
-    }
-}
-
-/// A store that fails never looks like a client that does not exist: a client would throw its registration away.
-impl From<StoreError> for RegistrationError {
-    fn from(error: StoreError) -> Self {
-        match error.kind {
-            StoreErrorKind::Conflict => Self::new(ErrorKind::Conflict),
-            StoreErrorKind::Unavailable => Self::new(ErrorKind::Unavailable).caused_by(error),
-        }
-    }
-}
-
-/// What kind of failure a store met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum StoreErrorKind {
-    /// The client is gone or moved on to another revision.
-    Conflict,
-    /// The backend failed or gave something unreadable.
-    Unavailable,
-}
-
-/// A failure of a [`ClientStore`](crate::store::ClientStore).
-#[derive(Debug)]
-pub struct StoreError {
-    kind: StoreErrorKind,
-    source: Option<BoxError>,
-}
-
-impl StoreError {
-    /// The client is gone or moved on to another revision.
-    #[must_use]
-    pub fn conflict() -> Self {
-        Self { kind: StoreErrorKind::Conflict, source: None }
-    }
-
-    /// The backend failed.
-    pub fn unavailable(source: impl Into<BoxError>) -> Self {
-        Self { kind: StoreErrorKind::Unavailable, source: Some(source.into()) }
-    }
-
-    /// What kind of failure it was.
-    #[must_use]
-    pub fn kind(&self) -> StoreErrorKind {
-        self.kind
-    }
-}
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self.kind {
-            StoreErrorKind::Conflict => "the client is gone or was changed",
-            StoreErrorKind::Unavailable => "the client store failed",
-        })
-    }
-}
-
-impl Error for StoreError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
     }
 }
 

@@ -1,0 +1,105 @@
+//! The rules that a document breaks.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::ErrorCode;
+
+/// One rule that a document breaks. It names the place and the rule and never repeats the value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    pub(super) code: ErrorCode,
+    pub(super) pointer: String,
+    pub(super) rule: &'static str,
+    pub(super) detail: Cow<'static, str>,
+}
+
+impl Violation {
+    pub(crate) fn new(
+        code: ErrorCode,
+        pointer: String,
+        rule: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { code, pointer, rule, detail: detail.into() }
+    }
+
+    /// A fault of the document as a whole.
+    pub(crate) fn document(rule: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::InvalidClientMetadata, String::new(), rule, detail)
+    }
+
+    /// JSON pointer ([RFC 6901](https://www.rfc-editor.org/rfc/rfc6901)) to the place; empty for the whole document.
+    #[must_use]
+    pub fn pointer(&self) -> &str {
+        &self.pointer
+    }
+
+    /// Stable identifier of the rule, as in the description of the policy.
+    #[must_use]
+    pub fn rule(&self) -> &'static str {
+        self.rule
+    }
+
+    /// What is wrong, in ASCII.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pointer.strip_prefix('/') {
+            Some(place) => write!(formatter, "{place}: {}", self.detail),
+            None => formatter.write_str(&self.detail),
+        }
+    }
+}
+
+/// The violations of one document, in the order in which they were found.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Violations(pub(super) Vec<Violation>);
+
+impl Violations {
+    /// A reply must not grow with the malice of the request; nobody reads a hundred violations.
+    const MOST: usize = 100;
+
+    pub(crate) fn push(&mut self, violation: Violation) {
+        if self.0.len() < Self::MOST {
+            self.0.push(violation);
+        }
+    }
+
+    #[cfg(feature = "software-statements")]
+    pub(crate) fn extend(&mut self, more: Self) {
+        more.0.into_iter().for_each(|violation| self.push(violation));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn first_code(&self) -> Option<ErrorCode> {
+        self.0.first().map(|violation| violation.code)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Violation> {
+        self.0.iter()
+    }
+
+    /// Whether something is already known to be wrong with a member.
+    pub(crate) fn concern(&self, member: &str) -> bool {
+        self.0.iter().any(|violation| {
+            let rest = violation.pointer.strip_prefix('/').and_then(|pointer| pointer.strip_prefix(member));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '#']))
+        })
+    }
+}
+
+impl From<Violation> for Violations {
+    fn from(violation: Violation) -> Self {
+        Self(vec![violation])
+    }
+}
