@@ -264,6 +264,18 @@ async fn a_slow_read_brings_no_removed_client_back() {
 }
 
 #[tokio::test]
+async fn a_client_disabled_here_is_disabled_at_once() {
+    let setting = Setting::new().await;
+    let is_active = async || setting.cached.get(&setting.id).await.unwrap().unwrap().is_active();
+    assert!(is_active().await);
+    setting.here.disable(&setting.id).await.unwrap();
+    assert!(!is_active().await);
+    setting.here.read(&setting.id, &setting.token).await.expect_err("a disabled client proves nothing");
+    setting.here.enable(&setting.id).await.unwrap();
+    assert!(is_active().await);
+}
+
+#[tokio::test]
 async fn a_slow_read_does_not_undo_an_update() {
     let setting = Setting::new().await;
     let first = setting.probe.inner.get(&setting.id).await.unwrap().unwrap();
