@@ -32,6 +32,7 @@ mod policy_dry_run;
 mod policy_hosts;
 mod policy_instances;
 mod preconditions;
+mod profile_payloads;
 mod profiles;
 mod properties;
 mod random;
