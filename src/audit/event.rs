@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use super::change::{self, Change};
 use super::context::Context;
 use super::operation::Operation;
-use crate::access::Grant;
+use crate::access::{Grant, InitialAccessTokenRecord};
 use crate::client::{Client, Origin};
 use crate::credential::ClientId;
 use crate::error::RegistrationError;
@@ -31,8 +31,8 @@ enum Subject<'a> {
     Named(&'a ClientId),
     /// Somebody who may register.
     Caller(&'a Grant),
-    /// An initial access token.
-    Token(&'a str),
+    /// An initial access token, and who owns the clients that it registers.
+    Token { id: &'a str, owner: Option<&'a str> },
     /// Nobody yet.
     Nobody,
 }
@@ -52,7 +52,12 @@ impl<'a> AuditEvent<'a> {
     }
 
     pub(crate) fn token(operation: Operation, id: &'a str) -> Self {
-        Self::new(operation, Subject::Token(id), None)
+        Self::new(operation, Subject::Token { id, owner: None }, None)
+    }
+
+    pub(crate) fn issued(token: &'a InitialAccessTokenRecord) -> Self {
+        let subject = Subject::Token { id: token.id(), owner: token.owner() };
+        Self::new(Operation::IssueToken, subject, None)
     }
 
     pub(crate) fn refused(operation: Operation, named: Option<&'a ClientId>, error: &'a RegistrationError) -> Self {
@@ -118,7 +123,7 @@ impl<'a> AuditEvent<'a> {
         match self.subject {
             Subject::Client { after, .. } => Some(&after.id),
             Subject::Named(id) => Some(id),
-            Subject::Caller(_) | Subject::Token(_) | Subject::Nobody => None,
+            Subject::Caller(_) | Subject::Token { .. } | Subject::Nobody => None,
         }
     }
 
@@ -146,7 +151,7 @@ impl<'a> AuditEvent<'a> {
         match self.subject {
             Subject::Client { after, .. } => Some(&after.origin),
             Subject::Caller(grant) => Some(&grant.origin),
-            Subject::Named(_) | Subject::Token(_) | Subject::Nobody => None,
+            Subject::Named(_) | Subject::Token { .. } | Subject::Nobody => None,
         }
     }
 
@@ -156,7 +161,8 @@ impl<'a> AuditEvent<'a> {
         match self.subject {
             Subject::Client { after, .. } => after.owner(),
             Subject::Caller(grant) => grant.owner.as_deref(),
-            Subject::Named(_) | Subject::Token(_) | Subject::Nobody => None,
+            Subject::Token { owner, .. } => owner,
+            Subject::Named(_) | Subject::Nobody => None,
         }
     }
 
@@ -164,7 +170,7 @@ impl<'a> AuditEvent<'a> {
     #[must_use]
     pub fn initial_access_token_id(&self) -> Option<&str> {
         match (&self.subject, self.origin()) {
-            (Subject::Token(id), _) => Some(id),
+            (Subject::Token { id, .. }, _) => Some(id),
             (_, Some(Origin::InitialAccessToken(id))) => Some(id),
             _ => None,
         }

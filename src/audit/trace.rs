@@ -30,6 +30,7 @@ fn done(event: &AuditEvent<'_>) {
         actor = event.actor(),
         client_id = event.client_id().map(ClientId::as_str),
         revision = event.client().map(Client::revision),
+        status = event.client().map(|client| client.status().as_str()),
         origin = event.origin().map(Origin::as_str),
         initial_access_token_id = event.initial_access_token_id(),
         owner = event.owner(),

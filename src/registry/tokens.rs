@@ -13,7 +13,7 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// When the store or the operating system's random generator fails.
+    /// When the store, the audit trail or the operating system's random generator fails. Then there is no new token.
     pub async fn issue_initial_access_token(
         &self,
         options: TokenOptions,
@@ -30,7 +30,11 @@ impl Registry {
             constraints: options.constraints,
         };
         self.inner.store.insert_token(&record).await?;
-        self.audit(&AuditEvent::token(Operation::IssueToken, &record.id))?;
+        if let Err(error) = self.audit(&AuditEvent::issued(&record)) {
+            self.inner.store.remove_token(&record.id).await?;
+            drop(self.audit(&AuditEvent::token(Operation::TakeBack, &record.id)));
+            return Err(error);
+        }
         Ok((token, record))
     }
 

@@ -74,7 +74,10 @@ async fn a_record_tells_who_did_what_and_what_changed() {
         expected.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
         assert_eq!(disk.record(), expected, "{name}");
     };
-    expect("issue", json!({ "operation": "issue_token", "actor": "alice", "initial_access_token_id": record.id() }));
+    expect(
+        "issue",
+        json!({ "operation": "issue_token", "actor": "alice", "owner": "team-a", "initial_access_token_id": record.id() }),
+    );
 
     let document = minimal_and(json!({ "client_name": "App", "logo_uri": "https://app.example.com/logo.png" }));
     let request = server.posting(document.to_string()).bearer_auth(token.expose()).header("x-request-id", "01J9ZK");
@@ -269,6 +272,19 @@ async fn every_sink_is_told_also_that_a_change_was_taken_back() {
     let back = json!([{ "member": "client_name", "change": "removed" }]);
     assert_eq!(records[4]["changes"], back);
     assert_eq!(server.count().await, 1);
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_recorded_is_not_issued() {
+    let (ledger, broken) = (Ledger::default(), Ledger::default());
+    let sink = FanOut::new().with(ledger.clone()).with(broken.clone());
+    let server = Server::start(Access::Tokens, |builder| builder.with_audit(sink)).await;
+    broken.fail(true);
+    let refused = server.registry.issue_initial_access_token(TokenOptions::new()).await;
+    assert_eq!(refused.unwrap_err().status(), 503);
+    assert_eq!(server.registry.initial_access_tokens().await.unwrap().len(), 0);
+    let told: Vec<_> = ledger.take().into_iter().map(|entry| entry.action).collect();
+    assert_eq!(told, ["issue_token", "take_back"]);
 }
 
 #[cfg(feature = "audit-channel")]
