@@ -20,7 +20,7 @@ use http_body_util::{Either, Empty, Full};
 use pin_project_lite::pin_project;
 use tower::{Layer as _, Service, service_fn};
 use tower_dcr::store::MemoryStore;
-use tower_dcr::{Access, RegistrationLayer, Registry};
+use tower_dcr::{Access, RegistrationLayer, Registry, Tenants};
 
 /// Requests between two looks at the clock.
 const BATCH: u32 = 10_000;
@@ -110,12 +110,28 @@ fn registry() -> Registry {
     Registry::builder("https://id.example.com", Access::Open).build(MemoryStore::new()).unwrap()
 }
 
+/// A thousand tenants with a host and a path of their own.
+fn tenants() -> impl Iterator<Item = Registry> {
+    (0..1000).map(|number| {
+        let builder = Registry::builder(format!("https://tenant-{number}.example"), Access::Open);
+        let builder = builder.with_path(format!("/tenant-{number}/register")).with_tenant(format!("tenant-{number}"));
+        builder.build(MemoryStore::new()).unwrap()
+    })
+}
+
+fn layered(layer: RegistrationLayer, times: u32) -> Duration {
+    repeat(layer.layer(service_fn(application)), times)
+}
+
 type Case = (&'static str, fn(u32) -> Duration);
 
 const CASES: &[Case] = &[
     ("bare service", |times| repeat(service_fn(application), times)),
     ("path-comparing layer", |times| repeat(Plain { inner: service_fn(application), path: "/oidc/register" }, times)),
-    ("RegistrationLayer", |times| repeat(RegistrationLayer::new(registry()).layer(service_fn(application)), times)),
+    ("RegistrationLayer", |times| layered(RegistrationLayer::new(registry()), times)),
+    ("1000 tenants by path", |times| {
+        layered(RegistrationLayer::for_tenants(Tenants::by_path(tenants()).unwrap()), times)
+    }),
 ];
 
 /// Instructions that one request takes, if there is a valgrind to count them.

@@ -39,6 +39,7 @@ mod request;
 
 pub use request::TenantRequest;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -77,8 +78,8 @@ pub struct Tenants {
 enum Kind {
     Only(Registry),
     Hosts(Arc<Hosts>),
-    /// Ordered by the paths of the endpoints, aliases included.
-    Paths(Arc<[(String, Registry)]>),
+    /// By the paths of the endpoints, aliases included.
+    Paths(Arc<HashMap<String, Registry>>),
     Resolver(Arc<Resolver>),
 }
 
@@ -123,15 +124,15 @@ impl Tenants {
     /// one is where another one has its clients.
     pub fn by_path(registries: impl IntoIterator<Item = Registry>) -> Result<Self, ConfigError> {
         let registries = named_apart(registries)?;
-        let named =
-            |registry: &Registry| registry.config().paths().map(|path| (path.clone(), registry.clone())).collect();
-        let mut places: Vec<(String, Registry)> =
-            registries.iter().flat_map(|registry| -> Vec<_> { named(registry) }).collect();
-        places.sort_by(|(one, _), (other, _)| one.cmp(other));
-        require(places.windows(2).all(|pair| pair[0].0 != pair[1].0))?;
-        let is_client = |path: &str| parent(path).is_some_and(|parent| at_path(&places, parent).is_some());
-        require(!places.iter().any(|(path, _)| is_client(path)))?;
-        Ok(Self { kind: Kind::Paths(places.into()) })
+        let named = |registry: Registry| -> Vec<(String, Registry)> {
+            registry.config().paths().map(|path| (path.clone(), registry.clone())).collect()
+        };
+        let places: Vec<_> = registries.into_iter().flat_map(named).collect();
+        let count = places.len();
+        let places: HashMap<_, _> = places.into_iter().collect();
+        let is_client = |path: &String| parent(path).is_some_and(|parent| places.contains_key(parent));
+        require(places.len() == count && !places.keys().any(is_client))?;
+        Ok(Self { kind: Kind::Paths(Arc::new(places)) })
     }
 
     /// Leaves it to a function which registry a request belongs to. It is called for every request, those for the rest
@@ -197,14 +198,9 @@ impl Hosts {
 }
 
 /// The registry whose endpoint is at this path or one segment above it.
-fn by_path<'a>(places: &'a [(String, Registry)], path: &str) -> Option<&'a Registry> {
+fn by_path<'a>(places: &'a HashMap<String, Registry>, path: &str) -> Option<&'a Registry> {
     let path = path.strip_suffix('/').unwrap_or(path);
-    at_path(places, path).or_else(|| at_path(places, parent(path)?))
-}
-
-fn at_path<'a>(places: &'a [(String, Registry)], path: &str) -> Option<&'a Registry> {
-    let index = places.binary_search_by(|(known, _)| known.as_str().cmp(path)).ok()?;
-    Some(&places[index].1)
+    places.get(path).or_else(|| places.get(parent(path)?))
 }
 
 fn parent(path: &str) -> Option<&str> {
@@ -237,7 +233,7 @@ impl fmt::Debug for Tenants {
         let (kind, names): (_, Vec<_>) = match &self.kind {
             Kind::Only(registry) => ("Only", vec![name(registry)]),
             Kind::Hosts(hosts) => ("Hosts", hosts.registries.iter().map(|(host, _)| host.clone()).collect()),
-            Kind::Paths(places) => ("Paths", places.iter().map(|(path, _)| path.clone()).collect()),
+            Kind::Paths(places) => ("Paths", places.keys().cloned().collect()),
             Kind::Resolver(_) => ("Resolver", Vec::new()),
         };
         formatter.debug_tuple("Tenants").field(&kind).field(&names).finish()
