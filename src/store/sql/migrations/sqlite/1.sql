@@ -9,7 +9,7 @@ CREATE TABLE {p}clients (
     fingerprint BLOB,
     record BLOB NOT NULL,
     PRIMARY KEY (tenant, id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX {p}clients_by_issue ON {p}clients (tenant, issued_at, id);
 CREATE INDEX {p}clients_by_owner ON {p}clients (tenant, owner, issued_at, id) WHERE owner IS NOT NULL;
 CREATE INDEX {p}clients_by_fingerprint ON {p}clients (tenant, fingerprint) WHERE fingerprint IS NOT NULL;
