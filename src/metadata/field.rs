@@ -1,5 +1,7 @@
 //! How the type of a member meets JSON: what it reads, what it writes, what the rules see of it.
 
+use std::fmt;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -30,7 +32,7 @@ pub(crate) struct Text<'a> {
 }
 
 /// The value of one member, whatever its type.
-pub(crate) trait Field {
+pub(crate) trait Field: fmt::Debug {
     /// Whether the member may carry a language tag.
     fn localizable(&self) -> bool {
         false
@@ -44,7 +46,7 @@ pub(crate) trait Field {
 }
 
 /// A member that holds one value.
-pub(crate) trait Single: Sized {
+pub(crate) trait Single: Sized + fmt::Debug {
     const EXPECTED: &'static str;
     fn read(value: Value) -> Option<Self>;
     fn word(&self) -> Option<&dyn Word> {
@@ -81,7 +83,7 @@ impl<T: Single> Field for Option<T> {
 }
 
 /// A string, or an enumeration of registered strings.
-pub(crate) trait Word {
+pub(crate) trait Word: fmt::Debug {
     fn as_text(&self) -> &str;
     fn is_listed(&self) -> bool;
 }

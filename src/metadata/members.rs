@@ -25,7 +25,7 @@ macro_rules! members {
         /// URIs are kept exactly as they were received: clients and authorization servers compare them byte for byte.
         /// Members of extensions are dropped where the extension is off
         /// ([`with_extensions`](crate::RegistryBuilder::with_extensions)).
-        #[derive(Clone, Debug, Default, PartialEq)]
+        #[derive(Clone, Default, PartialEq)]
         #[non_exhaustive]
         pub struct ClientMetadata {
             $($(#[$meta])* pub $field: $type,)+

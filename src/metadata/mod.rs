@@ -51,6 +51,8 @@ pub use values::{
     SubjectType, TokenDeliveryMode, TokenEndpointAuthMethod,
 };
 
+use std::fmt;
+
 use crate::error::RegistrationError;
 
 impl ClientMetadata {
@@ -91,6 +93,20 @@ impl ClientMetadata {
             }
         }
         self.extra.write(object);
+    }
+}
+
+/// Shows the members that are there, and of those that can hold a credential only that they are.
+impl fmt::Debug for ClientMetadata {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("ClientMetadata");
+        for (member, field) in self.members().filter(|(_, field)| !field.is_absent()) {
+            match member.form {
+                Form::Statement | Form::Jwks => shown.field(member.name, &format_args!("..")),
+                _ => shown.field(member.name, &field),
+            };
+        }
+        shown.field("extra", &self.extra).finish()
     }
 }
 

@@ -167,3 +167,14 @@ fn members_of_an_extension_that_is_off_are_unknown() {
     let pointers: Vec<_> = on.violations.iter().map(|violation| violation.pointer().to_owned()).collect();
     assert_eq!(pointers, ["/dpop_bound_access_tokens", "/software_statement"]);
 }
+
+#[test]
+fn debug_output_shows_no_value_that_can_be_a_credential() {
+    let metadata = ClientMetadata::from_json(
+        br#"{"client_name":"shown","software_statement":"kept.to.itself","jwks":{"keys":[{"d":"kept to itself"}]},
+             "password":"kept to itself"}"#,
+    );
+    let expected =
+        r#"ClientMetadata { client_name: {"": "shown"}, jwks: .., software_statement: .., extra: {"password"} }"#;
+    assert_eq!(format!("{:?}", metadata.unwrap()), expected);
+}
