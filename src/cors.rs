@@ -5,8 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{Method, Request};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{Method, Request, StatusCode};
 use http_body::Body;
 use tower_http::cors::{Any, CorsLayer};
 use tower_layer::Layer as _;
@@ -51,6 +51,7 @@ pub(crate) fn any_origin(registry: &Registry) -> Option<CorsLayer> {
     registry.config().offer.is_on(Switch::AnyOrigin).then(|| {
         CorsLayer::new().allow_origin(Any).allow_methods(methods).allow_headers(headers).expose_headers([
             ETAG,
+            LOCATION,
             RETRY_AFTER,
             WWW_AUTHENTICATE,
         ])
@@ -58,7 +59,7 @@ pub(crate) fn any_origin(registry: &Registry) -> Option<CorsLayer> {
 }
 
 /// Answers a request under the rules of a `CorsLayer`. A preflight is answered by the layer, before any access control,
-/// and is given what every answer of ours carries.
+/// and is given what every answer of ours to OPTIONS is.
 pub(crate) fn respond<B>(
     cors: &CorsLayer,
     registry: Registry,
@@ -76,6 +77,10 @@ where
     async move {
         let Ok(mut reply) = answered.await;
         endpoint::reply::never_cached(reply.headers_mut());
-        if options { endpoint::reply::with_allow(reply, &methods) } else { reply }
+        if !options {
+            return reply;
+        }
+        *reply.status_mut() = StatusCode::NO_CONTENT;
+        endpoint::reply::with_allow(reply, &methods)
     }
 }
