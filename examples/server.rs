@@ -124,6 +124,9 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     if options.profile == Profile::Mcp && !cfg!(feature = "cors") {
         eprintln!("server: built without the feature cors, so pages of other origins cannot register");
     }
+    if options.access != Who::Tokens && !options.initial_access_token.is_empty() {
+        eprintln!("server: --initial-access-token counts only with --access tokens");
+    }
     if options.access == Who::Tokens && options.initial_access_token.is_empty() {
         let (token, _) = registry.issue_initial_access_token(TokenOptions::new()).await?;
         println!("initial access token: {}", token.expose());

@@ -28,6 +28,7 @@ fn what_cannot_work_is_refused_at_start_up() {
             |builder| builder.with_grant_types([GrantType::RefreshToken]),
             ConfigError::GrantTypes,
         ),
+        ("a grant type without a name", |builder| builder.with_grant_types(["".into()]), ConfigError::GrantTypes),
         ("keys from nowhere", |builder| builder.with_jwks_uri_checked(true), ConfigError::Documents),
     ];
     for (name, change, expected) in rows {

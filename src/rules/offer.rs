@@ -130,7 +130,8 @@ impl Offer {
         let legacy = [GrantType::Implicit, GrantType::Password];
         let forbidden =
             self.is_on(Switch::LegacyGrantsRefused) && self.grant_types.iter().any(|grant| legacy.contains(grant));
-        let useful = self.grant_types.iter().any(|grant| *grant != GrantType::RefreshToken);
+        let is_useful = |grant: &GrantType| *grant != GrantType::RefreshToken && !grant.as_str().is_empty();
+        let useful = self.grant_types.iter().any(is_useful);
         let has_extension = |method: &TokenEndpointAuthMethod| {
             Extension::ALL
                 .iter()
