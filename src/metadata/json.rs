@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::sync::LazyLock;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
@@ -24,6 +25,9 @@ const MOST_MEMBERS: usize = 256;
 /// How `serde_json` hands over a number when its feature `arbitrary_precision` is on, which any crate in the build
 /// can cause.
 const NUMBER_TOKEN: &str = "$serde_json::private::Number";
+/// Whether it is on. Only then does a number have digits beyond double precision; off, the token is a name like any
+/// other.
+static ARBITRARY_PRECISION: LazyLock<bool> = LazyLock::new(|| serde_json::from_str::<Number>("1e400").is_ok());
 
 /// Reads one JSON object and nothing else.
 pub(crate) fn read(body: &[u8]) -> Result<Object, Violation> {
@@ -138,7 +142,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut object = Object::new();
         let mut name = members.next_key::<String>()?;
-        if name.as_deref() == Some(NUMBER_TOKEN) {
+        if *ARBITRARY_PRECISION && name.as_deref() == Some(NUMBER_TOKEN) {
             return self.number(&members.next_value::<String>()?);
         }
         let inside = self.enter()?;
@@ -222,9 +226,18 @@ mod tests {
 
     #[test]
     fn a_number_reads_the_same_when_another_crate_asks_for_arbitrary_precision() {
-        let object = read(br#"{"n":{"$serde_json::private::Number":"3600"}}"#).unwrap();
-        assert_eq!(object["n"].as_u64(), Some(3600));
-        assert!(read(br#"{"n":{"$serde_json::private::Number":"1e400"}}"#).is_err());
+        let fault = Cell::new(None);
+        let number = |digits| Strict { depth: 0, fault: &fault }.number::<serde_json::Error>(digits);
+        assert_eq!(number("3600").unwrap().as_u64(), Some(3600));
+        assert!(number("1e400").is_err());
+    }
+
+    #[test]
+    fn an_object_is_no_number_whatever_its_member_is_called() {
+        for value in [r#"{"$serde_json::private::Number":"5"}"#, r#"{"$serde_json::private::Number":[5],"a":1}"#] {
+            let object = read(format!(r#"{{"n":{value}}}"#).as_bytes()).unwrap();
+            assert_eq!(object["n"].to_string(), value);
+        }
     }
 
     #[test]
