@@ -195,14 +195,17 @@ fn check_kid(key: &Value, earlier: &[Value]) -> Result<(), Fault> {
 /// [OpenID Connect Registration §2](https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata),
 /// `jwks`.
 fn check_use(key: &Value, keys: &[Value]) -> Result<(), Fault> {
-    let some = |purpose| keys.iter().any(|key| is_usable(key) && has_use(key, purpose));
+    let stated = |purpose| keys.iter().any(|key| is_usable(key) && has_use(key, purpose));
+    let has_both = [("sig", "enc"), ("enc", "sig")]
+        .into_iter()
+        .any(|(one, other)| stated(one) && (stated(other) || keys.iter().any(|key| is_made_for(key, other))));
     if has_use(key, "sig") || has_use(key, "enc") {
         return Ok(());
     }
     if key.get("use").is_some() {
         return Err(Fault::new("M14", "use must be sig or enc"));
     }
-    if is_usable(key) && some("sig") && some("enc") {
+    if is_usable(key) && has_both {
         return Err(Fault::new("M14", "use must be given when the set has signing and encryption keys"));
     }
     Ok(())
@@ -210,6 +213,16 @@ fn check_use(key: &Value, keys: &[Value]) -> Result<(), Fault> {
 
 fn has_use(key: &Value, purpose: &str) -> bool {
     key.get("use").is_some_and(|value| value == purpose)
+}
+
+/// Whether the type or the algorithm of a key leaves one purpose only.
+fn is_made_for(key: &Value, purpose: &str) -> bool {
+    let Some(key_type) = KeyType::of(key) else { return false };
+    let could = |algorithms: &[&str]| algorithms.iter().any(|known| key.get("alg").is_none_or(|alg| alg == known));
+    match purpose {
+        "sig" => could(key_type.signing) && !could(key_type.encryption),
+        _ => could(key_type.encryption) && !could(key_type.signing),
+    }
 }
 
 /// Whether the server knows what to do with the key.

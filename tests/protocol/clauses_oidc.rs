@@ -79,6 +79,8 @@ async fn every_redirection_uri_is_verified() {
 async fn members_of_openid_connect_hold_what_they_may() {
     let server = Server::open().await;
     let one_without = json!({ "keys": [keys()["keys"][0], keys()["keys"][1], { "kty": "OKP", "crv": "Ed25519", "x": keys()["keys"][0]["x"] }] });
+    let mut one_of_each = keys();
+    one_of_each["keys"][1].as_object_mut().unwrap().remove("use");
     let certificate = json!({ "keys": [{ "kty": "RSA", "x5c": ["MIIB"] }] });
     let private = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": keys()["keys"][0]["x"], "d": "AAAA" }] });
     let uri = "http://app.example.com/x";
@@ -86,6 +88,7 @@ async fn members_of_openid_connect_hold_what_they_may() {
         ("OIDCR-2-08", json!({ "application_type": "desktop" })),
         ("OIDCR-2-17", json!({ "jwks_uri": uri })),
         ("OIDCR-2-18", json!({ "jwks": one_without })),
+        ("OIDCR-2-18 one of each", json!({ "jwks": one_of_each })),
         ("OIDCR-2-20", json!({ "jwks": certificate })),
         ("OIDCR-2-21", json!({ "jwks": private })),
         ("OIDCR-2-24", json!({ "sector_identifier_uri": uri })),

@@ -123,9 +123,12 @@ fn use_is_needed_when_both_uses_are_present() {
     });
     let unknown = json!({"kty": "AKP"});
     assert!(pointers(json!([sig, none])).is_empty());
-    assert!(pointers(json!([enc, none])).is_empty());
     assert!(pointers(json!([sig, enc, unknown])).is_empty());
     assert_eq!(pointers(json!([sig, none, enc])), ["/keys/1/use"]);
+    let x25519 = json!({"kty": "OKP", "crv": "X25519", "x": "A".repeat(43)});
+    assert_eq!(pointers(json!([sig, x25519])), ["/keys/1/use"]);
+    assert_eq!(pointers(json!([enc, none])), ["/keys/1/use"]);
+    assert!(pointers(json!([none, x25519])).is_empty(), "no key has a use, each type tells its own");
 }
 
 #[test]
