@@ -2,10 +2,12 @@
 
 use super::{Policy, Refusal, Review, Verdict};
 use crate::error::ConfigError;
+use crate::metadata::{Form, pointer};
 use crate::rules::redirect_uri::{self, Kind};
 use crate::rules::uri::Parts;
 
-/// Refuses every `redirect_uris` and `post_logout_redirect_uris` that leads elsewhere than to listed places (P1).
+/// Refuses every `redirect_uris` and `post_logout_redirect_uris` that leads elsewhere than to listed places (P1), and
+/// with the extensions that have them `claims_redirect_uris` and `credential_offer_endpoint`.
 ///
 /// An entry is `host`, `host:port`, `host/path` or `host:port/path` and admits `https` URIs:
 ///
@@ -102,18 +104,21 @@ impl RedirectHosts {
 
 impl Policy for RedirectHosts {
     async fn review(&self, review: &Review<'_>) -> Verdict {
-        let metadata = review.metadata();
-        let lists = [
-            ("redirect_uris", &metadata.redirect_uris),
-            ("post_logout_redirect_uris", &metadata.post_logout_redirect_uris),
-        ];
-        let uris = lists.into_iter().flat_map(|(name, uris)| uris.iter().enumerate().map(move |uri| (name, uri)));
-        let reasons = uris.filter_map(|(name, (index, uri))| {
-            let detail = self.check(uri).err()?;
-            Some(Refusal::new("P1", detail).at(format!("/{name}/{index}")))
-        });
-        reasons.collect()
+        let mut reasons = Vec::new();
+        for (member, field) in review.metadata().members().filter(|(member, _)| is_redirection(member.form)) {
+            field.texts(&mut |text| {
+                if let Err(detail) = self.check(text.value) {
+                    reasons.push(Refusal::new("P1", detail).at(pointer(member.name, text.tag, text.index)));
+                }
+            });
+        }
+        reasons.into_iter().collect()
     }
+}
+
+/// Whether a browser is sent to the values of such a member.
+fn is_redirection(form: Form) -> bool {
+    matches!(form, Form::RedirectUris | Form::ReturnUris | Form::ReturnUri)
 }
 
 /// One place that is admitted.

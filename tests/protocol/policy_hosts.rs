@@ -1,10 +1,12 @@
 //! The ready-made policies about hosts, at every door.
 
 use serde_json::{Value, json};
+use tower_dcr::Access;
+use tower_dcr::metadata::Extensions;
 use tower_dcr::policy::{RedirectHosts, SameHost};
 
 use super::policy::{assert_refused_everywhere, dry, reviewed};
-use super::server::{Registered, minimal, minimal_and};
+use super::server::{Registered, Server, minimal, minimal_and};
 
 const METADATA: (u16, &str) = (400, "invalid_client_metadata");
 const REDIRECT: (u16, &str) = (400, "invalid_redirect_uri");
@@ -42,6 +44,26 @@ async fn redirects_lead_to_listed_places_only() {
     let client = server.register(&listed).await;
     assert_eq!(client.document["redirect_uris"], listed["redirect_uris"], "byte for byte");
     assert_eq!(server.put(&client, &listed).await.status, 200);
+}
+
+#[tokio::test]
+async fn redirections_of_extensions_lead_to_listed_places_too() {
+    let server = Server::start(Access::Open, |builder| {
+        let hosts = RedirectHosts::new(["app.example.com"]).unwrap();
+        builder.with_policy(hosts).with_dry_run(true).with_extensions(Extensions::ALL)
+    });
+    let server = server.await;
+    let rows = [
+        (
+            "/claims_redirect_uris/1",
+            json!({ "claims_redirect_uris": ["https://app.example.com/a", "https://evil.example/"] }),
+        ),
+        ("/credential_offer_endpoint", json!({ "credential_offer_endpoint": "https://evil.example/" })),
+    ];
+    for (pointer, members) in rows {
+        let document = minimal_and(members);
+        assert_refused_everywhere(pointer, &server, &minimal(), &document, METADATA, &[(pointer, "P1")]).await;
+    }
 }
 
 #[tokio::test]
