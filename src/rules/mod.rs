@@ -56,6 +56,7 @@ type Rule = fn(&mut ClientMetadata, &Offer, &mut Violations);
 
 /// The rules in their order: each may rely on what those before it settled.
 const RULES: &[Rule] = &[
+    check_statement,
     drop_unknown,
     choices::settle,
     form::check,
@@ -98,6 +99,18 @@ pub(crate) fn settle_within(
     let mut settled = settle(metadata, violations, &constraints::narrow(offer, constraints))?;
     constraints::limit_scope(&mut settled, constraints);
     Ok(settled)
+}
+
+/// A statement that is not verified says nothing (M19); a client may better be told than be left to believe that it does.
+fn check_statement(metadata: &mut ClientMetadata, offer: &Offer, violations: &mut Violations) {
+    const NAME: &str = "software_statement";
+    let sent = metadata.software_statement.is_some() || metadata.extra.get(NAME).is_some();
+    if sent && !offer.software_statements && offer.is_on(Switch::UnverifiedStatementsRefused) {
+        let (rule, detail) =
+            (Switch::UnverifiedStatementsRefused.name(), "this server verifies no software statements");
+        let code = ErrorCode::UnapprovedSoftwareStatement;
+        violations.push(Violation::new(code, pointer(NAME, None, None), rule, detail));
+    }
 }
 
 /// A member of an extension that is off is an unknown member, however it came here (M3).

@@ -72,6 +72,8 @@ switches! {
     UnofferedRefused = "unoffered-refused", [], "RFC 7591 §2", "https://www.rfc-editor.org/rfc/rfc7591#section-2";
     /// A scope that is not allowed is refused. Off, it is left out while one remains.
     UnknownScopesRefused = "unknown-scopes-refused", [], "RFC 7591 §2", "https://www.rfc-editor.org/rfc/rfc7591#section-2";
+    /// A software statement is refused where statements are not verified. Off, it is ignored and not returned.
+    UnverifiedStatementsRefused = "unverified-statements-refused", [], "RFC 7591 §3.1.1", "https://www.rfc-editor.org/rfc/rfc7591#section-3.1.1";
     /// The default of `id_token_signed_response_alg` is registered and returned: RS256, or the first algorithm that is offered.
     IdTokenAlgStated = "id-token-alg-stated", [Oidc, Fapi2], "OpenID Connect Registration §2", "https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata";
     /// `jwks` has a key for every algorithm with which the server encrypts for the client. Off, any key will do.

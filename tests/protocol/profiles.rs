@@ -239,6 +239,7 @@ async fn switches_about_single_members_are_off_by_default() {
             json!({"backchannel_logout_uri": "https://app.example.com/#a"}),
             "/backchannel_logout_uri",
         ),
+        (Switch::UnverifiedStatementsRefused, json!({"software_statement": {"a": 1}}), "/software_statement"),
         (Switch::UnofferedRefused, json!({"grant_types": ["authorization_code", "password"]}), "/grant_types"),
     ];
     let tolerant = Server::open().await;
