@@ -142,7 +142,6 @@ async fn the_layered_example_registers_clients_from_other_origins() {
         ORIGIN,
     };
     use http::{Request, StatusCode};
-    use support::Caller as _;
 
     let example = Example::start("layered", &[]);
     let client = reqwest();
@@ -169,7 +168,6 @@ async fn the_layered_example_registers_clients_from_other_origins() {
 async fn the_tenants_example_keeps_its_tenants_apart() {
     use http::header::{AUTHORIZATION, CONTENT_TYPE};
     use http::{Request, StatusCode};
-    use support::Caller as _;
 
     let mut example = Example::start("tenants", &[]);
     let (acme, client) = (example.endpoint.clone(), reqwest());
@@ -195,7 +193,6 @@ async fn the_tenants_example_keeps_its_tenants_apart() {
 async fn the_server_example_takes_a_profile_extensions_and_switches() {
     use http::header::CONTENT_TYPE;
     use http::{Request, StatusCode};
-    use support::Caller as _;
 
     let example = Example::start("server", &["--profile", "mcp", "--extensions", "all"]);
     let tolerant = ["--profile", "mcp", "--switches", "private-use-refused=off", "--extensions", "dpop,par"];

@@ -8,6 +8,7 @@ mod greeter;
 
 mod admin;
 mod examples;
+mod flags;
 mod grpc;
 #[cfg(all(feature = "sqlite", feature = "postgres", feature = "redis", feature = "sealed"))]
 mod link;

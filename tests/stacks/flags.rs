@@ -1,0 +1,112 @@
+//! The flags of the server example, each by what it changes.
+
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::examples::Example;
+use crate::support::{self, Answer, Caller as _, reqwest};
+
+fn document() -> Value {
+    json!({ "redirect_uris": ["https://app.example.com/cb"] })
+}
+
+async fn send(method: Method, uri: &str, token: Option<&str>, body: Option<&Value>) -> Answer {
+    reqwest().send(support::request(method, uri, token, body)).await
+}
+
+async fn register(endpoint: &str, token: Option<&str>, document: &Value) -> Answer {
+    send(Method::POST, endpoint, token, Some(document)).await
+}
+
+#[tokio::test]
+async fn public_url_and_path_are_where_clients_are_sent() {
+    let behind = Example::start("server", &["--public-url", "https://id.example.com/base/"]);
+    assert_eq!(behind.endpoint, "https://id.example.com/base/oidc/register");
+    behind.end();
+    let moved = Example::start("server", &["--path", "/connect/clients"]);
+    let registered = register(&moved.endpoint, None, &document()).await;
+    assert_eq!(registered.status, StatusCode::CREATED);
+    let uri = registered.json()["registration_client_uri"].as_str().unwrap().to_owned();
+    assert!(uri.starts_with(&format!("{}/", moved.endpoint)), "{uri}");
+    let usual = moved.endpoint.replace("/connect/clients", "/oidc/register");
+    assert_eq!(register(&usual, None, &document()).await.status, StatusCode::NOT_FOUND);
+    moved.end();
+}
+
+#[tokio::test]
+async fn access_says_who_may_register() {
+    let tokens = ["first-initial-token", "second-initial-token"];
+    let flags = ["--access", "tokens", "--initial-access-token", tokens[0], "--initial-access-token", tokens[1]];
+    let example = Example::start("server", &flags);
+    for token in tokens {
+        assert_eq!(register(&example.endpoint, Some(token), &document()).await.status, StatusCode::CREATED, "{token}");
+    }
+    for token in [None, Some("third-initial-token")] {
+        let refused = register(&example.endpoint, token, &document()).await;
+        assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{token:?}");
+    }
+    example.end();
+    let example = Example::start("server", &["--access", "management-only"]);
+    let refused = register(&example.endpoint, None, &document()).await;
+    assert_eq!((refused.status, &refused.json()["error"]), (StatusCode::FORBIDDEN, &"access_denied".into()));
+    example.end();
+    let example = Example::start("server", &["--access", "off"]);
+    assert_eq!(example.endpoint, "off");
+    example.end();
+}
+
+#[tokio::test]
+async fn grant_types_and_body_limit_bound_what_is_registered() {
+    let example =
+        Example::start("server", &["--grant-types", "authorization_code,client_credentials", "--body-limit", "200"]);
+    let wish = json!({ "redirect_uris": ["https://app.example.com/cb"],
+        "grant_types": ["authorization_code", "client_credentials", "refresh_token"] });
+    let registered = register(&example.endpoint, None, &wish).await;
+    assert_eq!(registered.json()["grant_types"], json!(["authorization_code", "client_credentials"]));
+    let long = json!({ "redirect_uris": ["https://app.example.com/cb"], "client_name": "a".repeat(200) });
+    assert_eq!(register(&example.endpoint, None, &long).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+    example.end();
+}
+
+#[tokio::test]
+async fn no_management_leaves_clients_as_they_registered() {
+    let example = Example::start("server", &["--no-management", "--store", "memory"]);
+    let client = register(&example.endpoint, None, &document()).await.json();
+    assert_eq!(client.get("registration_access_token"), None);
+    let uri = format!("{}/{}", example.endpoint, client["client_id"].as_str().unwrap());
+    assert_eq!(send(Method::GET, &uri, Some("any"), None).await.status, StatusCode::NOT_FOUND);
+    example.end();
+}
+
+#[tokio::test]
+async fn updates_are_strict_and_change_the_token_where_flags_say_so() {
+    let example = Example::start("server", &["--rotate-registration-tokens", "--strict-put"]);
+    let client = register(&example.endpoint, None, &document()).await.json();
+    let (uri, token) = (client["registration_client_uri"].as_str().unwrap(), &client["registration_access_token"]);
+    let refused = send(Method::PUT, uri, token.as_str(), Some(&document())).await;
+    assert_eq!(
+        (refused.status, &refused.json()["violations"][0]["pointer"]),
+        (StatusCode::BAD_REQUEST, &"/client_id".into())
+    );
+    let mut named = document();
+    named["client_id"] = client["client_id"].clone();
+    let updated = send(Method::PUT, uri, token.as_str(), Some(&named)).await;
+    assert_eq!(updated.status, StatusCode::OK);
+    assert_ne!(&updated.json()["registration_access_token"], token);
+    example.end();
+}
+
+#[tokio::test]
+async fn the_inner_application_echoes_what_it_receives() {
+    let example = Example::start("server", &["--inner", "echo"]);
+    let uri = format!("{}/oidc/register/a/b?q=%2F&q", example.base_url());
+    let echoed = send(Method::PUT, &uri, None, Some(&json!({}))).await.json();
+    assert_eq!((&echoed["method"], &echoed["target"]), (&"PUT".into(), &"/oidc/register/a/b?q=%2F&q".into()));
+    assert_eq!(echoed["body_len"], 2);
+    assert_eq!(echoed["body_sha256"], "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a");
+    assert_eq!(echoed["headers"]["content-type"], "application/json");
+    for path in ["/", "/hello"] {
+        assert_eq!(support::get(&reqwest(), &format!("{}{path}", example.base_url())).await.body, "hello\n", "{path}");
+    }
+    example.end();
+}
