@@ -5,7 +5,7 @@
 //! | `GET /admin/stats` | how many clients there are of each kind |
 //! | `GET /admin/clients` | a page of clients; `owner`, `status`, `never_used`, `issued_from`, `issued_before`, `used_from`, `used_before` select, `limit` and `after` page |
 //! | `GET /admin/clients/{id}` | one client |
-//! | `POST /admin/clients/{id}/approve`, `/disable`, `/enable` | what it may do |
+//! | `POST /admin/clients/{id}/approve`, `/disable`, `/enable` | what it may do; `approve?revision=3` approves only what was looked at |
 //! | `DELETE /admin/clients/{id}` | its end |
 //! | `GET /admin/tokens`, `POST /admin/tokens`, `DELETE /admin/tokens/{id}` | initial access tokens |
 //!

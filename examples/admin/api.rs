@@ -115,12 +115,25 @@ async fn client(State(registry): State<Registry>, Path(id): Path<String>) -> Ans
     Ok(Json(view::client(&client)))
 }
 
-async fn change(State(registry): State<Registry>, Path((id, verb)): Path<(String, String)>) -> Answer {
+/// The `revision` of the client that the operator has looked at.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reviewed {
+    revision: Option<u64>,
+}
+
+async fn change(
+    State(registry): State<Registry>,
+    Path((id, verb)): Path<(String, String)>,
+    Query(reviewed): Query<Reviewed>,
+) -> Answer {
     let id = ClientId::parse(&id).ok_or(Failure::NotFound)?;
-    let changed = match verb.as_str() {
-        "approve" => registry.approve(&id).await?,
-        "disable" => registry.disable(&id).await?,
-        "enable" => registry.enable(&id).await?,
+    let changed = match (verb.as_str(), reviewed.revision) {
+        ("approve", Some(revision)) => registry.approve_revision(&id, revision).await?,
+        (_, Some(_)) => return Err(Failure::BadRequest),
+        ("approve", None) => registry.approve(&id).await?,
+        ("disable", None) => registry.disable(&id).await?,
+        ("enable", None) => registry.enable(&id).await?,
         _ => None,
     };
     Ok(Json(view::client(&*changed.ok_or(Failure::NotFound)?)))
@@ -204,7 +217,7 @@ impl From<StoreError> for Failure {
 impl axum::response::IntoResponse for Failure {
     fn into_response(self) -> Response {
         let (status, detail) = match self {
-            Self::BadRequest => (400, "no such filter".to_owned()),
+            Self::BadRequest => (400, "no such parameter".to_owned()),
             Self::Unauthorized => (401, "an admin token is required".to_owned()),
             Self::NotFound => (404, "there is nothing here".to_owned()),
             Self::Registry(error) => (error.status(), error.to_string()),

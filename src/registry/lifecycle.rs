@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{ATTEMPTS, Registry};
+use super::Registry;
 use crate::audit::{AuditEvent, Operation};
 use crate::client::{Client, Status};
 use crate::credential::ClientId;
 use crate::error::{ErrorKind, RegistrationError, StoreErrorKind};
 use crate::store::Removal;
+
+/// How often an operator tries against a client that changes itself all the time. Each try that fails costs the client
+/// an update that arrives in the moment between a look and a change, so it cannot keep this up.
+const MORE_ATTEMPTS: usize = 100;
 
 impl Registry {
     /// Lets a client that waits for approval do all that it is registered for. Answers with the client as it is
@@ -17,8 +21,25 @@ impl Registry {
     ///
     /// When the store or the audit trail fails, or the client is changed by others again and again.
     pub async fn approve(&self, id: &ClientId) -> Result<Option<Arc<Client>>, RegistrationError> {
-        let approved = |status| if status == Status::Pending { Status::Active } else { status };
-        self.change_status(Operation::Approve, id, approved).await
+        self.change_status(Operation::Approve, id, |client| Ok(approved(client))).await
+    }
+
+    /// As [`approve`](Self::approve), for the registration that somebody has looked at: a client that waits is approved
+    /// at this [revision](Client::revision) only, so it cannot say something else between the look and the approval.
+    ///
+    /// # Errors
+    ///
+    /// As [`approve`](Self::approve), and [`ErrorKind::Conflict`] when a client that waits has another revision.
+    pub async fn approve_revision(
+        &self,
+        id: &ClientId,
+        revision: u64,
+    ) -> Result<Option<Arc<Client>>, RegistrationError> {
+        let reviewed = |client: &Client| match client.status {
+            Status::Pending if client.revision != revision => Err(RegistrationError::new(ErrorKind::Conflict)),
+            _ => Ok(approved(client)),
+        };
+        self.change_status(Operation::Approve, id, reviewed).await
     }
 
     /// Takes from a client all that it may do: its secret, its redirection URIs and its registration access token count
@@ -29,7 +50,7 @@ impl Registry {
     ///
     /// As [`approve`](Self::approve). A client that was disabled stays so when the audit trail fails.
     pub async fn disable(&self, id: &ClientId) -> Result<Option<Arc<Client>>, RegistrationError> {
-        self.change_status(Operation::Disable, id, |_| Status::Disabled).await
+        self.change_status(Operation::Disable, id, |_| Ok(Status::Disabled)).await
     }
 
     /// Gives a disabled client back all that it is registered for, approved before or not. Answers with the client as
@@ -39,8 +60,11 @@ impl Registry {
     ///
     /// As [`approve`](Self::approve).
     pub async fn enable(&self, id: &ClientId) -> Result<Option<Arc<Client>>, RegistrationError> {
-        let enabled = |status| if status == Status::Disabled { Status::Active } else { status };
-        self.change_status(Operation::Enable, id, enabled).await
+        let enabled = |client: &Client| match client.status {
+            Status::Disabled => Status::Active,
+            status => status,
+        };
+        self.change_status(Operation::Enable, id, |client| Ok(enabled(client))).await
     }
 
     /// Removes a client, whatever its status; false when there is none.
@@ -65,18 +89,22 @@ impl Registry {
     /// A client is gone from the store. What it was granted is revoked even when the audit trail fails.
     pub(super) async fn departed(&self, operation: Operation, client: &Client) -> Result<(), RegistrationError> {
         let recorded = self.audit(&AuditEvent::done(operation, client));
-        let Some(revocation) = &self.config().revocation else { return recorded };
+        recorded.and(self.revoke(client).await)
+    }
+
+    /// Ends what a client was granted that is gone from the store.
+    pub(super) async fn revoke(&self, client: &Client) -> Result<(), RegistrationError> {
+        let Some(revocation) = &self.config().revocation else { return Ok(()) };
         let revoked = revocation.revoke(client).await;
         let revoked = revoked.map_err(|cause| RegistrationError::new(ErrorKind::RevocationFailed).caused_by(cause));
-        let revoked = self.refusal_audited(Operation::Revoke, Some(&client.id), revoked);
-        recorded.and(revoked)
+        self.refusal_audited(Operation::Revoke, Some(&client.id), revoked)
     }
 
     async fn change_status(
         &self,
         operation: Operation,
         id: &ClientId,
-        after: impl Fn(Status) -> Status,
+        after: impl Fn(&Client) -> Result<Status, RegistrationError>,
     ) -> Result<Option<Arc<Client>>, RegistrationError> {
         let changed = self.try_to_change_status(operation, id, after).await;
         self.refusal_audited(operation, Some(id), changed)
@@ -86,11 +114,11 @@ impl Registry {
         &self,
         operation: Operation,
         id: &ClientId,
-        after: impl Fn(Status) -> Status,
+        after: impl Fn(&Client) -> Result<Status, RegistrationError>,
     ) -> Result<Option<Arc<Client>>, RegistrationError> {
-        for _ in 0..ATTEMPTS {
+        for _ in 0..MORE_ATTEMPTS {
             let Some(client) = self.inner.store.get(id).await? else { return Ok(None) };
-            let status = after(client.status);
+            let status = after(&client)?;
             if status == client.status {
                 return Ok(Some(client));
             }
@@ -120,5 +148,12 @@ impl Registry {
             drop(self.audit(&AuditEvent::changed(Operation::TakeBack, &after, &restored)));
         }
         Err(error)
+    }
+}
+
+fn approved(client: &Client) -> Status {
+    match client.status {
+        Status::Pending => Status::Active,
+        status => status,
     }
 }

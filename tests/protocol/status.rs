@@ -124,6 +124,32 @@ async fn a_status_changes_where_it_may_and_is_audited_once() {
 }
 
 #[tokio::test]
+async fn what_was_reviewed_is_what_is_approved() {
+    let ledger = Ledger::default();
+    let configure = ledger.clone();
+    let hold = |_: &Review<'_>| Verdict::hold();
+    let server = Server::start(Access::Open, |builder| builder.with_policy(hold).with_audit(configure)).await;
+    let client = server.register(&minimal()).await;
+    let id = id(&client);
+    let reviewed = server.registry.client(id.as_str()).await.unwrap().unwrap().revision();
+    assert_eq!(server.put(&client, &minimal_and(json!({ "client_name": "Another" }))).await.status, 200);
+    ledger.take();
+
+    let error = server.registry.approve_revision(&id, reviewed).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    let waiting = server.registry.client(id.as_str()).await.unwrap().unwrap();
+    assert_eq!((waiting.status(), waiting.revision()), (Status::Pending, reviewed + 1));
+    let approved = server.registry.approve_revision(&id, waiting.revision()).await.unwrap().unwrap();
+    assert_eq!((approved.status(), approved.revision()), (Status::Active, reviewed + 2));
+    let again = server.registry.approve_revision(&id, reviewed).await.unwrap().unwrap();
+    assert_eq!(again.revision(), approved.revision(), "whoever is approved already stays so");
+    let nobody = ClientId::parse("nobody").unwrap();
+    assert!(server.registry.approve_revision(&nobody, 1).await.unwrap().is_none());
+    let told: Vec<_> = ledger.take().iter().map(|entry| (entry.operation, entry.status)).collect();
+    assert_eq!(told, [(Operation::Approve, Some(409)), (Operation::Approve, None)]);
+}
+
+#[tokio::test]
 async fn what_cannot_be_audited_did_not_happen_except_that_nobody_is_enabled_by_it() {
     let ledger = Ledger::default();
     let configure = ledger.clone();
@@ -168,10 +194,8 @@ async fn disabling_wins_over_the_updates_around_it() {
             let reply = server.put(&client, &minimal()).await;
             assert!(matches!(reply.status, 200 | 401 | 409), "round {round}: {}", reply.status);
         }));
-        let disable = async {
-            while server.registry.disable(&id).await.is_err_and(|error| error.kind() == ErrorKind::Conflict) {}
-        };
-        tokio::join!(updates, disable);
+        let (_, disabled) = tokio::join!(updates, server.registry.disable(&id));
+        assert!(disabled.is_ok(), "round {round}: a client that changes itself does not keep the operator out");
         let stored = server.registry.client(client.id()).await.unwrap().unwrap();
         assert_eq!(stored.status(), Status::Disabled, "round {round}");
         assert_eq!(server.get(&client).await.status, 401, "round {round}");

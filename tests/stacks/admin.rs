@@ -63,6 +63,8 @@ async fn only_the_operator_gets_in() {
         (Method::POST, "/admin/clients/x/disable"),
         (Method::POST, "/admin/tokens"),
         (Method::GET, "/admin/nothing"),
+        (Method::GET, "/admin"),
+        (Method::PATCH, "/admin/clients"),
     ];
     let presented = ["", "Bearer", "Bearer wrong", "Basic the-token-of-the-operator", "the-token-of-the-operator"];
     for (method, path) in requests {
@@ -101,7 +103,13 @@ async fn an_operator_approves_disables_enables_and_removes() {
     assert_eq!(client["initial_access_token_id"], token["id"]);
     assert_eq!(client["constraints"]["redirect_hosts"], json!(["app.example.com"]));
     assert_eq!(client["metadata"]["client_name"], "App");
-    for (verb, status, reads) in [("approve", "active", 200), ("disable", "disabled", 401), ("enable", "active", 200)] {
+    for (request, refused) in [("approve?revision=2", 409), ("disable?revision=1", 400)] {
+        let (answered, _) = admin.ask(Method::POST, &format!("/clients/{id}/{request}"), Value::Null).await;
+        assert_eq!(answered, refused, "{request}");
+    }
+    for (verb, status, reads) in
+        [("approve?revision=1", "active", 200), ("disable", "disabled", 401), ("enable", "active", 200)]
+    {
         let (answered, client) = admin.ask(Method::POST, &format!("/clients/{id}/{verb}"), Value::Null).await;
         assert_eq!((answered, &client["status"]), (200, &json!(status)), "{verb}");
         assert_eq!(read().await.status.as_u16(), reads, "{verb}");
