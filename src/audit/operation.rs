@@ -39,6 +39,8 @@ operations! {
     Update = "update",
     /// Its end.
     Delete = "delete",
+    /// Its first use.
+    FirstUse = "first_use",
     /// Its end because nobody used it.
     Expire = "expire",
     /// Its end because the application wanted it.

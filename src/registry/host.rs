@@ -1,13 +1,16 @@
 //! What the rest of the application asks of the registry: finding clients, recording their use, listing.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::Registry;
+use crate::audit::{AuditEvent, Operation};
 use crate::client::{Client, Status};
 use crate::credential::ClientId;
 use crate::error::StoreError;
 use crate::store::ClientQuery;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How many clients there are of each kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,11 +47,23 @@ impl Registry {
 
     /// Records that a client was used, for instance that it got a token; false when there is no such client.
     ///
+    /// The first use of a client is an event of the audit trail, by whatever node it is recorded; later ones are not,
+    /// since they are as many as tokens. A use is not refused because the trail fails.
+    ///
     /// # Errors
     ///
     /// When the store fails.
     pub async fn touch(&self, id: &ClientId) -> Result<bool, StoreError> {
-        self.inner.store.touch(id, self.now()).await
+        let now = self.now();
+        let unused = self.inner.store.get(id).await?.filter(|client| client.last_used.is_none());
+        let touched = self.inner.store.touch(id, now).await?;
+        let Some(client) = unused.filter(|_| touched) else { return Ok(touched) };
+        // Of several who saw it unused one tells; the others are not so late that they would be forgotten.
+        if self.remember(&format!("first_use:{id}"), now + DAY).await? {
+            let used = Client { last_used: Some(now), ..(*client).clone() };
+            drop(self.audit(&AuditEvent::done(Operation::FirstUse, &used)));
+        }
+        Ok(true)
     }
 
     /// Remembers until a time that something was used which counts once, such as the `jti` of a client assertion

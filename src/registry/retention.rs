@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::Registry;
-use crate::audit::Operation;
+use crate::audit::{AuditEvent, Operation};
 use crate::client::Client;
 use crate::error::{ErrorKind, RegistrationError};
 use crate::store::{ClientQuery, Cutoffs};
@@ -76,9 +76,11 @@ impl Registry {
     /// not be gone ([`ErrorKind::RevocationFailed`]).
     pub async fn expire(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Vec<Arc<Client>>, RegistrationError> {
         let expired = self.inner.store.expire(cutoffs, limit).await?;
-        let mut told = Ok(());
+        // All of them are on the trail before anything is waited for: whoever drops the future leaves none untold.
+        let recorded = expired.iter().map(|client| self.audit(&AuditEvent::done(Operation::Expire, client)));
+        let mut told = recorded.fold(Ok(()), Result::and);
         for client in &expired {
-            told = told.and(self.departed(Operation::Expire, client).await);
+            told = told.and(self.revoke(client).await);
         }
         told.map(|()| expired)
     }

@@ -95,8 +95,10 @@ impl SoftwareStatements {
         self
     }
 
-    /// Whether a statement registers one client only. It must then have `jti` and `exp`, and is spent when the client
-    /// is stored; an update may repeat the statement of the client. Default: no.
+    /// Whether a statement registers one client only. It must then have `jti` and `exp`; an update may repeat the
+    /// statement of the client. It is spent when all else is right, just before the client is stored, so of many who
+    /// come with it at the same moment one is let in. A registration that fails after that, with 503 because there is
+    /// no room or the store fails, needs a new statement. Default: no.
     #[must_use]
     pub fn with_single_use(mut self, once: bool) -> Self {
         self.once = once;

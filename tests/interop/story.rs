@@ -117,6 +117,7 @@ async fn the_audit_trail_tells_the_life_of_a_client_once_per_step() {
         json!(["issue_token", "alice", null]),
         json!(["register", null, "pending"]),
         json!(["approve", "alice", "active"]),
+        json!(["first_use", null, "active"]),
         json!(["expire", null, "active"]),
     ];
     assert_eq!(told, expected);
@@ -126,7 +127,7 @@ async fn the_audit_trail_tells_the_life_of_a_client_once_per_step() {
         assert_eq!(line["outcome"], "done", "{line}");
     }
     assert_eq!(lines[2]["previous_status"], "pending");
-    assert_eq!(lines[3]["last_used"], "2026-06-01T08:26:40.000Z", "used last at {last_used}");
+    assert_eq!(lines[4]["last_used"], "2026-06-01T08:26:40.000Z", "used last at {last_used}");
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(!log.contains(secret) && !log.contains(token.expose()), "no secret is on the trail");
 }

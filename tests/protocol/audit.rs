@@ -1,11 +1,14 @@
 //! The audit trail: one event for everything that is acknowledged or refused, and nowhere a secret.
 
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use http::Method;
 use serde_json::json;
-use tower_dcr::Access;
 use tower_dcr::access::TokenOptions;
 use tower_dcr::audit::Operation;
+use tower_dcr::credential::ClientId;
 use tower_dcr::store::{Cutoffs, MemoryStore};
+use tower_dcr::{Access, BoxError, Client, Revoke};
 
 use super::plugs::{Entry, Ledger};
 use super::server::{Registered, Reply, Server, minimal, minimal_and, send};
@@ -72,6 +75,63 @@ async fn what_the_application_does_is_on_the_trail_too() {
     let later = server.registry.now() + std::time::Duration::from_secs(1);
     assert_eq!(server.registry.expire(&Cutoffs::none(later).with_unused_since(later), 9).await.unwrap().len(), 1);
     assert_done("expire", &ledger.take(), Operation::Expire, Some(id.as_str()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_first_use_of_many_is_one_event_and_later_ones_are_none() {
+    let (server, ledger) = audited(Access::Open).await;
+    for round in 0..10 {
+        let client = server.register(&minimal()).await;
+        let id = ClientId::parse(client.id()).unwrap();
+        ledger.take();
+        let uses = (0..64).map(|_| {
+            let (registry, id) = (server.registry.clone(), id.clone());
+            tokio::spawn(async move { registry.touch(&id).await })
+        });
+        for touched in join_all(uses).await {
+            assert!(touched.unwrap().unwrap(), "{round}");
+        }
+        assert_done("first use", &ledger.take(), Operation::FirstUse, Some(client.id()));
+        assert!(server.registry.touch(&id).await.unwrap());
+        assert_eq!(ledger.take(), [], "{round}: used before");
+    }
+    assert!(!server.registry.touch(&ClientId::parse("nobody").unwrap()).await.unwrap());
+    assert_eq!(ledger.take(), [], "nobody was used");
+}
+
+#[tokio::test]
+async fn a_use_that_cannot_be_recorded_on_the_trail_is_a_use() {
+    let (server, ledger) = audited(Access::Open).await;
+    let client = server.register(&minimal()).await;
+    ledger.fail(true);
+    assert!(server.registry.touch(&ClientId::parse(client.id()).unwrap()).await.unwrap());
+    assert!(server.registry.client(client.id()).await.unwrap().unwrap().last_used().is_some());
+}
+
+/// A revocation that never comes to an end.
+struct Stuck;
+
+impl Revoke for Stuck {
+    async fn revoke(&self, _client: &Client) -> Result<(), BoxError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn whoever_expires_is_on_the_trail_even_when_nobody_waits_for_the_revocation() {
+    let ledger = Ledger::default();
+    let configure = ledger.clone();
+    let server = Server::start(Access::Open, |builder| builder.with_audit(configure).with_revocation(Stuck)).await;
+    for _ in 0..3 {
+        server.register(&minimal()).await;
+    }
+    ledger.take();
+    let later = server.registry.now() + std::time::Duration::from_secs(1);
+    let cutoffs = Cutoffs::none(later).with_unused_since(later);
+    assert!(server.registry.expire(&cutoffs, 9).now_or_never().is_none(), "it waits for the revocation");
+    assert_eq!(server.count().await, 0);
+    let told: Vec<_> = ledger.take().iter().map(|entry| (entry.operation, entry.status)).collect();
+    assert_eq!(told, [(Operation::Expire, None); 3]);
 }
 
 #[tokio::test]
