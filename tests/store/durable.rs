@@ -113,6 +113,15 @@ mod sqlite {
         bed.clear().await;
     }
 
+    #[tokio::test]
+    async fn what_would_end_with_the_connection_is_no_store() {
+        for path in ["", ":memory:", "file::memory:"] {
+            let error = SqliteStore::open(path).await.expect_err(path);
+            let cause = std::error::Error::source(&error).unwrap().to_string();
+            assert_eq!(cause, "the path names no file that can have a write-ahead log", "{path:?}");
+        }
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn many_may_start_together_and_none_with_newer_tables() {
         let bed = Sqlite::make().await;
@@ -138,7 +147,9 @@ mod sqlite {
 
 #[cfg(feature = "postgres")]
 mod postgres {
-    use tower_dcr::store::{ClientQuery, ClientStore as _, PostgresOptions};
+    use sqlx::postgres::PgPoolOptions;
+    use sqlx::{Connection as _, Executor as _};
+    use tower_dcr::store::{ClientQuery, ClientStore as _, PostgresOptions, PostgresStore};
 
     use crate::bed::Bed as _;
     use crate::sql::Postgres;
@@ -174,13 +185,60 @@ mod postgres {
         bed.clear().await;
     }
 
+    #[tokio::test(flavor = "multi_thread")]
+    async fn many_may_start_together_where_transactions_are_serializable() {
+        let bed = Postgres::make().await;
+        let drop = format!("DROP SCHEMA {} CASCADE", bed.schema());
+        sqlx::raw_sql(&drop).execute(&mut Postgres::connection().await).await.unwrap();
+        let start = async || {
+            let pool = PgPoolOptions::new().max_connections(1).after_connect(|connection, _| {
+                let set = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE";
+                Box::pin(async move { connection.execute(set).await.map(|_| ()) })
+            });
+            let pool = pool.connect(&crate::sql::url()).await.unwrap();
+            PostgresStore::from_pool(pool, PostgresOptions::new().with_schema(bed.schema())).await
+        };
+        for store in futures_util::future::join_all((0..8).map(|_| start())).await {
+            assert_eq!(store.unwrap().count(&ClientQuery::new()).await.unwrap(), 0);
+        }
+        bed.clear().await;
+    }
+
+    /// Time stands still but for the patience of the store, so this waits for nobody.
+    #[tokio::test]
+    async fn a_server_that_does_not_answer_is_given_up_and_found_again() {
+        let bed = Postgres::make().await;
+        let registry = super::registry(bed.store(), None);
+        registry.register(super::metadata()).await.unwrap();
+        let mut connection = Postgres::connection().await;
+        let mut transaction = connection.begin().await.unwrap();
+        let lock = format!("LOCK TABLE {}.clients IN ACCESS EXCLUSIVE MODE", bed.schema());
+        transaction.execute(&*lock).await.unwrap();
+        tokio::time::pause();
+        let given_up = registry.register(super::metadata()).await.unwrap_err();
+        tokio::time::resume();
+        assert_eq!(given_up.kind(), super::ErrorKind::Unavailable);
+        transaction.rollback().await.unwrap();
+        registry.register(super::metadata()).await.unwrap();
+        bed.clear().await;
+    }
+
+    #[tokio::test]
+    async fn a_schema_may_be_named_like_a_word_of_the_language() {
+        let mut connection = Postgres::connection().await;
+        connection.execute("DROP SCHEMA IF EXISTS \"select\" CASCADE").await.unwrap();
+        let options = PostgresOptions::new().with_schema("select");
+        let registry = super::registry(PostgresStore::connect(&crate::sql::url(), options).await.unwrap(), Some(1));
+        assert_eq!(super::admitted(&super::rush(&[registry], 2).await), 1);
+        connection.execute("DROP SCHEMA \"select\" CASCADE").await.unwrap();
+    }
+
     #[tokio::test]
     async fn a_schema_has_a_plain_name() {
         let long = "s".repeat(64);
         for name in ["", "1st", "Upper", "a-b", "a.b", "a\"b", "a;b", "é", &long] {
             let pool = sqlx::PgPool::connect_lazy("postgres://postgres@127.0.0.1:1/postgres").unwrap();
-            let store =
-                tower_dcr::store::PostgresStore::from_pool(pool, PostgresOptions::new().with_schema(name)).await;
+            let store = PostgresStore::from_pool(pool, PostgresOptions::new().with_schema(name)).await;
             let error = store.unwrap_err();
             let cause = std::error::Error::source(&error).unwrap().to_string();
             assert!(cause.starts_with("the name of the schema"), "{name}: {cause}");

@@ -1,7 +1,7 @@
 //! SQLite files in folders of their own, and schemas of their own in the PostgreSQL server that is there.
 
 #[cfg(feature = "postgres")]
-pub(crate) use postgres::{Pooled, Postgres};
+pub(crate) use postgres::{Pooled, Postgres, url};
 #[cfg(feature = "sqlite")]
 pub(crate) use sqlite::Sqlite;
 
@@ -64,7 +64,7 @@ mod postgres {
     use crate::bed::Bed;
 
     /// The server for tests. One that is missing is a failure, never a reason to skip.
-    fn url() -> String {
+    pub(crate) fn url() -> String {
         let named = std::env::var("TOWER_DCR_TEST_POSTGRES");
         named.unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned())
     }

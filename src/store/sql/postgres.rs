@@ -1,6 +1,7 @@
 //! PostgreSQL, and what speaks like it.
 
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
@@ -8,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, Postgres, Row as _, Transaction};
+use tokio::time::Instant;
 
 use super::statements::{Dialect, Statements};
 use super::{Backend, Found, Step, Value, bound, client_store, found, pending};
@@ -103,6 +105,8 @@ impl Default for PostgresOptions {
 const ATTEMPTS: u32 = 8;
 /// A connection that was idle for longer is tested before it is used.
 const FRESH: Duration = Duration::from_secs(1);
+/// How long the server may take to answer. A call that waits longer fails, and its connection is closed.
+const ANSWER: Duration = Duration::from_secs(10);
 /// Whoever migrates holds this lock, in whichever database.
 const MIGRATION_LOCK: i64 = 0x746f_7765_7264_6372;
 const MIGRATIONS: &[&str] = &[include_str!("migrations/postgres/1.sql")];
@@ -171,7 +175,7 @@ impl PostgresStore {
             return Err(StoreError::unavailable("the name of the schema must be 1 to 63 of a-z, 0-9 and _"));
         }
         migrate(&pool, &schema).await?;
-        let statements = Arc::new(Statements::new(&format!("{schema}."), &DIALECT));
+        let statements = Arc::new(Statements::new(&format!("\"{schema}\"."), &DIALECT));
         Ok(Self { pool, pooler, statements, tenant: Arc::default(), counting: Arc::default() })
     }
 
@@ -186,73 +190,92 @@ impl PostgresStore {
         attempt().await
     }
 
-    async fn beginning(&self) -> sqlx::Result<Beginning> {
-        Ok(Beginning { connection: self.pool.acquire().await?, begun: false })
+    async fn lease(&self) -> sqlx::Result<Lease> {
+        let connection = self.pool.acquire().await?;
+        Ok(Lease { connection, since: Instant::now(), begins: false })
     }
 
     /// Finds rows with one statement; behind a pooler in a transaction, which keeps the session between preparing it
     /// and running it.
     async fn rows(&self, text: &str, values: &[Value<'_>]) -> sqlx::Result<Vec<PgRow>> {
-        if !self.pooler {
-            return bound::<Postgres>(text, values).fetch_all(&self.pool).await;
-        }
-        let mut beginning = self.beginning().await?;
-        let mut transaction = beginning.begin().await?;
-        let rows = bound::<Postgres>(text, values).persistent(false).fetch_all(&mut *transaction).await?;
-        transaction.commit().await?;
-        Ok(rows)
+        let mut lease = self.lease().await?;
+        in_time(async {
+            if !self.pooler {
+                return bound::<Postgres>(text, values).fetch_all(&mut *lease.connection).await;
+            }
+            let mut transaction = lease.begin().await?;
+            let rows = bound::<Postgres>(text, values).persistent(false).fetch_all(&mut *transaction).await?;
+            transaction.commit().await?;
+            Ok(rows)
+        })
+        .await
     }
 
     /// Changes rows with one statement, as [`rows`](Self::rows) finds them.
     async fn changes(&self, text: &str, values: &[Value<'_>]) -> sqlx::Result<u64> {
-        if !self.pooler {
-            return Ok(bound::<Postgres>(text, values).execute(&self.pool).await?.rows_affected());
-        }
-        let mut beginning = self.beginning().await?;
-        let mut transaction = beginning.begin().await?;
-        let done = bound::<Postgres>(text, values).persistent(false).execute(&mut *transaction).await?;
-        transaction.commit().await?;
-        Ok(done.rows_affected())
+        let mut lease = self.lease().await?;
+        in_time(async {
+            if !self.pooler {
+                return Ok(bound::<Postgres>(text, values).execute(&mut *lease.connection).await?.rows_affected());
+            }
+            let mut transaction = lease.begin().await?;
+            let done = bound::<Postgres>(text, values).persistent(false).execute(&mut *transaction).await?;
+            transaction.commit().await?;
+            Ok(done.rows_affected())
+        })
+        .await
     }
 
     async fn take(&self, steps: &[Step<'_>]) -> sqlx::Result<Result<(), usize>> {
-        let mut beginning = self.beginning().await?;
-        let mut transaction = beginning.begin().await?;
-        for (index, step) in steps.iter().enumerate() {
-            let query = bound::<Postgres>(step.text, step.values).persistent(!self.pooler);
-            if query.execute(&mut *transaction).await?.rows_affected() == 0 && step.required {
-                transaction.rollback().await?;
-                return Ok(Err(index));
+        let mut lease = self.lease().await?;
+        in_time(async {
+            let mut transaction = lease.begin().await?;
+            for (index, step) in steps.iter().enumerate() {
+                let query = bound::<Postgres>(step.text, step.values).persistent(!self.pooler);
+                if query.execute(&mut *transaction).await?.rows_affected() == 0 && step.required {
+                    transaction.rollback().await?;
+                    return Ok(Err(index));
+                }
             }
-        }
-        transaction.commit().await.map(Ok)
+            transaction.commit().await.map(Ok)
+        })
+        .await
     }
 }
 
-/// A connection on which a transaction begins. If the caller leaves before it has begun, the connection is closed: the
-/// server may have begun it nevertheless, and whoever came next would work in a transaction that nobody commits.
-struct Beginning {
-    connection: PoolConnection<Postgres>,
-    begun: bool,
+async fn in_time<T>(work: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    let late = |_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into()));
+    tokio::time::timeout(ANSWER, work).await.unwrap_or_else(late)
 }
 
-impl Beginning {
+/// A connection in use. It is closed afterwards if nobody knows what state it is in: the caller left while a
+/// transaction began, which the server may have begun nevertheless, so whoever came next would work in a transaction
+/// that nobody commits; or the server did not answer in time, and may never.
+struct Lease {
+    connection: PoolConnection<Postgres>,
+    since: Instant,
+    begins: bool,
+}
+
+impl Lease {
     async fn begin(&mut self) -> sqlx::Result<Transaction<'_, Postgres>> {
+        self.begins = true;
         let transaction = self.connection.begin().await?;
-        self.begun = true;
+        self.begins = false;
         Ok(transaction)
     }
 }
 
-impl Drop for Beginning {
+impl Drop for Lease {
     fn drop(&mut self) {
-        if !self.begun {
+        if self.begins || self.since.elapsed() >= ANSWER {
             self.connection.close_on_drop();
         }
     }
 }
 
-/// Lower case only, so that the name means the same with and without quotes.
+/// Lower case only, so that the name means the same with and without quotes. Statements quote it, because it may be a
+/// word of the language.
 fn is_schema(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     (1..=63).contains(&name.len()) && name.bytes().all(plain) && !name.as_bytes()[0].is_ascii_digit()
@@ -274,18 +297,20 @@ async fn migrate(pool: &PgPool, schema: &str) -> Result<(), StoreError> {
         return Ok(());
     }
     let mut transaction = pool.begin().await?;
+    // Whoever waited for the lock must see what was done meanwhile, whatever the database does by default.
+    (&mut *transaction).execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
     let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
     (&mut *transaction).execute(lock.as_str()).await?;
     let exists = format!("SELECT 1 FROM pg_namespace WHERE nspname = '{schema}'");
     if (&mut *transaction).fetch_all(exists.as_str()).await?.is_empty() {
-        (&mut *transaction).execute(format!("CREATE SCHEMA {schema}").as_str()).await?;
+        (&mut *transaction).execute(format!("CREATE SCHEMA \"{schema}\"").as_str()).await?;
     }
-    let table = format!("CREATE TABLE IF NOT EXISTS {schema}.migrations (version BIGINT NOT NULL PRIMARY KEY)");
+    let table = format!("CREATE TABLE IF NOT EXISTS \"{schema}\".migrations (version BIGINT NOT NULL PRIMARY KEY)");
     (&mut *transaction).execute(table.as_str()).await?;
     let current = version(&mut transaction, schema).await?;
     for (number, text) in pending(MIGRATIONS, current).map_err(StoreError::unavailable)? {
-        (&mut *transaction).execute(text.replace("{p}", &format!("{schema}.")).as_str()).await?;
-        let done = format!("INSERT INTO {schema}.migrations (version) VALUES ({number})");
+        (&mut *transaction).execute(text.replace("{p}", &format!("\"{schema}\".")).as_str()).await?;
+        let done = format!("INSERT INTO \"{schema}\".migrations (version) VALUES ({number})");
         (&mut *transaction).execute(done.as_str()).await?;
     }
     Ok(transaction.commit().await?)
@@ -299,7 +324,7 @@ async fn version(connection: &mut PgConnection, schema: &str) -> sqlx::Result<i6
     if (&mut *connection).fetch_all(exists.as_str()).await?.is_empty() {
         return Ok(0);
     }
-    let version = format!("SELECT COALESCE(max(version), 0) FROM {schema}.migrations");
+    let version = format!("SELECT COALESCE(max(version), 0) FROM \"{schema}\".migrations");
     connection.fetch_one(version.as_str()).await?.try_get(0)
 }
 

@@ -75,7 +75,8 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// When the file cannot be opened or written, or its tables are newer than this version of the crate.
+    /// When the file cannot be opened or written, its tables are newer than this version of the crate, or it cannot
+    /// have a write-ahead log: an empty path and `:memory:` name databases that end with their connection.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -85,6 +86,10 @@ impl SqliteStore {
             .busy_timeout(PATIENCE);
         let pool = |most| SqlitePoolOptions::new().max_connections(most).test_before_acquire(false);
         let writer = pool(1).connect_with(options.clone()).await?;
+        let journal: String = writer.fetch_one("PRAGMA journal_mode").await?.try_get(0)?;
+        if journal != "wal" {
+            return Err(StoreError::unavailable("the path names no file that can have a write-ahead log"));
+        }
         Self::migrated(writer, pool(READERS).connect_lazy_with(options)).await
     }
 
