@@ -17,6 +17,9 @@ impl Registry {
     /// Lets a client that waits for approval do all that it is registered for. Answers with the client as it is
     /// afterwards, `None` when there is none. Whoever does not wait stays as it is: a disabled client stays disabled.
     ///
+    /// A client that waits may still update itself. What the answer shows is what was approved, so compare it, or its
+    /// [`revision`](Client::revision), with what was looked at.
+    ///
     /// # Errors
     ///
     /// When the store or the audit trail fails, or the client is changed by others again and again.

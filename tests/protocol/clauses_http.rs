@@ -1,5 +1,7 @@
 //! HTTP, JSON and URIs clause by clause, where no other test proves it.
 
+use std::iter::once;
+
 use http::Method;
 use http::header::AUTHORIZATION;
 use serde_json::{Value, json};
@@ -147,19 +149,29 @@ async fn one_more_than_the_limit_is_too_much() {
     let server = Server::open().await;
     let uris = |count: usize| Vec::from_iter((0..count).map(|number| format!("https://app.example.com/{number}")));
     let texts = |count: usize| Vec::from_iter((0..count).map(|number| format!("person {number}")));
-    let key = |number: usize| json!({ "kty": "OKP", "crv": "Ed25519", "kid": number.to_string(), "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
-    let keys = |count: usize| json!({ "keys": Vec::from_iter((0..count).map(key)) });
+    let after = |known: &str, count: usize| Vec::from_iter(once(known.to_owned()).chain(texts(count - 1)));
+    let named = |kid: String| json!({ "kty": "OKP", "crv": "Ed25519", "kid": kid, "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
+    let keys = |count: usize| json!({ "keys": Vec::from_iter((0..count).map(|number| named(number.to_string()))) });
     let long = |length: usize| format!("https://app.example.com/{}", "a".repeat(length - 24));
     let languages = |count: usize| {
         Value::Object((0..count).map(|number| (format!("client_name#x-a{number}"), json!("A"))).collect())
     };
     type Sized<'a> = &'a dyn Fn(usize) -> Value;
-    let rows: [(&str, usize, Sized<'_>); 9] = [
+    let rows: [(&str, usize, Sized<'_>); 18] = [
         ("redirect_uris", 32, &|count| json!({ "redirect_uris": uris(count) })),
         ("request_uris", 32, &|count| json!({ "request_uris": uris(count) })),
+        ("logout URIs", 32, &|count| json!({ "post_logout_redirect_uris": uris(count) })),
         ("contacts", 16, &|count| json!({ "contacts": texts(count) })),
+        ("default_acr_values", 16, &|count| json!({ "default_acr_values": texts(count) })),
+        ("grant_types", 16, &|count| json!({ "grant_types": after("authorization_code", count) })),
+        ("response_types", 16, &|count| json!({ "response_types": after("code", count) })),
         ("keys", 16, &|count| json!({ "jwks": keys(count) })),
         ("length of a name", 256, &|count| json!({ "client_name": "\u{1f600}".repeat(count) })),
+        ("length of a software_id", 256, &|count| json!({ "software_id": "a".repeat(count) })),
+        ("length of a software_version", 256, &|count| json!({ "software_version": "a".repeat(count) })),
+        ("length of a contact", 320, &|count| json!({ "contacts": ["\u{e9}".repeat(count)] })),
+        ("length of an acr value", 320, &|count| json!({ "default_acr_values": ["a".repeat(count)] })),
+        ("length of a kid", 256, &|count| json!({ "jwks": { "keys": [named("k".repeat(count))] } })),
         ("length of a scope", 2048, &|count| json!({ "scope": "a".repeat(count) })),
         ("length of a redirection URI", 2048, &|count| json!({ "redirect_uris": [long(count)] })),
         ("length of a logo URI", 2048, &|count| json!({ "logo_uri": long(count) })),
