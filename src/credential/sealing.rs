@@ -165,6 +165,17 @@ mod tests {
         }
     }
 
+    /// Sealed by libsodium: a nonce of 24 bytes, the text, the tag. What databases hold must open for ever.
+    #[test]
+    fn what_another_program_sealed_opens() {
+        let sealed = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXDLi+pe70tPqGMsxiW15xus+AtIHi7ZcXWw4=";
+        let text = SealedText { key: "new".into(), sealed: BASE64.decode(sealed).unwrap().into() };
+        let id = ClientId::parse("one").unwrap();
+        let owner = SecretOwner { tenant: "acme", client: &id };
+        let opened = SealingKeys::parse(NEW).unwrap().open(&text, owner).unwrap();
+        assert_eq!(opened.expose(), "the secret");
+    }
+
     #[test]
     fn two_seals_of_one_secret_differ_and_hold_no_text() {
         let (secret, id) = (ClientSecret::new("the secret that is sealed"), ClientId::parse("one").unwrap());
