@@ -10,7 +10,7 @@ use tower_dcr::credential::ClientId;
 use tower_dcr::store::{Cutoffs, MemoryStore};
 use tower_dcr::{Access, BoxError, Client, Revoke};
 
-use super::plugs::{Entry, Ledger};
+use super::plugs::{Entry, Fragile, Ledger};
 use super::server::{Registered, Reply, Server, minimal, minimal_and, send};
 
 async fn audited(access: Access) -> (Server, Ledger) {
@@ -77,24 +77,20 @@ async fn what_the_application_does_is_on_the_trail_too() {
     assert_done("expire", &ledger.take(), Operation::Expire, Some(id.as_str()));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[tokio::test]
 async fn the_first_use_of_many_is_one_event_and_later_ones_are_none() {
-    let (server, ledger) = audited(Access::Open).await;
-    for round in 0..10 {
-        let client = server.register(&minimal()).await;
-        let id = ClientId::parse(client.id()).unwrap();
-        ledger.take();
-        let uses = (0..64).map(|_| {
-            let (registry, id) = (server.registry.clone(), id.clone());
-            tokio::spawn(async move { registry.touch(&id).await })
-        });
-        for touched in join_all(uses).await {
-            assert!(touched.unwrap().unwrap(), "{round}");
-        }
-        assert_done("first use", &ledger.take(), Operation::FirstUse, Some(client.id()));
-        assert!(server.registry.touch(&id).await.unwrap());
-        assert_eq!(ledger.take(), [], "{round}: used before");
+    let ledger = Ledger::default();
+    let configure = ledger.clone();
+    let server = Server::with_store(Access::Open, Fragile::default(), |builder| builder.with_audit(configure)).await;
+    let client = server.register(&minimal()).await;
+    let id = ClientId::parse(client.id()).unwrap();
+    ledger.take();
+    for touched in join_all((0..64).map(|_| server.registry.touch(&id))).await {
+        assert!(touched.unwrap());
     }
+    assert_done("first use", &ledger.take(), Operation::FirstUse, Some(client.id()));
+    assert!(server.registry.touch(&id).await.unwrap());
+    assert_eq!(ledger.take(), [], "used before");
     assert!(!server.registry.touch(&ClientId::parse("nobody").unwrap()).await.unwrap());
     assert_eq!(ledger.take(), [], "nobody was used");
 }
