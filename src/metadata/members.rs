@@ -45,7 +45,7 @@ macro_rules! members {
         ];
 
         /// Where the row of each member stands.
-        #[allow(non_camel_case_types)]
+        #[allow(non_camel_case_types, reason = "a row is named as its member")]
         enum Row {
             $($field,)+
         }
