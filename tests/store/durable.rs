@@ -147,12 +147,25 @@ mod sqlite {
 
 #[cfg(feature = "postgres")]
 mod postgres {
+    use std::time::Duration;
+
     use sqlx::postgres::PgPoolOptions;
     use sqlx::{Connection as _, Executor as _};
+    use tower_dcr::StoreError;
     use tower_dcr::store::{ClientQuery, ClientStore as _, PostgresOptions, PostgresStore};
 
     use crate::bed::Bed as _;
     use crate::sql::Postgres;
+
+    /// Another node on the same schema, with one connection that is serializable by default.
+    async fn serializing(bed: &Postgres) -> Result<PostgresStore, StoreError> {
+        let pool = PgPoolOptions::new().max_connections(1).after_connect(|connection, _| {
+            let set = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE";
+            Box::pin(async move { connection.execute(set).await.map(|_| ()) })
+        });
+        let pool = pool.connect(&crate::sql::url()).await.unwrap();
+        PostgresStore::from_pool(pool, PostgresOptions::new().with_schema(bed.schema())).await
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn two_stores_share_one_schema() {
@@ -190,17 +203,33 @@ mod postgres {
         let bed = Postgres::make().await;
         let drop = format!("DROP SCHEMA {} CASCADE", bed.schema());
         sqlx::raw_sql(&drop).execute(&mut Postgres::connection().await).await.unwrap();
-        let start = async || {
-            let pool = PgPoolOptions::new().max_connections(1).after_connect(|connection, _| {
-                let set = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE";
-                Box::pin(async move { connection.execute(set).await.map(|_| ()) })
-            });
-            let pool = pool.connect(&crate::sql::url()).await.unwrap();
-            PostgresStore::from_pool(pool, PostgresOptions::new().with_schema(bed.schema())).await
-        };
-        for store in futures_util::future::join_all((0..8).map(|_| start())).await {
+        for store in futures_util::future::join_all((0..8).map(|_| serializing(&bed))).await {
             assert_eq!(store.unwrap().count(&ClientQuery::new()).await.unwrap(), 0);
         }
+        bed.clear().await;
+    }
+
+    /// A registration waits for whoever begins to count the clients. Its reads must not be older than that wait.
+    #[tokio::test]
+    async fn who_waits_for_the_count_to_begin_is_counted_whatever_the_isolation() {
+        let bed = Postgres::make().await;
+        let registry = super::registry(serializing(&bed).await.unwrap(), None);
+        // Preparing a statement waits too, and before it reads; this one is prepared.
+        registry.register(super::metadata()).await.unwrap();
+        let mut connection = Postgres::connection().await;
+        let mut counting = connection.begin().await.unwrap();
+        let (clients, places) = (format!("{}.clients", bed.schema()), format!("{}.places", bed.schema()));
+        counting.execute(&*format!("LOCK TABLE {clients} IN SHARE ROW EXCLUSIVE MODE")).await.unwrap();
+        let begin = async {
+            let waiting = format!("SELECT 1 FROM pg_locks WHERE relation = '{clients}'::regclass AND NOT granted");
+            while counting.fetch_optional(&*waiting).await.unwrap().is_none() {}
+            counting.execute(&*format!("INSERT INTO {places} (tenant, taken) VALUES ('', 1)")).await.unwrap();
+            counting.commit().await.unwrap();
+        };
+        let both = async { tokio::join!(registry.register(super::metadata()), begin) };
+        let (registered, ()) = tokio::time::timeout(Duration::from_secs(60), both).await.expect("the one waits");
+        registered.unwrap();
+        assert_eq!(registry.count().await.unwrap(), 2);
         bed.clear().await;
     }
 

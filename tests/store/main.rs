@@ -138,6 +138,8 @@ with_all_checks! { passes! { sqlite over crate::sql::Sqlite, 1 } }
 with_all_checks! { passes! { postgres over crate::sql::Postgres, 1 } }
 #[cfg(feature = "postgres")]
 with_all_checks! { passes! { postgres_without_a_session over crate::sql::Pooled, 1 } }
+#[cfg(feature = "postgres")]
+with_all_checks! { passes! { postgres_with_repeatable_reads over crate::sql::Repeating, 1 } }
 #[cfg(all(feature = "cache", feature = "sqlite"))]
 with_all_checks! { passes! { cache_over_sqlite over crate::bed::Cached<crate::sql::Sqlite>, 1 } }
 #[cfg(all(feature = "cache", feature = "postgres"))]

@@ -1,7 +1,7 @@
 //! SQLite files in folders of their own, and schemas of their own in the PostgreSQL server that is there.
 
 #[cfg(feature = "postgres")]
-pub(crate) use postgres::{Pooled, Postgres, url};
+pub(crate) use postgres::{Pooled, Postgres, Repeating, url};
 #[cfg(feature = "sqlite")]
 pub(crate) use sqlite::Sqlite;
 
@@ -76,10 +76,10 @@ mod postgres {
     }
 
     impl Postgres {
-        async fn with(options: PostgresOptions) -> Self {
+        async fn at(url: &str, options: PostgresOptions) -> Self {
             let schema = super::unique("tower_dcr_test");
             let options = options.with_schema(schema.as_str()).with_most_connections(8);
-            let store = PostgresStore::connect(&url(), options).await;
+            let store = PostgresStore::connect(url, options).await;
             Self { schema, store: store.expect("PostgreSQL (TOWER_DCR_TEST_POSTGRES) is needed for this test") }
         }
 
@@ -102,7 +102,7 @@ mod postgres {
         type Store = PostgresStore;
 
         async fn make() -> Self {
-            Self::with(PostgresOptions::new()).await
+            Self::at(&url(), PostgresOptions::new()).await
         }
 
         fn store(&self) -> PostgresStore {
@@ -122,7 +122,28 @@ mod postgres {
         type Store = PostgresStore;
 
         async fn make() -> Self {
-            Self(Postgres::with(PostgresOptions::new().with_transaction_pooler(true)).await)
+            Self(Postgres::at(&url(), PostgresOptions::new().with_transaction_pooler(true)).await)
+        }
+
+        fn store(&self) -> PostgresStore {
+            self.0.store()
+        }
+
+        async fn clear(self) {
+            self.0.clear().await;
+        }
+    }
+
+    /// The same where a transaction sees, unless it says otherwise, what there was when it began.
+    pub(crate) struct Repeating(Postgres);
+
+    impl Bed for Repeating {
+        type Store = PostgresStore;
+
+        async fn make() -> Self {
+            let mut url = url::Url::parse(&url()).unwrap();
+            url.query_pairs_mut().append_pair("options", r"-c default_transaction_isolation=repeatable\ read");
+            Self(Postgres::at(url.as_str(), PostgresOptions::new()).await)
         }
 
         fn store(&self) -> PostgresStore {

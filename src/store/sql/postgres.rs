@@ -21,7 +21,7 @@ use crate::store::{Admission, Admitted, ClientQuery, Cutoffs, Removal};
 
 /// Keeps clients in a PostgreSQL database, for any number of nodes. Clones share it.
 ///
-/// Every verb is one statement or one transaction. What was acknowledged is as safe as the server's
+/// Every verb is one statement or one transaction at `READ COMMITTED`. What was acknowledged is as safe as the server's
 /// `synchronous_commit` makes it. A transaction that fails because others ran beside it is tried again, a bounded
 /// number of times. The tables live in a schema of their own and are created and brought up to date at the start, also
 /// when several nodes start together.
@@ -42,6 +42,9 @@ use crate::store::{Admission, Admitted, ClientQuery, Cutoffs, Removal};
 pub struct PostgresStore {
     pool: PgPool,
     pooler: bool,
+    /// Whether a single statement is made a transaction, because by itself it might run at another isolation level than
+    /// [`BEGIN`] says, or in another session than it was prepared in.
+    wraps: bool,
     statements: Arc<Statements>,
     pub(super) tenant: Arc<[u8]>,
     pub(super) counting: Arc<AtomicBool>,
@@ -109,6 +112,8 @@ const FRESH: Duration = Duration::from_secs(1);
 const ANSWER: Duration = Duration::from_secs(10);
 /// Whoever migrates holds this lock, in whichever database.
 const MIGRATION_LOCK: i64 = 0x746f_7765_7264_6372;
+/// Every transaction sees what was committed while it waited for a lock, whatever the database does by default.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 const MIGRATIONS: &[&str] = &[include_str!("migrations/postgres/1.sql")];
 
 /// The place of a client is taken and freed in the same statement that adds and removes it, if places are counted.
@@ -175,8 +180,9 @@ impl PostgresStore {
             return Err(StoreError::unavailable("the name of the schema must be 1 to 63 of a-z, 0-9 and _"));
         }
         migrate(&pool, &schema).await?;
+        let wraps = pooler || !reads_committed(&pool).await?;
         let statements = Arc::new(Statements::new(&format!("\"{schema}\"."), &DIALECT));
-        Ok(Self { pool, pooler, statements, tenant: Arc::default(), counting: Arc::default() })
+        Ok(Self { pool, pooler, wraps, statements, tenant: Arc::default(), counting: Arc::default() })
     }
 
     /// Runs something until it does not fail because of others, which may take some attempts.
@@ -195,16 +201,16 @@ impl PostgresStore {
         Ok(Lease { connection, since: Instant::now(), begins: false })
     }
 
-    /// Finds rows with one statement; behind a pooler in a transaction, which keeps the session between preparing it
-    /// and running it.
+    /// Finds rows with one statement. Where that is a transaction, it has the right isolation level, and behind a pooler
+    /// one session to be prepared and run in.
     async fn rows(&self, text: &str, values: &[Value<'_>]) -> sqlx::Result<Vec<PgRow>> {
         let mut lease = self.lease().await?;
         in_time(async {
-            if !self.pooler {
+            if !self.wraps {
                 return bound::<Postgres>(text, values).fetch_all(&mut *lease.connection).await;
             }
             let mut transaction = lease.begin().await?;
-            let rows = bound::<Postgres>(text, values).persistent(false).fetch_all(&mut *transaction).await?;
+            let rows = bound::<Postgres>(text, values).persistent(!self.pooler).fetch_all(&mut *transaction).await?;
             transaction.commit().await?;
             Ok(rows)
         })
@@ -215,11 +221,11 @@ impl PostgresStore {
     async fn changes(&self, text: &str, values: &[Value<'_>]) -> sqlx::Result<u64> {
         let mut lease = self.lease().await?;
         in_time(async {
-            if !self.pooler {
+            if !self.wraps {
                 return Ok(bound::<Postgres>(text, values).execute(&mut *lease.connection).await?.rows_affected());
             }
             let mut transaction = lease.begin().await?;
-            let done = bound::<Postgres>(text, values).persistent(false).execute(&mut *transaction).await?;
+            let done = bound::<Postgres>(text, values).persistent(!self.pooler).execute(&mut *transaction).await?;
             transaction.commit().await?;
             Ok(done.rows_affected())
         })
@@ -260,7 +266,7 @@ struct Lease {
 impl Lease {
     async fn begin(&mut self) -> sqlx::Result<Transaction<'_, Postgres>> {
         self.begins = true;
-        let transaction = self.connection.begin().await?;
+        let transaction = self.connection.begin_with(BEGIN).await?;
         self.begins = false;
         Ok(transaction)
     }
@@ -296,9 +302,7 @@ async fn migrate(pool: &PgPool, schema: &str) -> Result<(), StoreError> {
     if pending(MIGRATIONS, current).map_err(StoreError::unavailable)?.next().is_none() {
         return Ok(());
     }
-    let mut transaction = pool.begin().await?;
-    // Whoever waited for the lock must see what was done meanwhile, whatever the database does by default.
-    (&mut *transaction).execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
+    let mut transaction = pool.begin_with(BEGIN).await?;
     let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
     (&mut *transaction).execute(lock.as_str()).await?;
     let exists = format!("SELECT 1 FROM pg_namespace WHERE nspname = '{schema}'");
@@ -314,6 +318,12 @@ async fn migrate(pool: &PgPool, schema: &str) -> Result<(), StoreError> {
         (&mut *transaction).execute(done.as_str()).await?;
     }
     Ok(transaction.commit().await?)
+}
+
+/// Whether a statement by itself runs as [`BEGIN`] says.
+async fn reads_committed(pool: &PgPool) -> sqlx::Result<bool> {
+    let level: String = pool.fetch_one("SHOW transaction_isolation").await?.try_get(0)?;
+    Ok(level == "read committed")
 }
 
 /// The version of the tables; 0 where there are none.
