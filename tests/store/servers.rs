@@ -179,6 +179,14 @@ async fn whoever_goes_leaves_nothing_behind() {
             registry.update(id, token, metadata()).await.unwrap();
             registry.touch(id).await.unwrap();
         }
+        if number % 2 == 0 {
+            registry.disable(id).await.unwrap();
+            registry.touch(id).await.unwrap();
+            registry.enable(id).await.unwrap();
+        }
+        let listed = registry.clients(&ClientQuery::new()).await.unwrap();
+        assert_eq!(listed.len(), number + 1, "whatever became of a client, it is there once");
+        assert_eq!(registry.count().await.unwrap(), listed.len() as u64);
         ids.push((id.clone(), token.to_owned()));
     }
     for (id, token) in &ids[..3] {

@@ -1,6 +1,7 @@
--- Adds a client together with what that costs. Whatever refuses it comes first, so a refusal changes nothing.
+-- Adds a client together with what that costs. Whatever refuses it comes first, so a refusal changes nothing. The rows
+-- in the index come last and as ZADD takes them.
 local client, index, tokens = KEYS[1], KEYS[2], KEYS[3]
-local record, revision, used, rows, place, now, most, digest = unpack(ARGV)
+local value, now, most, digest = unpack(ARGV, 1, 4)
 
 if redis.call('EXISTS', client) == 1 then return 'exists' end
 local uses = ''
@@ -9,9 +10,9 @@ if digest ~= '' then
   uses = token[1]
   if not uses or uses == '0' or (token[2] ~= '' and token[2] <= now) then return 'refused' end
 end
-if most ~= '' and redis.call('ZLEXCOUNT', index, '[i', '(j') >= tonumber(most) then return 'full' end
+if most ~= '' and redis.call('ZLEXCOUNT', index, '[c', '(d') >= tonumber(most) then return 'full' end
 
 if uses ~= '' then redis.call('HINCRBY', tokens, digest .. ':uses', -1) end
-redis.call('HSET', client, 'record', record, 'revision', revision, 'used', used, 'rows', rows, 'place', place)
-add_rows(index, rows_of(rows, used, place))
+redis.call('SET', client, value)
+redis.call('ZADD', index, unpack(ARGV, 5))
 return 'inserted'

@@ -10,6 +10,16 @@ use crate::store::{ClientQuery, Cutoffs};
 
 /// Sorts after every character of a row.
 const LAST: char = '~';
+/// Sorts before every other time.
+const NEVER: &str = "0000000000000000";
+
+/// Of these kinds every client has one row: disabled, never used, or neither.
+const DISABLED: &str = "cd";
+const NEW: &str = "cn";
+const USED: &str = "cu";
+/// The row of the last use of a client that is neither disabled nor new: the time comes before the place.
+const LAST_USE: &str = "u";
+const PENDING: &str = "p";
 
 /// The keys of one tenant. All begin with the same hash tag, so a cluster keeps them on one node and a script may use
 /// several of them.
@@ -29,7 +39,7 @@ impl Keys {
         Self::new(&self.prefix, tenant)
     }
 
-    /// A hash: the record of a client and what scripts look at.
+    /// A string: what is kept of a client.
     pub(super) fn client(&self, id: &str) -> String {
         format!("{}client:{id}", self.base)
     }
@@ -74,7 +84,7 @@ pub(super) fn time(time: SystemTime) -> String {
     let millis = match time.duration_since(UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
         Err(before) => {
-            i64::try_from(before.duration().as_nanos().div_ceil(1_000_000)).map_or(i64::MIN, |millis| -millis)
+            i64::try_from(before.duration().as_nanos().div_ceil(1_000_000)).map_or(-i64::MAX, |millis| -millis)
         }
     };
     format!("{:016x}", millis.cast_unsigned() ^ (1 << 63))
@@ -85,8 +95,16 @@ fn time_from(at: SystemTime) -> String {
     time(at.checked_add(Duration::from_nanos(999_999)).unwrap_or(at))
 }
 
-/// Reads what [`time`] wrote; none for the empty text of a client that was never used.
-pub(super) fn read_time(text: &str) -> Option<SystemTime> {
+/// The last use of a client; one that was never used has the time before all times.
+pub(super) fn last_use(client: &Client) -> String {
+    client.last_used.map_or_else(|| NEVER.to_owned(), time)
+}
+
+/// Reads what [`last_use`] wrote.
+pub(super) fn read_last_use(text: &str) -> Option<SystemTime> {
+    if text == NEVER {
+        return None;
+    }
     let millis = (u64::from_str_radix(text, 16).ok()? ^ (1 << 63)).cast_signed();
     let apart = Duration::from_millis(millis.unsigned_abs());
     if millis < 0 { UNIX_EPOCH.checked_sub(apart) } else { UNIX_EPOCH.checked_add(apart) }
@@ -97,34 +115,37 @@ fn place(issued_at: SystemTime, id: &ClientId) -> String {
     time(issued_at) + id.as_str()
 }
 
-/// The identifier at the end of a row or place of which so many characters are before the place.
-pub(super) fn id_of(row: &str, before: usize) -> Option<&str> {
-    row.get(before + 16..)
+/// The identifier of a place.
+pub(super) fn id_of(place: &str) -> Option<&str> {
+    place.get(NEVER.len()..)
 }
 
-/// The rows by which a client is found whatever its last use is.
-pub(super) fn rows(client: &Client) -> String {
-    let place = place(client.issued_at, &client.id);
-    let mut rows = format!("i{place}");
-    let mut also = |kind: String| rows.extend([" ", &kind, &place]);
-    if let Some(owner) = client.owner() {
-        also(owner_kind(owner));
-    }
-    if let Some(fingerprint) = &client.fingerprint {
-        also(fingerprint_kind(fingerprint));
-    }
-    if client.status != Status::Active {
-        also(status_kind(client.status));
-    }
-    rows
+/// The place of a client.
+pub(super) fn place_of(client: &Client) -> String {
+    place(client.issued_at, &client.id)
 }
 
-/// The place under which a client may be found idle; empty when it never is.
-pub(super) fn idle_place(client: &Client) -> String {
-    match client.status {
-        Status::Disabled => String::new(),
-        _ => place(client.issued_at, &client.id),
-    }
+/// The rows by which a client is found, except that of its last use. The first one is what every client has.
+pub(super) fn rows(client: &Client) -> Vec<String> {
+    let kind = match (client.status, client.last_used) {
+        (Status::Disabled, _) => DISABLED,
+        (_, None) => NEW,
+        (_, Some(_)) => USED,
+    };
+    let also = [
+        client.owner().map(owner_kind),
+        client.fingerprint.as_ref().map(fingerprint_kind),
+        (client.status == Status::Pending).then(|| PENDING.to_owned()),
+    ];
+    let kinds = [kind.to_owned()].into_iter().chain(also.into_iter().flatten());
+    let place = place_of(client);
+    kinds.map(|kind| kind + &place).collect()
+}
+
+/// The row of its last use, which moves with that.
+pub(super) fn last_use_row(client: &Client) -> Option<String> {
+    let used = client.last_used.filter(|_| client.status != Status::Disabled)?;
+    Some(format!("{LAST_USE}{}{}", time(used), place_of(client)))
 }
 
 fn owner_kind(owner: &str) -> String {
@@ -135,58 +156,66 @@ fn fingerprint_kind(fingerprint: &Digest) -> String {
     format!("f{}", hex(fingerprint))
 }
 
-fn status_kind(status: Status) -> String {
-    format!("s{}:", status.as_str())
-}
-
-/// Rows that follow one another in the index, as bounds for `ZRANGEBYLEX`.
+/// Rows of one kind that follow one another in the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rows {
+    kind: String,
     /// How many characters of each row are before the place.
     pub(super) before_place: usize,
-    pub(super) from: String,
-    pub(super) before: String,
+    /// A bracket, and how a row goes on after the kind.
+    from: String,
+    before: String,
 }
 
 impl Rows {
-    fn of(kind: &str, from: Option<SystemTime>, before: Option<SystemTime>) -> Self {
+    fn of(kind: impl Into<String>, from: Option<SystemTime>, before: Option<SystemTime>) -> Self {
+        let kind = kind.into();
         let from = from.map(time_from).unwrap_or_default();
         let before = before.map_or_else(|| LAST.to_string(), time_from);
-        Self { before_place: kind.len(), from: format!("[{kind}{from}"), before: format!("({kind}{before}") }
+        Self { before_place: kind.len(), kind, from: format!("[{from}"), before: format!("({before}") }
     }
 
-    /// The fewest rows among which all clients of a query are, in the order of the list.
-    pub(super) fn around(query: &ClientQuery) -> Self {
-        let status = query.status.filter(|status| *status != Status::Active);
-        let kind = match (&query.fingerprint, &query.owner, status) {
-            (Some(fingerprint), ..) => fingerprint_kind(fingerprint),
-            (_, Some(owner), _) => owner_kind(owner),
-            (.., Some(status)) => status_kind(status),
-            _ => "i".to_owned(),
+    /// The fewest rows among which all clients of a query are, each client once. Each part is in the order of the list.
+    pub(super) fn around(query: &ClientQuery) -> Vec<Self> {
+        let kinds = match (&query.fingerprint, &query.owner, query.status) {
+            (Some(fingerprint), ..) => vec![fingerprint_kind(fingerprint)],
+            (_, Some(owner), _) => vec![owner_kind(owner)],
+            (.., Some(Status::Disabled)) => vec![DISABLED.to_owned()],
+            (.., Some(Status::Pending)) => vec![PENDING.to_owned()],
+            _ => [DISABLED, NEW, USED].map(str::to_owned).into(),
         };
-        Self::of(&kind, query.issued_from, query.issued_before)
+        kinds.into_iter().map(|kind| Self::of(kind, query.issued_from, query.issued_before)).collect()
     }
 
-    /// Without those up to this place. A time between two milliseconds is before all clients of the second one.
-    pub(super) fn after(mut self, after: &(SystemTime, ClientId)) -> Self {
+    /// Without those up to this one. A time between two milliseconds is before all clients of the second one.
+    pub(super) fn after(&mut self, after: &(SystemTime, ClientId)) {
         let (issued_at, id) = after;
-        let kind = &self.before[1..=self.before_place];
         let from = match time(*issued_at) == time_from(*issued_at) {
-            true => format!("({kind}{}", place(*issued_at, id)),
-            false => format!("[{kind}{}", time_from(*issued_at)),
+            true => format!("({}", place(*issued_at, id)),
+            false => format!("[{}", time_from(*issued_at)),
         };
-        // A bound is a character and a row; the later row is the narrower bound.
+        // The later beginning is the narrower bound.
         if from[1..] >= self.from[1..] {
             self.from = from;
         }
-        self
+    }
+
+    /// Without those up to this place, which is one of them or comes after one.
+    pub(super) fn after_place(&mut self, place: &str) {
+        self.from = format!("({place}");
+    }
+
+    /// The bounds as `ZRANGEBYLEX` takes them.
+    pub(super) fn bounds(&self) -> [String; 2] {
+        [&self.from, &self.before].map(|bound| format!("{}{}{}", &bound[..1], self.kind, &bound[1..]))
     }
 
     /// The rows of clients that are idle because they were never used, and because they were not used for long.
-    pub(super) fn idle(cutoffs: &Cutoffs) -> impl Iterator<Item = Self> {
-        let never = cutoffs.unused_since.map(|since| Self::of("n", None, Some(since)));
-        let long_ago = cutoffs.idle_since.map(|since| Self { before_place: 17, ..Self::of("u", None, Some(since)) });
-        never.into_iter().chain(long_ago)
+    pub(super) fn idle(cutoffs: &Cutoffs) -> Vec<Self> {
+        let never = cutoffs.unused_since.map(|since| Self::of(NEW, None, Some(since)));
+        let long_ago = cutoffs.idle_since.map(|since| Self::of(LAST_USE, None, Some(since)));
+        let long_ago = long_ago.map(|rows| Self { before_place: rows.before_place + NEVER.len(), ..rows });
+        never.into_iter().chain(long_ago).collect()
     }
 }
 
@@ -209,11 +238,11 @@ mod tests {
         let texts = times.map(time);
         assert!(texts.is_sorted(), "{texts:?}");
         for (at, text) in times.into_iter().zip(&texts) {
-            assert_eq!(read_time(text), Some(at), "{text}");
+            assert_eq!(read_last_use(text), Some(at), "{text}");
             assert_eq!(time(at + Duration::from_nanos(999_999)), *text, "rounded down");
             assert_eq!(time_from(at - Duration::from_nanos(999_999)), *text, "rounded up");
         }
-        assert_eq!(read_time(""), None);
+        assert_eq!(read_last_use(NEVER), None);
     }
 
     #[test]

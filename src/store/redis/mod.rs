@@ -1,9 +1,9 @@
 //! Redis as a store: every change is one script, so it happens as a whole or not at all.
 //!
 //! All keys of a tenant share a hash tag. A cluster therefore keeps a tenant on one node and spreads tenants over all
-//! of them. Beside a hash for each client there is one sorted set for each tenant, the index: its rows are texts that
+//! of them. Beside a string for each client there is one sorted set for each tenant, the index: its rows are texts that
 //! begin with what a client can be found by and end with its time of issue and identifier, so a page of a list is a
-//! range of rows.
+//! range of rows, or is merged from a few.
 //!
 //! Redis answers before its disk or its replicas have a change, unless it is told otherwise: see `docs/stores.md` for
 //! what `appendfsync` and replication mean for clients that were told they are registered.
@@ -26,6 +26,7 @@ mod connection;
 mod keys;
 mod script;
 mod select;
+mod value;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -109,11 +110,6 @@ impl RedisStore {
     }
 }
 
-/// The last use is kept apart from the record, because it changes more often.
-fn last_use(client: &Client) -> String {
-    client.last_used.map(keys::time).unwrap_or_default()
-}
-
 /// A number of which the script makes what it needs; the empty text is none.
 fn text(number: Option<u64>) -> String {
     number.map(|number| number.to_string()).unwrap_or_default()
@@ -135,10 +131,11 @@ impl ClientStore for RedisStore {
     async fn insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
         let mut script = script::INSERT.key(self.keys.client(client.id.as_str()));
         script.key(self.keys.index()).key(self.keys.tokens());
-        script.arg(record::encode_client(client)).arg(client.revision).arg(last_use(client));
-        script.arg(keys::rows(client)).arg(keys::idle_place(client));
-        script.arg(keys::time(admission.now)).arg(text(admission.most_clients));
+        script.arg(value::write(client)).arg(keys::time(admission.now)).arg(text(admission.most_clients));
         script.arg(digest_text(admission.initial_access_token.as_ref()));
+        for row in keys::rows(client).into_iter().chain(keys::last_use_row(client)) {
+            script.arg(0).arg(row);
+        }
         match &*self.run::<String>(&script).await? {
             "inserted" => Ok(Admitted::Inserted),
             "exists" => Ok(Admitted::Exists),
@@ -154,9 +151,7 @@ impl ClientStore for RedisStore {
     async fn update(&self, client: &Client) -> Result<(), StoreError> {
         let before = client.revision.checked_sub(1).ok_or_else(StoreError::conflict)?;
         let mut script = script::UPDATE.key(self.keys.client(client.id.as_str()));
-        script.key(self.keys.index());
-        script.arg(record::encode_client(client)).arg(client.revision).arg(last_use(client));
-        script.arg(keys::rows(client)).arg(keys::idle_place(client)).arg(before);
+        script.key(self.keys.index()).arg(value::write(client)).arg(before);
         match self.run(&script).await? {
             true => Ok(()),
             false => Err(StoreError::conflict()),
@@ -185,7 +180,7 @@ impl ClientStore for RedisStore {
 
     async fn count(&self, query: &ClientQuery) -> Result<u64, StoreError> {
         if keys::is_exact(query) {
-            return self.count_rows(&Rows::around(query)).await;
+            return self.count_places(&Rows::around(query)).await;
         }
         let all = ClientQuery { after: None, ..query.clone() };
         Ok(self.select(&all, usize::MAX).await?.len() as u64)
@@ -196,7 +191,7 @@ impl ClientStore for RedisStore {
         while expired.len() < limit {
             let before = expired.len();
             for places in self.idle_places(cutoffs, WINDOW).await?.chunks(BATCH) {
-                let mut idle = self.read(places.iter().filter_map(|place| keys::id_of(place, 0))).await?;
+                let mut idle = self.read(places.iter().filter_map(|place| keys::id_of(place))).await?;
                 idle.retain(|client| cutoffs.reach(client));
                 idle.truncate(limit - expired.len());
                 expired.extend(self.remove_unchanged(idle).await?);

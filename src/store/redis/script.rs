@@ -11,10 +11,10 @@ macro_rules! scripts {
 }
 
 scripts! {
-    INSERT = "rows.lua" "insert.lua";
-    UPDATE = "rows.lua" "update.lua";
-    REMOVE = "rows.lua" "remove.lua";
-    TOUCH = "rows.lua" "touch.lua";
+    INSERT = "insert.lua";
+    UPDATE = "client.lua" "update.lua";
+    REMOVE = "client.lua" "remove.lua";
+    TOUCH = "client.lua" "touch.lua";
     INSERT_TOKEN = "insert_token.lua";
     REMOVE_TOKEN = "remove_token.lua";
     REMEMBER = "remember.lua";

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use redis::pipe;
+use redis::{FromRedisValue, pipe};
 
 use super::keys::{self, Rows};
-use super::{BATCH, RedisStore, script, unavailable};
+use super::{BATCH, RedisStore, script, unavailable, value};
 use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
 use crate::error::StoreError;
@@ -13,11 +13,6 @@ use crate::store::{ClientQuery, Cutoffs, record};
 
 /// As the limit of a range: no limit.
 const ALL: isize = -1;
-
-/// The client of a record, with the last use that is kept beside it.
-fn client(record: &[u8], used: &str) -> Result<Arc<Client>, StoreError> {
-    Ok(Arc::new(record::decode_client(record)?.with_last_used(keys::read_time(used))))
-}
 
 /// The initial access token of a record, with the uses that are kept beside it.
 pub(super) fn token(record: &[u8], uses: Option<&str>) -> Result<InitialAccessTokenRecord, StoreError> {
@@ -28,27 +23,49 @@ pub(super) fn token(record: &[u8], uses: Option<&str>) -> Result<InitialAccessTo
 impl RedisStore {
     /// Those of the clients that are there, in the order given.
     pub(super) async fn read(&self, ids: impl IntoIterator<Item = &str>) -> Result<Vec<Arc<Client>>, StoreError> {
+        let keys: Vec<String> = ids.into_iter().map(|id| self.keys.client(id)).collect();
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found: Vec<Option<Vec<u8>>> = self.ask(redis::cmd("MGET").arg(keys)).await?;
+        found.iter().flatten().map(|value| value::read(value)).collect()
+    }
+
+    /// Asks the same of all these parts of the index at one moment, so that a client that moves from one to another is
+    /// in one of them.
+    async fn of_each<T: FromRedisValue>(
+        &self,
+        parts: &[Rows],
+        command: &str,
+        limit: Option<isize>,
+    ) -> Result<Vec<T>, StoreError> {
         let mut pipeline = pipe();
-        for id in ids {
-            pipeline.hmget(self.keys.client(id), &["record", "used"]);
+        for rows in parts {
+            pipeline.cmd(command).arg(self.keys.index()).arg(&rows.bounds());
+            if let Some(limit) = limit {
+                pipeline.arg("LIMIT").arg(0).arg(limit);
+            }
         }
         if pipeline.is_empty() {
             return Ok(Vec::new());
         }
-        let found: Vec<(Option<Vec<u8>>, Option<String>)> =
-            pipeline.query_async(&mut self.connection.clone()).await.map_err(unavailable)?;
-        let found = found.iter().filter_map(|(record, used)| Some((record.as_deref()?, used.as_deref()?)));
-        found.map(|(record, used)| client(record, used)).collect()
+        pipeline.atomic().query_async(&mut self.connection.clone()).await.map_err(unavailable)
     }
 
-    async fn rows(&self, rows: &Rows, limit: isize) -> Result<Vec<String>, StoreError> {
-        let mut command = redis::cmd("ZRANGEBYLEX");
-        command.arg(self.keys.index()).arg(&rows.from).arg(&rows.before).arg("LIMIT").arg(0).arg(limit);
-        self.ask(&command).await
+    /// The places in parts of the index, in order; at most so many of each part.
+    async fn places(&self, parts: &[Rows], limit: isize) -> Result<Vec<String>, StoreError> {
+        let found: Vec<Vec<String>> = self.of_each(parts, "ZRANGEBYLEX", Some(limit)).await?;
+        let of_part = |(rows, found): (&Rows, Vec<String>)| {
+            let before_place = rows.before_place;
+            found.into_iter().map(move |mut row| row.split_off(before_place))
+        };
+        let mut places: Vec<String> = parts.iter().zip(found).flat_map(of_part).collect();
+        places.sort_unstable();
+        Ok(places)
     }
 
-    pub(super) async fn count_rows(&self, rows: &Rows) -> Result<u64, StoreError> {
-        self.ask(redis::cmd("ZLEXCOUNT").arg(self.keys.index()).arg(&rows.from).arg(&rows.before)).await
+    pub(super) async fn count_places(&self, parts: &[Rows]) -> Result<u64, StoreError> {
+        Ok(self.of_each::<u64>(parts, "ZLEXCOUNT", None).await?.iter().sum())
     }
 
     /// The first clients that a query selects.
@@ -63,18 +80,19 @@ impl RedisStore {
 
     /// Along the part of the index that has the fewest rows besides those that are wanted.
     async fn walk(&self, query: &ClientQuery, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
-        let mut rows = Rows::around(query);
+        let mut parts = Rows::around(query);
         if let Some(after) = &query.after {
-            rows = rows.after(after);
+            parts.iter_mut().for_each(|rows| rows.after(after));
         }
         let batch = if keys::is_exact(query) { BATCH.min(limit) } else { BATCH };
         let mut selected = Vec::new();
         while selected.len() < limit {
-            let found = self.rows(&rows, batch.cast_signed()).await?;
-            let Some(last) = found.last() else { break };
-            rows.from = format!("({last}");
-            let ids = found.iter().filter_map(|row| keys::id_of(row, rows.before_place));
-            selected.extend(self.read(ids).await?.into_iter().filter(|client| query.selects(client)));
+            let mut places = self.places(&parts, batch.cast_signed()).await?;
+            places.truncate(batch);
+            let Some(last) = places.last() else { break };
+            parts.iter_mut().for_each(|rows| rows.after_place(last));
+            let found = self.read(places.iter().filter_map(|place| keys::id_of(place))).await?;
+            selected.extend(found.into_iter().filter(|client| query.selects(client)));
         }
         Ok(selected)
     }
@@ -91,7 +109,7 @@ impl RedisStore {
             if selected.len() >= limit {
                 break;
             }
-            let idle = self.read(places.iter().filter_map(|place| keys::id_of(place, 0))).await?;
+            let idle = self.read(places.iter().filter_map(|place| keys::id_of(place))).await?;
             selected.extend(idle.into_iter().filter(|client| query.selects(client)));
         }
         Ok(selected)
@@ -103,16 +121,12 @@ impl RedisStore {
         if let Some(among) = &cutoffs.among {
             for ids in among.chunks(BATCH) {
                 let idle = self.read(ids.iter().map(|id| id.as_str())).await?;
-                places
-                    .extend(idle.iter().filter(|client| cutoffs.reach(client)).map(|client| keys::idle_place(client)));
+                places.extend(idle.iter().filter(|client| cutoffs.reach(client)).map(|client| keys::place_of(client)));
             }
+            places.sort_unstable();
         } else {
-            for rows in Rows::idle(cutoffs) {
-                let found = self.rows(&rows, limit).await?;
-                places.extend(found.into_iter().map(|mut row| row.split_off(rows.before_place)));
-            }
+            places = self.places(&Rows::idle(cutoffs), limit).await?;
         }
-        places.sort_unstable();
         places.dedup();
         Ok(places)
     }
@@ -125,7 +139,7 @@ impl RedisStore {
         let mut script = script::REMOVE.key(self.keys.index());
         script.key(self.keys.tokens()).arg("");
         for client in &clients {
-            script.key(self.keys.client(client.id.as_str())).arg(client.revision).arg(super::last_use(client));
+            script.key(self.keys.client(client.id.as_str())).arg(client.revision).arg(keys::last_use(client));
         }
         let answers: Vec<u8> = self.run(&script).await?;
         let removed = clients.into_iter().zip(answers).filter(|(_, answer)| *answer == script::REMOVED);

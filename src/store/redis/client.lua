@@ -1,0 +1,42 @@
+-- What is kept of a client is a line and its record. The line: the last use (zeros while there is none), the rows of
+-- the client in the index, the revision. The first row says what the client is: 'cd' if it is disabled, 'cn' if it was
+-- never used, 'cu' otherwise, followed by its place in the order of issue. A client of the last kind has one row more,
+-- which is not in the line because it moves with the last use: 'u', that use, the place.
+-- All rows have the score 0, so Redis keeps them in the order of their bytes.
+
+-- The last use, the rows and the revision; nothing if there is no client.
+local function line_of(value) return string.match(value or '', '^(%x+) (.-) (%d+)\n') end
+
+local function rows_of(used, rows)
+  local all = {}
+  for row in string.gmatch(rows, '%S+') do all[#all + 1] = row end
+  if string.sub(rows, 1, 2) == 'cu' then all[#all + 1] = 'u' .. used .. string.sub(all[1], 3) end
+  return all
+end
+
+local function add_rows(index, rows)
+  local arguments = {}
+  for _, row in ipairs(rows) do
+    arguments[#arguments + 1] = 0
+    arguments[#arguments + 1] = row
+  end
+  redis.call('ZADD', index, unpack(arguments))
+end
+
+local function remove_rows(index, rows) redis.call('ZREM', index, unpack(rows)) end
+
+-- Records a use unless a later one is known; false if there is no client.
+local function touch(client, index, at)
+  local used, kind, place = string.match(redis.call('GET', client) or '', '^(%x+) (c%l)(%S+)')
+  if not used then return false end
+  if at <= used then return true end
+  if kind == 'cd' then
+    redis.call('SETRANGE', client, 0, at)
+  else
+    redis.call('SETRANGE', client, 0, at .. ' cu')
+    redis.call('ZREM', index, kind == 'cn' and 'cn' .. place or 'u' .. used .. place)
+    redis.call('ZADD', index, 0, 'cu' .. place, 0, 'u' .. at .. place)
+  end
+  return true
+end
+

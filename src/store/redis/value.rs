@@ -1,0 +1,28 @@
+//! What is kept of a client: a line for the scripts, which read no JSON, and the record.
+
+use std::sync::Arc;
+
+use super::keys;
+use crate::client::Client;
+use crate::error::StoreError;
+use crate::store::record;
+
+/// The line has the last use, the rows in the index and the revision, so that a client goes with the rows that it came
+/// with. The last use is first and always as long, so that recording one writes nothing else.
+pub(super) fn write(client: &Client) -> Vec<u8> {
+    let (used, rows) = (keys::last_use(client), keys::rows(client).join(" "));
+    let mut value = format!("{used} {rows} {}\n", client.revision).into_bytes();
+    value.extend(record::encode_client(client));
+    value
+}
+
+/// The client of a record, with the last use that is kept beside it.
+pub(super) fn read(value: &[u8]) -> Result<Arc<Client>, StoreError> {
+    let mut parts = value.splitn(2, |byte| *byte == b'\n');
+    let (Some(line), Some(record)) = (parts.next(), parts.next()) else {
+        return Err(StoreError::unavailable("what is kept of a client has no line of its own"));
+    };
+    let used = line.split(|byte| *byte == b' ').next().and_then(|used| std::str::from_utf8(used).ok());
+    let used = used.and_then(keys::read_last_use);
+    Ok(Arc::new(record::decode_client(record)?.with_last_used(used)))
+}
