@@ -7,7 +7,8 @@ use std::time::SystemTime;
 
 use tower_dcr::access::InitialAccessTokenRecord as Token;
 use tower_dcr::credential::{ClientId, Digest};
-use tower_dcr::store::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, Removal};
+use tower_dcr::store::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs};
+use tower_dcr::store::{OneTimeKey, OneTimeKeys, Removal, Replacement};
 use tower_dcr::{Client, StoreError};
 
 #[derive(Debug, Clone, Default)]
@@ -20,7 +21,7 @@ pub(crate) struct LockedStore {
 struct Tenant {
     clients: BTreeMap<ClientId, Arc<Client>>,
     tokens: Vec<Token>,
-    remembered: BTreeMap<String, SystemTime>,
+    remembered: OneTimeKeys,
 }
 
 impl LockedStore {
@@ -30,51 +31,72 @@ impl LockedStore {
     }
 }
 
-/// The first clients that a test selects, in the order of the list.
-fn select(tenant: &Tenant, test: impl Fn(&Client) -> bool, limit: usize) -> Vec<Arc<Client>> {
-    let mut clients: Vec<_> = tenant.clients.values().filter(|client| test(client)).cloned().collect();
-    clients.sort_by(|one, other| (one.issued_at(), one.id()).cmp(&(other.issued_at(), other.id())));
-    clients.truncate(limit);
-    clients
+impl Tenant {
+    /// The first clients that a test selects, in the order of the list.
+    fn select(&self, test: impl Fn(&Client) -> bool, limit: usize) -> Vec<Arc<Client>> {
+        let mut clients: Vec<_> = self.clients.values().filter(|client| test(client)).cloned().collect();
+        clients.sort_by_key(|client| (client.issued_at(), client.id().clone()));
+        clients.truncate(limit);
+        clients
+    }
 }
 
 impl ClientStore for LockedStore {
     fn is_durable(&self) -> bool {
         false
     }
-
     fn for_tenant(&self, tenant: &str) -> Self {
         Self { tenant: tenant.to_owned(), tenants: Arc::clone(&self.tenants) }
-    }
-
-    async fn insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
-        Ok(self.with(|tenant| {
-            if tenant.clients.contains_key(client.id()) {
-                return Admitted::Exists;
-            }
-            if admission.most_clients.is_some_and(|most| tenant.clients.len() as u64 >= most) {
-                return Admitted::Full;
-            }
-            if let Some(digest) = &admission.initial_access_token {
-                let is_meant = |token: &&mut Token| token.digest().matches(digest) && token.is_usable(admission.now);
-                let Some(token) = tenant.tokens.iter_mut().find(is_meant) else { return Admitted::TokenRefused };
-                *token = token.spent_once();
-            }
-            tenant.clients.insert(client.id().clone(), Arc::new(client.clone()));
-            Admitted::Inserted
-        }))
     }
 
     async fn get(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
         Ok(self.with(|tenant| tenant.clients.get(id).cloned()))
     }
+    async fn list(&self, query: &ClientQuery) -> Result<Vec<Arc<Client>>, StoreError> {
+        Ok(self.with(|tenant| tenant.select(|client| query.selects(client), query.page_size())))
+    }
+    async fn count(&self, query: &ClientQuery) -> Result<u64, StoreError> {
+        Ok(self.with(|tenant| tenant.clients.values().filter(|client| query.matches(client)).count() as u64))
+    }
+    async fn get_token(&self, digest: &Digest) -> Result<Option<Token>, StoreError> {
+        Ok(self.with(|tenant| tenant.tokens.iter().find(|token| token.digest().matches(digest)).cloned()))
+    }
+    async fn list_tokens(&self) -> Result<Vec<Token>, StoreError> {
+        let mut tokens = self.with(|tenant| tenant.tokens.clone());
+        tokens.sort_by(|one, other| (one.issued_at(), one.id()).cmp(&(other.issued_at(), other.id())));
+        Ok(tokens)
+    }
 
-    async fn update(&self, client: &Client) -> Result<(), StoreError> {
+    /// Whatever refuses a client comes first; only then something changes.
+    async fn insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
+        Ok(self.with(|tenant| {
+            let is_full = admission.most_clients.is_some_and(|most| tenant.clients.len() as u64 >= most);
+            let room = admission.room.as_ref().filter(|_| is_full);
+            let gone = room.and_then(|room| tenant.select(|client| room.reach(client), 1).pop());
+            let mut usable = tenant.tokens.iter_mut().filter(|token| token.is_usable(admission.now));
+            let digest = admission.initial_access_token.as_ref();
+            let token = digest.map(|digest| usable.find(|token| token.digest().matches(digest)));
+            match token {
+                _ if tenant.clients.contains_key(client.id()) => return Admitted::Exists,
+                _ if is_full && gone.is_none() => return Admitted::Full,
+                Some(None) => return Admitted::TokenRefused,
+                _ if !tenant.remembered.use_up(&admission.once, admission.now) => return Admitted::Replayed,
+                Some(Some(token)) => *token = token.spent_once(),
+                None => {}
+            }
+            tenant.clients.insert(client.id().clone(), Arc::new(client.clone()));
+            gone.and_then(|gone| tenant.clients.remove(gone.id())).map_or(Admitted::Inserted, Admitted::InPlaceOf)
+        }))
+    }
+
+    async fn update(&self, client: &Client, replacement: &Replacement) -> Result<(), StoreError> {
         self.with(|tenant| {
-            let is_before = |stored: &&mut Arc<Client>| stored.revision() + 1 == client.revision();
-            let stored = tenant.clients.get_mut(client.id()).filter(is_before).ok_or_else(StoreError::conflict)?;
-            let last_used = stored.last_used().max(client.last_used());
-            *stored = Arc::new(client.clone().with_last_used(last_used));
+            let stored = tenant.clients.get(client.id()).filter(|stored| stored.revision() + 1 == client.revision());
+            let last_used = stored.ok_or_else(StoreError::conflict)?.last_used().max(client.last_used());
+            let is_new = tenant.remembered.use_up(&replacement.once, replacement.now);
+            is_new.then_some(()).ok_or_else(StoreError::replayed)?;
+            tenant.remembered.forget(&replacement.forgets);
+            tenant.clients.insert(client.id().clone(), Arc::new(client.clone().with_last_used(last_used)));
             Ok(())
         })
     }
@@ -87,30 +109,21 @@ impl ClientStore for LockedStore {
             }
             let is_meant = |token: &&mut Token| removal.refunds.is_some_and(|digest| token.digest().matches(&digest));
             tenant.tokens.iter_mut().filter(is_meant).for_each(|token| *token = token.refunded_once());
+            tenant.remembered.forget(&removal.forgets);
             Ok(tenant.clients.remove(id).is_some())
         })
     }
 
     async fn touch(&self, id: &ClientId, at: SystemTime) -> Result<bool, StoreError> {
-        let used = |client: &Client| client.clone().with_last_used(client.last_used().max(Some(at)));
-        let touch = |client: &mut Arc<Client>| *client = Arc::new(used(client));
-        Ok(self.with(|tenant| tenant.clients.get_mut(id).map(touch).is_some()))
-    }
-
-    async fn list(&self, query: &ClientQuery) -> Result<Vec<Arc<Client>>, StoreError> {
-        Ok(self.with(|tenant| select(tenant, |client| query.selects(client), query.page_size())))
-    }
-
-    async fn count(&self, query: &ClientQuery) -> Result<u64, StoreError> {
-        Ok(self.with(|tenant| tenant.clients.values().filter(|client| query.matches(client)).count() as u64))
+        let later = |client: &Arc<Client>| (**client).clone().with_last_used(client.last_used().max(Some(at)));
+        Ok(self.with(|tenant| tenant.clients.get_mut(id).map(|client| *client = Arc::new(later(client))).is_some()))
     }
 
     async fn expire(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
         Ok(self.with(|tenant| {
-            tenant.remembered.retain(|_, until| *until > cutoffs.now);
-            let idle = select(tenant, |client| cutoffs.reach(client), limit);
-            tenant.clients.retain(|id, _| idle.iter().all(|client| client.id() != id));
-            idle
+            tenant.remembered.expire(cutoffs.now);
+            let idle = tenant.select(|client| cutoffs.reach(client), limit);
+            idle.iter().filter_map(|client| tenant.clients.remove(client.id())).collect()
         }))
     }
 
@@ -118,28 +131,14 @@ impl ClientStore for LockedStore {
         self.with(|tenant| {
             tenant.tokens.retain(|known| !known.digest().matches(token.digest()));
             tenant.tokens.push(token.clone());
-            tenant.tokens.sort_by(|one, other| (one.issued_at(), one.id()).cmp(&(other.issued_at(), other.id())));
         });
         Ok(())
     }
-
-    async fn get_token(&self, digest: &Digest) -> Result<Option<Token>, StoreError> {
-        Ok(self.with(|tenant| tenant.tokens.iter().find(|token| token.digest().matches(digest)).cloned()))
-    }
-
-    async fn list_tokens(&self) -> Result<Vec<Token>, StoreError> {
-        Ok(self.with(|tenant| tenant.tokens.clone()))
-    }
-
     async fn remove_token(&self, id: &str) -> Result<bool, StoreError> {
         Ok(self.with(|tenant| tenant.tokens.extract_if(.., |token| token.id() == id).count() > 0))
     }
-
     async fn remember(&self, key: &str, until: SystemTime, now: SystemTime) -> Result<bool, StoreError> {
-        Ok(self.with(|tenant| {
-            let is_over = tenant.remembered.get(key).is_none_or(|until| *until <= now);
-            is_over.then(|| tenant.remembered.insert(key.to_owned(), until)).is_some()
-        }))
+        Ok(self.with(|tenant| tenant.remembered.use_up(&[OneTimeKey::new(key, until)], now)))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::credential::{ClientId, Digest};
 use crate::error::{ErrorCode, RegistrationError, StoreError, Violation};
 use crate::metadata::ClientMetadata;
 use crate::registry::Registry;
-use crate::store::{ClientQuery, Removal};
+use crate::store::ClientQuery;
 
 impl RegistryBuilder {
     /// The `software_id` of software of which there is one instance: while a client of it is registered, nobody else
@@ -48,25 +48,16 @@ impl Registry {
         Some(Digest::of(&format!("software\n{software_id}\n{version}")))
     }
 
-    /// Refuses software that another client than the updated one is.
+    /// Refuses software that another client than this one is.
     pub(crate) async fn check_instance(
         &self,
         metadata: &ClientMetadata,
-        updated: Option<&Client>,
+        own: Option<&Client>,
     ) -> Result<(), RegistrationError> {
-        match self.has_twin(metadata, updated.map(|client| &client.id)).await? {
+        match self.has_twin(metadata, own.map(|client| &client.id)).await? {
             true => Err(taken()),
             false => Ok(()),
         }
-    }
-
-    /// Takes a client back when another one was inserted since it was checked.
-    pub(crate) async fn yield_to_twin(&self, client: &Client, spent: Option<Digest>) -> Result<(), RegistrationError> {
-        if !self.has_twin(&client.metadata, Some(&client.id)).await? {
-            return Ok(());
-        }
-        self.store().remove(&client.id, &Removal { revision: None, refunds: spent }).await?;
-        Err(taken())
     }
 
     async fn has_twin(&self, metadata: &ClientMetadata, own: Option<&ClientId>) -> Result<bool, StoreError> {

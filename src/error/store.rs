@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use super::{BoxError, ErrorKind, RegistrationError};
+use super::{BoxError, ErrorCode, ErrorKind, RegistrationError, Violation};
 
 /// What kind of failure a store met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -11,6 +11,8 @@ use super::{BoxError, ErrorKind, RegistrationError};
 pub enum StoreErrorKind {
     /// The client is gone or moved on to another revision.
     Conflict,
+    /// A key that counts once is remembered already.
+    Replayed,
     /// The backend failed or gave something unreadable.
     Unavailable,
 }
@@ -29,6 +31,12 @@ impl StoreError {
         Self { kind: StoreErrorKind::Conflict, source: None }
     }
 
+    /// A key that counts once is remembered already.
+    #[must_use]
+    pub fn replayed() -> Self {
+        Self { kind: StoreErrorKind::Replayed, source: None }
+    }
+
     /// The backend failed.
     pub fn unavailable(source: impl Into<BoxError>) -> Self {
         Self { kind: StoreErrorKind::Unavailable, source: Some(source.into()) }
@@ -45,6 +53,7 @@ impl fmt::Display for StoreError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self.kind {
             StoreErrorKind::Conflict => "the client is gone or was changed",
+            StoreErrorKind::Replayed => "a key was used before",
             StoreErrorKind::Unavailable => "the client store failed",
         })
     }
@@ -56,11 +65,16 @@ impl Error for StoreError {
     }
 }
 
-/// A store that fails never looks like a client that does not exist: a client would throw its registration away.
+/// A store that fails never looks like a client that does not exist: a client would throw its registration away. What
+/// comes with a document and counts once is a software statement, or a request that is signed like one.
 impl From<StoreError> for RegistrationError {
     fn from(error: StoreError) -> Self {
         match error.kind {
             StoreErrorKind::Conflict => Self::new(ErrorKind::Conflict),
+            StoreErrorKind::Replayed => {
+                let pointer = "/software_statement".to_owned();
+                Violation::new(ErrorCode::InvalidSoftwareStatement, pointer, "M19", "its jti was used before").into()
+            }
             StoreErrorKind::Unavailable => Self::new(ErrorKind::Unavailable).caused_by(error),
         }
     }

@@ -7,8 +7,7 @@ use super::extension::Known;
 use super::json::{self, Object};
 use super::member::SERVER_MEMBERS;
 use crate::error::{ErrorCode, RegistrationError, Violation, Violations};
-#[cfg(feature = "software-statements")]
-use crate::software_statement::Once;
+use crate::store::OneTimeKey;
 
 /// A document that was read; its values are not checked yet.
 #[derive(Debug, Clone, Default)]
@@ -21,8 +20,7 @@ pub(crate) struct Document {
     /// Which members occur that an update must not contain.
     pub(crate) forbidden: Vec<&'static str>,
     /// What came signed and counts once, and is spent when the document is stored.
-    #[cfg(feature = "software-statements")]
-    pub(crate) once: Vec<Once>,
+    pub(crate) once: Vec<OneTimeKey>,
 }
 
 impl Document {

@@ -7,7 +7,7 @@ use crate::audit::{AuditEvent, Operation};
 use crate::client::{Client, Status};
 use crate::credential::ClientId;
 use crate::error::{ErrorKind, RegistrationError, StoreErrorKind};
-use crate::store::Removal;
+use crate::store::{Removal, Replacement};
 
 /// How often an operator tries against a client that changes itself all the time. Each try that fails costs the client
 /// an update that arrives in the moment between a look and a change, so it cannot keep this up.
@@ -126,7 +126,7 @@ impl Registry {
                 return Ok(Some(client));
             }
             let changed = Client { status, revision: client.revision + 1, ..(*client).clone() };
-            match self.inner.store.update(&changed).await {
+            match self.inner.store.update(&changed, &Replacement::free(self.now())).await {
                 Ok(()) => return self.audit_status(operation, &client, changed).await.map(Some),
                 Err(error) if error.kind() == StoreErrorKind::Conflict => {}
                 Err(error) => return Err(error.into()),
@@ -147,7 +147,7 @@ impl Registry {
         };
         if after.status != Status::Disabled {
             let restored = Client { revision: after.revision + 1, ..before.clone() };
-            self.inner.store.update(&restored).await?;
+            self.inner.store.update(&restored, &Replacement::free(self.now())).await?;
             drop(self.audit(&AuditEvent::changed(Operation::TakeBack, &after, &restored)));
         }
         Err(error)

@@ -15,7 +15,7 @@ use crate::management::Management;
 use crate::metadata::{ClientMetadata, Document};
 use crate::policy::Asker;
 use crate::rules;
-use crate::store::Removal;
+use crate::store::{OneTimeKey, Removal, Replacement};
 
 /// A client that proved itself with a registration access token.
 #[derive(Debug)]
@@ -90,7 +90,7 @@ impl Registry {
         }
         let token = Some(RegistrationToken { current: token.current, previous: None });
         let retired = Client { token, revision: client.revision + 1, ..(*client).clone() };
-        match self.inner.store.update(&retired).await {
+        match self.inner.store.update(&retired, &Replacement::free(self.now())).await {
             Ok(()) => Ok(Arc::new(retired)),
             // Whoever changed the client meanwhile used a token too; the next use retires the old one.
             Err(error) if error.kind() == StoreErrorKind::Conflict => Ok(client),
@@ -107,18 +107,17 @@ impl Registry {
     ) -> Result<ClientInformation, RegistrationError> {
         let Authenticated { mut client, token, .. } = caller;
         #[cfg(feature = "software-statements")]
-        let (document, mut once) = self.attest(document, Asker::updating(&client, request)).await?;
+        let document = self.attest(document, Asker::updating(&client, request)).await?;
         for _ in 0..ATTEMPTS {
             let mut document = document.clone();
+            let replacement = Replacement { once: document.once.clone(), ..Replacement::free(self.now()) };
             self.check_credentials(&client, &mut document);
             let settled = self.settle(document, Asker::updating(&client, request)).await?;
             is_meant(&client)?;
-            #[cfg(feature = "software-statements")]
-            self.spend(std::mem::take(&mut once)).await?;
             let (updated, secret, new_token) = self.updated(&client, settled, &token.digest())?;
-            match self.inner.store.update(&updated).await {
+            match self.inner.store.update(&updated, &replacement).await {
                 Ok(()) => {
-                    self.audit_update(&client, &updated).await?;
+                    self.audit_update(&client, &updated, replacement.once).await?;
                     return Ok(self.information(Arc::new(updated), secret, Some(new_token.unwrap_or(token))));
                 }
                 Err(error) if error.kind() == StoreErrorKind::Conflict => {
@@ -157,10 +156,16 @@ impl Registry {
     }
 
     /// An update that is not on the audit trail did not happen.
-    async fn audit_update(&self, before: &Client, after: &Client) -> Result<(), RegistrationError> {
+    async fn audit_update(
+        &self,
+        before: &Client,
+        after: &Client,
+        once: Vec<OneTimeKey>,
+    ) -> Result<(), RegistrationError> {
         let Err(error) = self.audit(&AuditEvent::changed(Operation::Update, before, after)) else { return Ok(()) };
         let restored = Client { revision: after.revision + 1, ..before.clone() };
-        self.inner.store.update(&restored).await?;
+        let undo = Replacement { forgets: once, ..Replacement::free(self.now()) };
+        self.inner.store.update(&restored, &undo).await?;
         drop(self.audit(&AuditEvent::changed(Operation::TakeBack, after, &restored)));
         Err(error)
     }

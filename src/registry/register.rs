@@ -10,7 +10,7 @@ use crate::access::Grant;
 use crate::audit::{AuditEvent, Operation};
 use crate::client::{Client, Origin, RegistrationToken};
 use crate::credential::{ClientId, RegistrationAccessToken};
-use crate::error::{ErrorKind, RegistrationError};
+use crate::error::{ErrorKind, RegistrationError, StoreError};
 use crate::information::ClientInformation;
 use crate::metadata::{ClientMetadata, Document};
 use crate::policy::Asker;
@@ -37,7 +37,8 @@ impl Registry {
     ) -> Result<ClientInformation, RegistrationError> {
         let asker = Asker::registering(&grant, request);
         #[cfg(feature = "software-statements")]
-        let (document, once) = self.attest(document, asker).await?;
+        let document = self.attest(document, asker).await?;
+        let once = document.once.clone();
         let (metadata, status) = self.settle(document, asker).await?;
         let now = self.now();
         let instance = self.instance(&metadata);
@@ -65,35 +66,66 @@ impl Registry {
         };
         let admission = Admission {
             initial_access_token: grant.spends,
+            once,
             most_clients: self.config().retention.max_clients,
+            room: self.unprotected_room(now),
             ..Admission::free(now)
         };
-        #[cfg(feature = "software-statements")]
-        self.spend(once).await?;
-        self.admit(&client, &admission).await?;
-        self.yield_to_twin(&client, grant.spends).await?;
-        if let Err(error) = self.audit(&AuditEvent::done(Operation::Register, &client)) {
-            let taken_back = Removal { revision: None, refunds: grant.spends };
-            self.inner.store.remove(&client.id, &taken_back).await?;
-            drop(self.audit(&AuditEvent::done(Operation::TakeBack, &client)));
-            return Err(error);
-        }
+        self.admit(&client, admission).await?;
         Ok(self.information(Arc::new(client), shown, token))
     }
 
-    /// Inserts a client; where there is no room, others make room.
-    async fn admit(&self, client: &Client, admission: &Admission) -> Result<(), RegistrationError> {
+    /// Inserts a client and keeps it, or else takes it back with all that it cost. What who made room was granted ends
+    /// either way; that this may fail is nothing to the new client, and on the audit trail.
+    async fn admit(&self, client: &Client, admission: Admission) -> Result<(), RegistrationError> {
+        let (gone, undo) = (self.insert(client, &admission).await?, Removal::undoing(&admission));
+        let told = gone.as_deref().map_or(Ok(()), |gone| self.audit(&AuditEvent::done(Operation::Expire, gone)));
+        let kept = match told {
+            Ok(()) => self.keep(client, &undo).await,
+            Err(error) => self.take_back(client, &undo).await.and(Err(error)),
+        };
+        if let Some(gone) = gone {
+            drop(self.revoke(&gone).await);
+        }
+        kept
+    }
+
+    /// Inserts a client; tells who made room for it.
+    async fn insert(&self, client: &Client, admission: &Admission) -> Result<Option<Arc<Client>>, RegistrationError> {
+        let mut admission = admission.clone();
         for _ in 0..ATTEMPTS {
-            match self.inner.store.insert(client, admission).await? {
-                Admitted::Inserted => return Ok(()),
-                Admitted::Full if self.make_room(admission.now).await? => {}
-                Admitted::Full => break,
+            match self.inner.store.insert(client, &admission).await? {
+                Admitted::Inserted => return Ok(None),
+                Admitted::InPlaceOf(gone) => return Ok(Some(gone)),
                 Admitted::TokenRefused => return Err(RegistrationError::new(ErrorKind::InvalidToken)),
+                Admitted::Replayed => return Err(StoreError::replayed().into()),
                 Admitted::Exists => {
                     return Err(RegistrationError::new(ErrorKind::Internal).caused_by("a random identifier came twice"));
                 }
+                Admitted::Full => match self.protected_room(admission.now).await? {
+                    Some(room) => admission.room = Some(room),
+                    None => break,
+                },
             }
         }
         Err(RegistrationError::new(ErrorKind::Unavailable).caused_by("the client limit is reached"))
+    }
+
+    /// A client that is in stays in unless it is a second instance or cannot be put on the audit trail.
+    async fn keep(&self, client: &Client, undo: &Removal) -> Result<(), RegistrationError> {
+        if let Err(error) = self.check_instance(&client.metadata, Some(client)).await {
+            self.inner.store.remove(&client.id, undo).await?;
+            return Err(error);
+        }
+        match self.audit(&AuditEvent::done(Operation::Register, client)) {
+            Ok(()) => Ok(()),
+            Err(error) => self.take_back(client, undo).await.and(Err(error)),
+        }
+    }
+
+    async fn take_back(&self, client: &Client, undo: &Removal) -> Result<(), RegistrationError> {
+        self.inner.store.remove(&client.id, undo).await?;
+        drop(self.audit(&AuditEvent::done(Operation::TakeBack, client)));
+        Ok(())
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use super::Registry;
 use crate::audit::{AuditEvent, Operation};
 use crate::client::Client;
+use crate::credential::ClientId;
 use crate::error::{ErrorKind, RegistrationError};
 use crate::store::{ClientQuery, Cutoffs};
 
@@ -17,16 +18,29 @@ const PAGE: usize = 100;
 const ASKED: usize = 64;
 
 impl Registry {
-    /// Removes at most `limit` clients that are idle by the [retention](crate::retention), and tells which. Clients
+    /// Removes at most `limit` clients and tells which: those that are idle by the [retention](crate::retention), and
+    /// where there are more than there may be, because the ceiling was lowered, the oldest that were never used. Clients
     /// that are [protected](crate::retention::Protect) stay.
     ///
     /// # Errors
     ///
     /// As [`expire`](Self::expire), and when it cannot be told who is protected.
     pub async fn sweep(&self, limit: usize) -> Result<Vec<Arc<Client>>, RegistrationError> {
-        let cutoffs = self.config().retention.cutoffs(self.now());
+        let (now, retention) = (self.now(), &self.config().retention);
+        let mut swept = self.sweep_idle(&retention.cutoffs(now), limit).await?;
+        if let Some((most, room)) = retention.max_clients.zip(retention.room_cutoffs(now)) {
+            let excess = self.inner.store.count(&ClientQuery::new()).await?.saturating_sub(most);
+            let left = usize::try_from(excess).unwrap_or(usize::MAX).min(limit - swept.len());
+            if left > 0 {
+                swept.extend(self.sweep_idle(&room, left).await?);
+            }
+        }
+        Ok(swept)
+    }
+
+    async fn sweep_idle(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Vec<Arc<Client>>, RegistrationError> {
         if !self.config().retention.is_protected() {
-            return self.expire(&cutoffs, limit).await;
+            return self.expire(cutoffs, limit).await;
         }
         let mut query = ClientQuery::new().with_idle(cutoffs.clone()).with_limit(PAGE);
         let mut swept = self.expire(&cutoffs.clone().among(Vec::new()), 0).await?;
@@ -34,7 +48,10 @@ impl Registry {
             let idle = self.inner.store.list(&query).await?;
             let Some(last) = idle.last() else { break };
             query = query.after(last);
-            swept.extend(self.expire_unprotected(&cutoffs, idle, limit - swept.len()).await?);
+            let free = self.unprotected(idle).await?;
+            if !free.is_empty() {
+                swept.extend(self.expire(&cutoffs.clone().among(free), limit - swept.len()).await?);
+            }
         }
         Ok(swept)
     }
@@ -85,38 +102,27 @@ impl Registry {
         told.map(|()| expired)
     }
 
-    /// Removes the oldest client that was never used; false when nobody can make room.
-    pub(super) async fn make_room(&self, now: SystemTime) -> Result<bool, RegistrationError> {
-        let Some(cutoffs) = self.config().retention.room_cutoffs(now) else { return Ok(false) };
-        let gone = match self.config().retention.is_protected() {
-            false => self.expire(&cutoffs, 1).await,
-            true => {
-                let query = ClientQuery::new().with_idle(cutoffs.clone()).with_limit(ASKED);
-                self.expire_unprotected(&cutoffs, self.inner.store.list(&query).await?, 1).await
-            }
-        };
-        match gone {
-            Ok(gone) => Ok(!gone.is_empty()),
-            // There is room all the same, and the new client can do nothing about it.
-            Err(error) if error.kind() == ErrorKind::RevocationFailed => Ok(true),
-            Err(error) => Err(error),
-        }
+    /// Who makes room for a new client where nobody is protected: the oldest client that was never used.
+    pub(super) fn unprotected_room(&self, now: SystemTime) -> Option<Cutoffs> {
+        let retention = &self.config().retention;
+        if retention.is_protected() { None } else { retention.room_cutoffs(now) }
     }
 
-    /// Removes at most `limit` of these idle clients, if they are still idle and not protected.
-    async fn expire_unprotected(
-        &self,
-        cutoffs: &Cutoffs,
-        idle: Vec<Arc<Client>>,
-        limit: usize,
-    ) -> Result<Vec<Arc<Client>>, RegistrationError> {
+    /// Who makes room where somebody must be asked first: the oldest of those that are not protected. None when that is
+    /// nobody.
+    pub(super) async fn protected_room(&self, now: SystemTime) -> Result<Option<Cutoffs>, RegistrationError> {
+        let retention = &self.config().retention;
+        let Some(cutoffs) = retention.room_cutoffs(now).filter(|_| retention.is_protected()) else { return Ok(None) };
+        let query = ClientQuery::new().with_idle(cutoffs.clone()).with_limit(ASKED);
+        let free = self.unprotected(self.inner.store.list(&query).await?).await?;
+        Ok((!free.is_empty()).then(|| cutoffs.among(free)))
+    }
+
+    /// Those of the idle clients that need not stay.
+    async fn unprotected(&self, idle: Vec<Arc<Client>>) -> Result<Vec<ClientId>, RegistrationError> {
         let unprotected = self.config().retention.unprotected(idle).await;
         let unprotected =
             unprotected.map_err(|cause| RegistrationError::new(ErrorKind::Unavailable).caused_by(cause))?;
-        if unprotected.is_empty() {
-            return Ok(unprotected);
-        }
-        let among = unprotected.iter().map(|client| client.id.clone()).collect();
-        self.expire(&cutoffs.clone().among(among), limit).await
+        Ok(unprotected.iter().map(|client| client.id.clone()).collect())
     }
 }

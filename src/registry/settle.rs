@@ -63,7 +63,7 @@ impl Registry {
     ) -> Result<Checked, RegistrationError> {
         let asker = Asker { dry_run: true, ..Asker::registering(grant, request) };
         #[cfg(feature = "software-statements")]
-        let (document, _) = self.attest(document, asker).await?;
+        let document = self.attest(document, asker).await?;
         let (metadata, status) = self.settle(document, asker).await?;
         self.audit(&AuditEvent::checked(grant))?;
         Ok(Checked { metadata, status })

@@ -1,7 +1,5 @@
 //! From a document with a statement to one in which the claims of the statement have won.
 
-use std::time::SystemTime;
-
 use super::{SoftwareStatements, Statement, invalid, unapproved};
 use crate::client::Origin;
 use crate::credential::Digest;
@@ -10,39 +8,24 @@ use crate::jwt::{Issuer, Token, expiry};
 use crate::metadata::Document;
 use crate::policy::Asker;
 use crate::registry::Registry;
+use crate::store::OneTimeKey;
 
-/// A token that counts once, and until when that must be remembered.
-#[derive(Debug, Clone)]
-pub(crate) struct Once {
-    key: String,
-    until: SystemTime,
-}
-
-impl Once {
-    /// What is remembered has the same length whatever the token says.
-    pub(super) fn of(token: &Token<'_>, issuer: &Issuer) -> Option<Self> {
-        let name = format!("{}\n{}", token.text("iss")?, token.text("jti")?);
-        let digest: String = Digest::of(&name).as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        Some(Self { key: format!("statement:{digest}"), until: expiry(token.claims(), issuer.leeway())? })
-    }
+/// What is remembered of a token that counts once. It has the same length whatever the token says.
+pub(super) fn one_time_key(token: &Token<'_>, issuer: &Issuer) -> Option<OneTimeKey> {
+    let name = format!("{}\n{}", token.text("iss")?, token.text("jti")?);
+    let digest: String = Digest::of(&name).as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    Some(OneTimeKey::new(format!("statement:{digest}"), expiry(token.claims(), issuer.leeway())?))
 }
 
 impl Registry {
     /// Verifies the statement of a document and puts its claims in the place of what the document says. A client that
     /// registered with a statement brings one with every update.
-    ///
-    /// With the document comes what is spent when it is stored.
-    pub(crate) async fn attest(
-        &self,
-        mut document: Document,
-        asker: Asker<'_>,
-    ) -> Result<(Document, Vec<Once>), RegistrationError> {
-        let mut once = std::mem::take(&mut document.once);
-        let Some(statements) = &self.config().statements else { return Ok((document, once)) };
+    pub(crate) async fn attest(&self, mut document: Document, asker: Asker<'_>) -> Result<Document, RegistrationError> {
+        let Some(statements) = &self.config().statements else { return Ok(document) };
         let former = asker.registered.and_then(|client| client.metadata.software_statement.as_deref());
         let Some(statement) = document.metadata.software_statement.clone() else {
             statements.check_absence(asker.origin, former)?;
-            return Ok((document, once));
+            return Ok(document);
         };
         let (token, issuer) = statements.verify(&statement, self.now(), &self.audiences()).await?;
         if former.is_some_and(|former| !are_about_the_same(former, &token)) {
@@ -50,20 +33,10 @@ impl Registry {
         }
         statements.check_approval(&token).await?;
         if statements.once && former != Some(&statement) {
-            once.push(Once::of(&token, issuer).ok_or_else(|| invalid("jti and exp are required"))?);
+            document.once.push(one_time_key(&token, issuer).ok_or_else(|| invalid("jti and exp are required"))?);
         }
         document.overlay(Document::from_object(token.into_claims(), self.config().offer.known()));
-        Ok((document, once))
-    }
-
-    /// Spends the tokens that count once.
-    pub(crate) async fn spend(&self, tokens: Vec<Once>) -> Result<(), RegistrationError> {
-        for token in tokens {
-            if !self.remember(&token.key, token.until).await? {
-                return Err(invalid("its jti was used before"));
-            }
-        }
-        Ok(())
+        Ok(document)
     }
 
     /// The names by which a token can be meant for this server.

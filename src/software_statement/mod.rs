@@ -44,7 +44,6 @@ mod attest;
 mod request;
 
 pub use approval::{Approval, Statement};
-pub(crate) use attest::Once;
 
 use std::fmt;
 use std::time::{Duration, SystemTime};

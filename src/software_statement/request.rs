@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::attest::Once;
+use super::attest::one_time_key;
 use super::{SoftwareStatements, invalid, refuse, violation};
 use crate::error::{ErrorCode, RegistrationError};
 use crate::jwt::{Issuer, Keys, Times, Token};
@@ -22,7 +22,7 @@ impl Registry {
         let request = Token::read(text).map_err(malformed)?;
         let issuer = self.check_request(statements, &request).await?;
         let once = match statements.once {
-            true => Some(Once::of(&request, issuer).ok_or_else(|| malformed("jti and exp are required"))?),
+            true => Some(one_time_key(&request, issuer).ok_or_else(|| malformed("jti and exp are required"))?),
             false => None,
         };
         let mut document = Document::from_object(request.into_claims(), self.config().offer.known());

@@ -52,7 +52,7 @@ use moka::future::Cache;
 use moka::ops::compute::Op;
 use moka::{Entry, Expiry};
 
-use super::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, Removal};
+use super::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, Removal, Replacement};
 use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
 use crate::credential::{ClientId, Digest};
@@ -245,7 +245,11 @@ impl<S: ClientStore> ClientStore for CachedStore<S> {
 
     async fn insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
         let _change = self.change(&client.id);
-        self.store.insert(client, admission).await
+        let admitted = self.store.insert(client, admission).await?;
+        if let Some(gone) = admitted.gone() {
+            drop(self.change(gone));
+        }
+        Ok(admitted)
     }
 
     /// Of many callers who miss the same client, one asks the store and all get its answer.
@@ -258,9 +262,9 @@ impl<S: ClientStore> ClientStore for CachedStore<S> {
         answer.map(|answer| answer.found).map_err(StoreError::unavailable)
     }
 
-    async fn update(&self, client: &Client) -> Result<(), StoreError> {
+    async fn update(&self, client: &Client, replacement: &Replacement) -> Result<(), StoreError> {
         let _change = self.change(&client.id);
-        self.store.update(client).await
+        self.store.update(client, replacement).await
     }
 
     async fn remove(&self, id: &ClientId, removal: &Removal) -> Result<bool, StoreError> {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, Removal};
+use super::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, Removal, Replacement};
 use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
 use crate::credential::{ClientId, Digest};
@@ -39,7 +39,7 @@ fn measured<F>(_verb: &'static str, call: F) -> F {
 erase! {
     insert(client: &'a Client, admission: &'a Admission) -> Admitted;
     get(id: &'a ClientId) -> Option<Arc<Client>>;
-    update(client: &'a Client) -> ();
+    update(client: &'a Client, replacement: &'a Replacement) -> ();
     remove(id: &'a ClientId, removal: &'a Removal) -> bool;
     touch(id: &'a ClientId, at: SystemTime) -> bool;
     list(query: &'a ClientQuery) -> Vec<Arc<Client>>;

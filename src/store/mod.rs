@@ -1,9 +1,9 @@
 //! Where registered clients are kept.
 //!
 //! [`ClientStore`] is the one trait between the protocol and a database. Its verbs are the smallest atomic steps that
-//! the protocol needs: what a registration costs (a use of an initial access token, a place below the limit) is paid
-//! in the same step that inserts the client, an update names the revision it replaces, and of many removals one is
-//! told that it happened. So the limits are guarantees and not estimates.
+//! the protocol needs: what a registration costs (a use of an initial access token, a place below the limit, a key that
+//! counts once) is paid in the same step that inserts the client, an update names the revision it replaces, and of many
+//! removals one is told that it happened. So the limits are guarantees and not estimates.
 //!
 //! ```
 //! use std::time::SystemTime;
@@ -30,6 +30,7 @@
 
 #[cfg(feature = "cache")]
 mod cached;
+mod change;
 #[cfg(feature = "store-tests")]
 pub mod contract;
 mod erased;
@@ -44,6 +45,7 @@ mod sql;
 
 #[cfg(feature = "cache")]
 pub use cached::CachedStore;
+pub use change::{Admission, Admitted, OneTimeKey, OneTimeKeys, Removal, Replacement};
 pub(crate) use erased::ErasedStore;
 #[cfg(feature = "memory")]
 pub use memory::MemoryStore;
@@ -94,16 +96,19 @@ pub trait ClientStore: Send + Sync + 'static {
     /// Finds a client.
     fn get(&self, id: &ClientId) -> impl Future<Output = Result<Option<Arc<Client>>, StoreError>> + Send;
 
-    /// Replaces the client whose revision is one lower than this one's. What [`touch`](Self::touch) recorded since
-    /// stays.
+    /// Replaces the client whose revision is one lower than this one's, together with what that costs. What
+    /// [`touch`](Self::touch) recorded since stays.
     ///
     /// # Errors
     ///
-    /// [`StoreError::conflict`] when the client is gone or has another revision.
-    fn update(&self, client: &Client) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// [`StoreError::conflict`] when the client is gone or has another revision, [`StoreError::replayed`] when a key is
+    /// remembered already. Then nothing is changed.
+    fn update(&self, client: &Client, replacement: &Replacement)
+    -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Removes a client; true for exactly one caller, false when there is no such client. The use of a token that the
-    /// removal gives back is given back in the same step, if the token is still there and its uses are counted.
+    /// Removes a client; true for exactly one caller, false when there is no such client. What the removal gives back
+    /// is given back in the same step: the use of a token if the token is still there and its uses are counted, and
+    /// keys, which are forgotten.
     ///
     /// # Errors
     ///
@@ -144,83 +149,12 @@ pub trait ClientStore: Send + Sync + 'static {
     /// Removes the initial access token with this identifier; true for exactly one caller.
     fn remove_token(&self, id: &str) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Remembers a key until a time; false if it was remembered already. Protects assertions and statements with a
-    /// `jti` from being replayed.
+    /// Remembers a key until a time; false if it was remembered already, also by an insertion or an update that it was
+    /// part of. Protects assertions with a `jti` from being replayed.
     fn remember(
         &self,
         key: &str,
         until: SystemTime,
         now: SystemTime,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
-}
-
-/// What the insertion of a client costs.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Admission {
-    /// The time now.
-    pub now: SystemTime,
-    /// The initial access token of which one use is spent.
-    pub initial_access_token: Option<Digest>,
-    /// How many clients there may be, this one included.
-    pub most_clients: Option<u64>,
-}
-
-impl Admission {
-    /// Nothing at all.
-    #[must_use]
-    pub fn free(now: SystemTime) -> Self {
-        Self { now, initial_access_token: None, most_clients: None }
-    }
-}
-
-/// What became of an insertion. Whatever is not `Inserted` changed nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Admitted {
-    /// The client is there and paid for.
-    Inserted,
-    /// There is a client with this identifier.
-    Exists,
-    /// The initial access token is unknown, spent or expired.
-    TokenRefused,
-    /// There are as many clients as there may be.
-    Full,
-}
-
-/// How a client is removed.
-#[derive(Debug, Clone, Default)]
-#[non_exhaustive]
-pub struct Removal {
-    /// Only if the client has this revision.
-    pub revision: Option<u64>,
-    /// The initial access token to which one use is given back, as if the client had never been registered.
-    pub refunds: Option<Digest>,
-}
-
-impl Removal {
-    /// Whatever the revision, and nothing is given back.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Only if the client has this revision.
-    #[must_use]
-    pub fn at(revision: u64) -> Self {
-        Self { revision: Some(revision), ..Self::default() }
-    }
-
-    /// One use is given back to this initial access token.
-    #[must_use]
-    pub fn with_refund(mut self, initial_access_token: Digest) -> Self {
-        self.refunds = Some(initial_access_token);
-        self
-    }
-
-    /// Whether the client may be removed at its revision.
-    #[must_use]
-    pub fn permits(&self, client: &Client) -> bool {
-        self.revision.is_none_or(|revision| client.revision == revision)
-    }
 }

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tower_dcr::access::{Decision, Gate, InitialAccessTokenRecord};
 use tower_dcr::audit::{AuditEvent, AuditSink, Operation};
 use tower_dcr::credential::{ClientId, Digest};
-use tower_dcr::store::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, MemoryStore, Removal};
+use tower_dcr::store::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, MemoryStore, Removal, Replacement};
 use tower_dcr::{BoxError, Client, Clock, StoreError};
 
 /// A clock that stands still until it is turned.
@@ -135,12 +135,12 @@ impl ClientStore for Fragile {
         self.inner.get(id).await
     }
 
-    async fn update(&self, client: &Client) -> Result<(), StoreError> {
+    async fn update(&self, client: &Client, replacement: &Replacement) -> Result<(), StoreError> {
         self.check()?;
         if self.contended.load(Ordering::SeqCst) {
             return Err(StoreError::conflict());
         }
-        self.inner.update(client).await
+        self.inner.update(client, replacement).await
     }
 
     async fn remove(&self, id: &ClientId, removal: &Removal) -> Result<bool, StoreError> {

@@ -8,7 +8,9 @@ use tokio::sync::Mutex;
 use tokio::task::yield_now;
 use tower_dcr::access::InitialAccessTokenRecord;
 use tower_dcr::credential::{ClientId, Digest};
-use tower_dcr::store::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, MemoryStore, Removal, contract};
+use tower_dcr::store::{
+    Admission, Admitted, ClientQuery, ClientStore, Cutoffs, MemoryStore, OneTimeKey, Removal, Replacement, contract,
+};
 use tower_dcr::{Client, Status, StoreError};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,6 +22,18 @@ enum Fault {
     UseIsReadThenSpent,
     UseIsSpentForRefusals,
     UseIsSpentBeforeTheClientIsIn,
+    KeyIsIgnored,
+    KeyIsReadThenUsed,
+    KeyIsUsedForRefusals,
+    UpdateIgnoresKeys,
+    UpdateUsesKeysForConflicts,
+    UpdateForgetsNothing,
+    RemoveForgetsNothing,
+    RoomIsMadeByTheLatest,
+    RoomIsMadeByTheUsed,
+    RoomIsMadeFirst,
+    RoomIsMadeInSteps,
+    RoomIsMadeInSilence,
     GetIgnoresCase,
     UpdateDoesNotCompare,
     UpdateComparesThenWrites,
@@ -132,6 +146,67 @@ impl Broken {
     }
 }
 
+/// What a store does that makes room in a step of its own.
+impl Broken {
+    async fn make_room(&self, admission: &mut Admission) -> Result<Option<Arc<Client>>, StoreError> {
+        let Some(room) = admission.room.take() else { return Ok(None) };
+        if admission.most_clients.is_some_and(|most| most > 0) && self.is_full(admission).await? {
+            return Ok(self.inner.expire(&room, 1).await?.pop());
+        }
+        Ok(None)
+    }
+
+    async fn is_full(&self, admission: &Admission) -> Result<bool, StoreError> {
+        let count = self.inner.count(&ClientQuery::new()).await?;
+        Ok(admission.most_clients.is_some_and(|most| count >= most))
+    }
+
+    /// Makes room and then, after a pause, inserts.
+    async fn make_room_then_insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
+        let mut roomy = admission.clone();
+        let gone = self.make_room(&mut roomy).await?;
+        yield_now().await;
+        let admitted = self.inner.insert(client, &roomy).await?;
+        Ok(match gone {
+            Some(gone) if admitted == Admitted::Inserted => Admitted::InPlaceOf(gone),
+            _ => admitted,
+        })
+    }
+
+    /// Uses keys up and then, after a pause, inserts.
+    async fn use_up_then_insert(&self, client: &Client, mut admission: Admission) -> Result<Admitted, StoreError> {
+        let once = std::mem::take(&mut admission.once);
+        for OneTimeKey { key, until, .. } in &once {
+            if !self.inner.remember(key, *until, admission.now).await? {
+                return Ok(Admitted::Replayed);
+            }
+        }
+        self.inner.insert(client, &admission).await
+    }
+
+    /// Looks at keys and, after a pause, inserts and uses them up.
+    async fn look_then_insert(&self, client: &Client, mut admission: Admission) -> Result<Admitted, StoreError> {
+        let once = std::mem::take(&mut admission.once);
+        let probe = client.clone();
+        let mut looked = Admission::free(admission.now);
+        looked.once = once.clone();
+        let free = self.inner.insert(&probe, &looked).await?;
+        if free == Admitted::Inserted {
+            self.inner.remove(client.id(), &Removal::undoing(&looked)).await?;
+        } else if free == Admitted::Replayed {
+            return Ok(free);
+        }
+        yield_now().await;
+        let admitted = self.inner.insert(client, &admission).await?;
+        if admitted.is_in() {
+            for OneTimeKey { key, until, .. } in &once {
+                self.inner.remember(key, *until, admission.now).await?;
+            }
+        }
+        Ok(admitted)
+    }
+}
+
 impl ClientStore for Broken {
     fn is_durable(&self) -> bool {
         false
@@ -167,6 +242,27 @@ impl ClientStore for Broken {
                 let _turn = self.one_by_one.lock().await;
                 return self.spend_then_insert(client, &admission).await;
             }
+            Fault::KeyIsIgnored => admission.once.clear(),
+            Fault::KeyIsReadThenUsed => return self.look_then_insert(client, admission).await,
+            Fault::KeyIsUsedForRefusals => return self.use_up_then_insert(client, admission).await,
+            Fault::RoomIsMadeByTheUsed => {
+                admission.room = admission.room.map(|room| room.with_idle_since(admission.now))
+            }
+            Fault::RoomIsMadeByTheLatest if self.is_full(&admission).await? => {
+                let room = admission.room.clone().map(|room| ClientQuery::new().with_idle(room));
+                let idle = self.inner.list(&room.unwrap_or_else(|| ClientQuery::new().with_limit(0))).await?;
+                let latest = idle.last().map(|client| client.id().clone());
+                admission.room = admission.room.map(|room| room.among(latest.into_iter().collect()));
+            }
+            Fault::RoomIsMadeFirst => {
+                let _turn = self.one_by_one.lock().await;
+                return self.make_room_then_insert(client, &admission).await;
+            }
+            Fault::RoomIsMadeInSteps => return self.make_room_then_insert(client, &admission).await,
+            Fault::RoomIsMadeInSilence => {
+                let admitted = self.inner.insert(client, &admission).await?;
+                return Ok(if admitted.is_in() { Admitted::Inserted } else { admitted });
+            }
             _ => {}
         }
         self.inner.insert(client, &admission).await
@@ -179,7 +275,7 @@ impl ClientStore for Broken {
         }
     }
 
-    async fn update(&self, client: &Client) -> Result<(), StoreError> {
+    async fn update(&self, client: &Client, replacement: &Replacement) -> Result<(), StoreError> {
         let stored = match self.inner.get(client.id()).await? {
             Some(stored) => stored,
             None if self.fault == Fault::UpdateBringsBack => return self.overwrite(client).await,
@@ -193,7 +289,22 @@ impl ClientStore for Broken {
                 yield_now().await;
                 self.overwrite_but_keep_the_use(client, &stored).await
             }
-            _ => self.inner.update(client).await,
+            Fault::UpdateIgnoresKeys => self.inner.update(client, &Replacement::free(replacement.now)).await,
+            Fault::UpdateUsesKeysForConflicts => {
+                let mut free = replacement.clone();
+                for OneTimeKey { key, until, .. } in free.once.drain(..) {
+                    if !self.inner.remember(&key, until, replacement.now).await? {
+                        return Err(StoreError::replayed());
+                    }
+                }
+                self.inner.update(client, &free).await
+            }
+            Fault::UpdateForgetsNothing => {
+                let mut stubborn = replacement.clone();
+                stubborn.forgets.clear();
+                self.inner.update(client, &stubborn).await
+            }
+            _ => self.inner.update(client, replacement).await,
         }
     }
 
@@ -216,6 +327,7 @@ impl ClientStore for Broken {
                 removal.revision = None;
             }
             Fault::RemoveRefundsNothing => removal.refunds = None,
+            Fault::RemoveForgetsNothing => removal.forgets.clear(),
             Fault::RemoveRefundsForNobody => {
                 let refund = removal.refunds.take();
                 let removed = self.inner.remove(id, &removal).await?;
@@ -333,6 +445,30 @@ caught! {
         by a_refused_insertion_costs_nothing, "insert: spends no use when it is refused";
     UseIsSpentBeforeTheClientIsIn in a_use_that_is_lost_when_the_caller_hangs_up_is_caught
         by an_abandoned_insertion_is_whole, "insert: dropped halfway, it spends a use only with the client";
+    KeyIsIgnored in a_key_that_counts_twice_is_caught
+        by an_insertion_uses_its_keys_up, "insert: a key that was used is Replayed";
+    KeyIsReadThenUsed in a_key_that_admits_many_is_caught
+        by one_key_admits_one_of_many, "insert, update: one key admits one of many";
+    KeyIsUsedForRefusals in a_key_that_is_used_for_nothing_is_caught
+        by a_refused_insertion_uses_no_key_up, "insert: refused with a new key";
+    UpdateIgnoresKeys in an_update_that_ignores_keys_is_caught
+        by an_update_uses_its_keys_up, "update: a key that was used is Replayed";
+    UpdateUsesKeysForConflicts in an_update_that_uses_keys_for_nothing_is_caught
+        by an_update_uses_its_keys_up, "update: a conflict uses no key up";
+    UpdateForgetsNothing in an_update_that_forgets_no_key_is_caught
+        by an_update_uses_its_keys_up, "update: a forgotten key counts again";
+    RemoveForgetsNothing in a_removal_that_forgets_no_key_is_caught
+        by a_removal_forgets_keys, "remove: keys that were forgotten count again";
+    RoomIsMadeByTheLatest in room_made_by_the_latest_is_caught
+        by the_first_idle_client_makes_room, "insert: the first client that is idle makes room";
+    RoomIsMadeByTheUsed in room_made_by_the_used_is_caught
+        by the_first_idle_client_makes_room, "insert: ";
+    RoomIsMadeFirst in room_made_for_the_refused_is_caught
+        by nobody_makes_room_for_itself_or_for_the_refused, "insert: nobody makes room for one who is refused";
+    RoomIsMadeInSteps in room_made_too_often_is_caught
+        by as_many_make_room_as_come, "insert: ";
+    RoomIsMadeInSilence in room_made_in_silence_is_caught
+        by the_first_idle_client_makes_room, "insert: the first client that is idle makes room";
     GetIgnoresCase in a_get_that_ignores_case_is_caught
         by identifiers_are_compared_byte_by_byte, "get: identifiers that differ in a byte differ";
     UpdateDoesNotCompare in an_update_without_comparison_is_caught

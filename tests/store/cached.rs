@@ -9,7 +9,9 @@ use tokio::task::JoinSet;
 use tower_dcr::access::InitialAccessTokenRecord;
 use tower_dcr::credential::{ClientId, Digest};
 use tower_dcr::metadata::ClientMetadata;
-use tower_dcr::store::{Admission, Admitted, CachedStore, ClientQuery, ClientStore, Cutoffs, MemoryStore, Removal};
+use tower_dcr::store::{
+    Admission, Admitted, CachedStore, ClientQuery, ClientStore, Cutoffs, MemoryStore, Removal, Replacement,
+};
 use tower_dcr::{Access, Client, Registry, StoreError, StoreErrorKind};
 
 /// Longer than any test takes.
@@ -93,8 +95,8 @@ impl ClientStore for Probe {
         }
     }
 
-    async fn update(&self, client: &Client) -> Result<(), StoreError> {
-        self.inner.update(client).await
+    async fn update(&self, client: &Client, replacement: &Replacement) -> Result<(), StoreError> {
+        self.inner.update(client, replacement).await
     }
 
     async fn remove(&self, id: &ClientId, removal: &Removal) -> Result<bool, StoreError> {
@@ -285,7 +287,7 @@ async fn a_slow_read_does_not_undo_an_update() {
     let second = twin.get(&setting.id).await.unwrap().unwrap();
 
     let read = setting.slow_read().await;
-    setting.cached.update(&second).await.unwrap();
+    setting.cached.update(&second, &Replacement::free(SystemTime::now())).await.unwrap();
     setting.probe.release();
     assert_eq!(read.await.unwrap().as_deref(), Some("first"), "it began when the client was the old one");
     assert_eq!(setting.get().await.as_deref(), Some("second"));
@@ -296,7 +298,7 @@ async fn a_conflict_tells_that_the_client_was_changed() {
     let setting = Setting::new().await;
     let first = setting.cached.get(&setting.id).await.unwrap().unwrap();
     setting.elsewhere.update(&setting.id, &setting.token, metadata("second")).await.unwrap();
-    assert!(setting.cached.update(&first).await.is_err());
+    assert!(setting.cached.update(&first, &Replacement::free(SystemTime::now())).await.is_err());
     assert_eq!(setting.get().await.as_deref(), Some("second"));
 }
 
@@ -440,7 +442,7 @@ async fn whatever_may_have_changed_a_client_is_told_to_the_listener() {
     told_once("update");
     cached.touch(id, SystemTime::now()).await.unwrap();
     cached.get(id).await.unwrap();
-    assert!(cached.update(registered.client()).await.is_err());
+    assert!(cached.update(registered.client(), &Replacement::free(SystemTime::now())).await.is_err());
     told_once("update that met a conflict, but not touch and get");
     let cutoffs = Cutoffs::none(SystemTime::now()).with_idle_since(SystemTime::now() + LONG);
     assert_eq!(cached.expire(&cutoffs, 1).await.unwrap().len(), 1);

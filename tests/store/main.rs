@@ -72,6 +72,17 @@ macro_rules! with_all_checks {
         remember_is_true_once_until_its_time
         remembered_keys_are_compared_byte_by_byte
         expire_forgets_no_key_too_early
+        an_insertion_uses_its_keys_up
+        a_refused_insertion_uses_no_key_up
+        an_update_uses_its_keys_up
+        a_removal_forgets_keys
+        one_key_admits_one_of_many
+        the_first_idle_client_makes_room
+        nobody_makes_room_for_itself_or_for_the_refused
+        a_lowered_limit_lets_one_come_for_one_who_goes
+        as_many_make_room_as_come
+        making_room_and_other_changes_exclude_each_other
+        an_abandoned_insertion_makes_room_or_not
         tenants_see_nothing_of_each_other
         tokens_and_places_belong_to_a_tenant
         a_tenant_expires_alone

@@ -4,12 +4,9 @@
 //! that it is settled what happened, and the account must be right.
 
 use super::sample::{DAY, HOUR, assert_same, assert_same_token, below, client, clients, now, renamed, spending, token};
-use super::subject::{Subject, abandon};
+use super::subject::{POLLS, Subject, abandon};
 use crate::client::Client;
 use crate::store::{Admission, Admitted, ClientStore, Cutoffs, Removal};
-
-/// After how many polls a future is dropped at the latest.
-const POLLS: usize = 16;
 
 pub(super) async fn an_abandoned_insertion_is_whole<S: ClientStore>(store: Subject<S>) {
     let (now, plenty) = (now(), token("plenty", Some(100), now()));

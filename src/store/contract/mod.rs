@@ -36,7 +36,7 @@
 //!   a digest of it if in doubt.
 //! - **Numbers are as large as their types.** `usize::MAX` is a limit and `u64::MAX` a number of clients.
 //! - **A refusal is an answer.** Where several reasons refuse an insertion, any of them may be told; nothing is spent,
-//!   and nobody else sees a place or a use gone meanwhile.
+//!   nobody goes, and nobody else sees a place or a use gone meanwhile.
 //! - **The name of a tenant is any text** and is compared byte by byte, as identifiers are.
 //! - **A use is later or it is not.** Of two uses of a client the later one stays, in whatever order they arrive and
 //!   whatever is updated meanwhile.
@@ -48,8 +48,10 @@ mod clients;
 mod data;
 mod expire;
 mod list;
+mod once;
 mod races;
 mod remember;
+mod room;
 mod sample;
 mod subject;
 mod tenants;
@@ -192,6 +194,21 @@ checks! {
         remember_is_true_once_until_its_time
         remembered_keys_are_compared_byte_by_byte
         expire_forgets_no_key_too_early
+    }
+    once {
+        an_insertion_uses_its_keys_up
+        a_refused_insertion_uses_no_key_up
+        an_update_uses_its_keys_up
+        a_removal_forgets_keys
+        one_key_admits_one_of_many
+    }
+    room {
+        the_first_idle_client_makes_room
+        nobody_makes_room_for_itself_or_for_the_refused
+        a_lowered_limit_lets_one_come_for_one_who_goes
+        as_many_make_room_as_come
+        making_room_and_other_changes_exclude_each_other
+        an_abandoned_insertion_makes_room_or_not
     }
     tenants {
         tenants_see_nothing_of_each_other

@@ -6,7 +6,7 @@ use crate::access::{Constraints, InitialAccessTokenRecord};
 use crate::client::{Client, Origin, Status};
 use crate::credential::{ClientId, Digest, SealedText, StoredSecret};
 use crate::metadata::{ClientMetadata, GrantType, TokenEndpointAuthMethod};
-use crate::store::Admission;
+use crate::store::{Admission, OneTimeKey};
 
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -104,6 +104,16 @@ pub(super) fn spending(token: &InitialAccessTokenRecord, now: SystemTime) -> Adm
 /// An insertion that is free while there are fewer clients than that.
 pub(super) fn below(most_clients: u64, now: SystemTime) -> Admission {
     Admission { most_clients: Some(most_clients), ..Admission::free(now) }
+}
+
+/// A key that is remembered for an hour.
+pub(super) fn once(key: &str, now: SystemTime) -> OneTimeKey {
+    OneTimeKey::new(key, now + HOUR)
+}
+
+/// An insertion that uses these keys up.
+pub(super) fn using(keys: &[&str], now: SystemTime) -> Admission {
+    Admission { once: keys.iter().map(|key| once(key, now)).collect(), ..Admission::free(now) }
 }
 
 /// Compares all of a client. A message never shows a secret.

@@ -14,10 +14,12 @@ use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
 use crate::credential::{ClientId, Digest};
 use crate::error::{StoreError, StoreErrorKind};
-use crate::store::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, Removal};
+use crate::store::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, Removal, Replacement};
 
 /// How many callers race for one thing.
 pub(super) const CALLERS: usize = 64;
+/// After how many polls a future is dropped at the latest.
+pub(super) const POLLS: usize = 16;
 /// How often a race is run, since one that goes well proves little.
 pub(super) const ROUNDS: usize = 8;
 
@@ -69,11 +71,19 @@ impl<S: ClientStore> Subject<S> {
 
     /// True for an update that took place, false for a conflict.
     pub(super) async fn update(&self, client: &Client) -> bool {
-        match self.0.update(client).await {
-            Err(error) if error.kind() == StoreErrorKind::Conflict => false,
+        match self.update_as(client, &Replacement::free(client.issued_at)).await {
+            Err(StoreErrorKind::Replayed) => panic!("update: without a key none is Replayed"),
+            updated => updated.is_ok(),
+        }
+    }
+
+    /// An update that costs something, or why it did not take place.
+    pub(super) async fn update_as(&self, client: &Client, replacement: &Replacement) -> Result<(), StoreErrorKind> {
+        match self.0.update(client, replacement).await {
+            Err(error) if error.kind() != StoreErrorKind::Unavailable => Err(error.kind()),
             updated => {
                 answer("update", updated);
-                true
+                Ok(())
             }
         }
     }

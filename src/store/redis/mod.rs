@@ -37,7 +37,7 @@ use redis::{Cmd, FromRedisValue, ScriptInvocation};
 
 use self::connection::Connection;
 use self::keys::{Keys, Rows};
-use super::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, Removal, record};
+use super::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, OneTimeKey, Removal, Replacement, record};
 use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
 use crate::credential::{ClientId, Digest};
@@ -101,6 +101,45 @@ impl RedisStore {
         self
     }
 
+    /// Inserts a client for which one of these others makes room, if that is needed.
+    async fn insert_among(
+        &self,
+        client: &Client,
+        admission: &Admission,
+        candidates: &[String],
+    ) -> Result<Admitted, StoreError> {
+        let mut script = script::INSERT.key(self.keys.client(client.id.as_str()));
+        script.key(self.keys.index()).key(self.keys.tokens());
+        script.arg(value::write(client)).arg(keys::time(admission.now)).arg(text(admission.most_clients));
+        script.arg(digest_text(admission.initial_access_token.as_ref()));
+        script.arg(&keys::cutoffs(admission.room.as_ref())).arg(admission.once.len());
+        self.use_up(&mut script, &admission.once, admission.now);
+        for candidate in candidates {
+            script.key(self.keys.client(candidate));
+        }
+        for row in keys::rows(client).into_iter().chain(keys::last_use_row(client)) {
+            script.arg(0).arg(row);
+        }
+        let answer: Vec<Vec<u8>> = self.run(&script).await?;
+        Ok(match &answer.iter().map(Vec::as_slice).collect::<Vec<_>>()[..] {
+            [b"inserted"] => Admitted::Inserted,
+            [b"in place of", gone] => Admitted::InPlaceOf(value::read(gone)?),
+            [b"exists"] => Admitted::Exists,
+            [b"refused"] => Admitted::TokenRefused,
+            [b"replayed"] => Admitted::Replayed,
+            _ => Admitted::Full,
+        })
+    }
+
+    /// Gives a script keys that count once.
+    fn use_up(&self, script: &mut ScriptInvocation<'_>, once: &[OneTimeKey], now: SystemTime) {
+        for OneTimeKey { key, until } in once {
+            let lifetime = until.duration_since(now).unwrap_or_default().saturating_add(GRACE);
+            let lifetime = u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX).min(LONGEST);
+            script.key(self.keys.remembered(key)).arg(keys::time(*until)).arg(lifetime);
+        }
+    }
+
     async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, StoreError> {
         script.invoke_async(&mut self.connection.clone()).await.map_err(unavailable)
     }
@@ -128,19 +167,19 @@ impl ClientStore for RedisStore {
         Self { connection: self.connection.clone(), keys: self.keys.for_tenant(tenant) }
     }
 
+    /// A store that is full is asked who may make room, and then once more with their keys, because a script must be told
+    /// all keys that it uses. When all of them are gone by then, others made room for others.
     async fn insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
-        let mut script = script::INSERT.key(self.keys.client(client.id.as_str()));
-        script.key(self.keys.index()).key(self.keys.tokens());
-        script.arg(value::write(client)).arg(keys::time(admission.now)).arg(text(admission.most_clients));
-        script.arg(digest_text(admission.initial_access_token.as_ref()));
-        for row in keys::rows(client).into_iter().chain(keys::last_use_row(client)) {
-            script.arg(0).arg(row);
-        }
-        match &*self.run::<String>(&script).await? {
-            "inserted" => Ok(Admitted::Inserted),
-            "exists" => Ok(Admitted::Exists),
-            "full" => Ok(Admitted::Full),
-            _ => Ok(Admitted::TokenRefused),
+        let mut candidates = Vec::new();
+        loop {
+            let admitted = self.insert_among(client, admission, &candidates).await?;
+            let Some(room) = admission.room.as_ref().filter(|_| admitted == Admitted::Full) else {
+                return Ok(admitted);
+            };
+            candidates = self.first_idle(room, &client.id).await?;
+            if candidates.is_empty() {
+                return Ok(Admitted::Full);
+            }
         }
     }
 
@@ -148,13 +187,18 @@ impl ClientStore for RedisStore {
         Ok(self.read([id.as_str()]).await?.pop())
     }
 
-    async fn update(&self, client: &Client) -> Result<(), StoreError> {
+    async fn update(&self, client: &Client, replacement: &Replacement) -> Result<(), StoreError> {
         let before = client.revision.checked_sub(1).ok_or_else(StoreError::conflict)?;
         let mut script = script::UPDATE.key(self.keys.client(client.id.as_str()));
-        script.key(self.keys.index()).arg(value::write(client)).arg(before);
-        match self.run(&script).await? {
-            true => Ok(()),
-            false => Err(StoreError::conflict()),
+        script.key(self.keys.index()).arg(value::write(client)).arg(before).arg(keys::time(replacement.now));
+        self.use_up(script.arg(replacement.once.len()), &replacement.once, replacement.now);
+        for forgotten in &replacement.forgets {
+            script.key(self.keys.remembered(&forgotten.key));
+        }
+        match &*self.run::<String>(&script).await? {
+            "updated" => Ok(()),
+            "replayed" => Err(StoreError::replayed()),
+            _ => Err(StoreError::conflict()),
         }
     }
 
@@ -162,6 +206,9 @@ impl ClientStore for RedisStore {
         let mut script = script::REMOVE.key(self.keys.index());
         script.key(self.keys.tokens()).key(self.keys.client(id.as_str())).arg(digest_text(removal.refunds.as_ref()));
         script.arg(removal.revision.map_or_else(|| "*".to_owned(), |revision| revision.to_string())).arg("*");
+        for forgotten in &removal.forgets {
+            script.key(self.keys.remembered(&forgotten.key));
+        }
         match self.run::<Vec<u8>>(&script).await?[..] {
             [script::CHANGED] => Err(StoreError::conflict()),
             [answer] => Ok(answer == script::REMOVED),
@@ -234,9 +281,8 @@ impl ClientStore for RedisStore {
     }
 
     async fn remember(&self, key: &str, until: SystemTime, now: SystemTime) -> Result<bool, StoreError> {
-        let lifetime = until.duration_since(now).unwrap_or_default().saturating_add(GRACE);
-        let lifetime = u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX).min(LONGEST);
-        let mut script = script::REMEMBER.key(self.keys.remembered(key));
-        self.run(script.arg(keys::time(until)).arg(keys::time(now)).arg(lifetime)).await
+        let mut script = script::REMEMBER.arg(keys::time(now));
+        self.use_up(&mut script, &[OneTimeKey::new(key, until)], now);
+        self.run(&script).await
     }
 }

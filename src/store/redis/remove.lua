@@ -1,8 +1,9 @@
 -- Removes clients, each only if it is still as the caller saw it, and gives a use of a token back for each.
+-- After the clients come the keys that are forgotten with them.
 -- Answers per client: 0 it is not there, 1 it was removed, 2 it changed meanwhile.
-local index, tokens, refunds = KEYS[1], KEYS[2], ARGV[1] .. ':uses'
+local index, tokens, refunds, clients = KEYS[1], KEYS[2], ARGV[1] .. ':uses', (#ARGV - 1) / 2
 local answers = {}
-for number = 1, #KEYS - 2 do
+for number = 1, clients do
   local client, revision, used = KEYS[number + 2], ARGV[2 * number], ARGV[2 * number + 1]
   local used_now, rows, revision_now = line_of(redis.call('GET', client))
   if not used_now then
@@ -15,6 +16,7 @@ for number = 1, #KEYS - 2 do
     remove_rows(index, rows_of(used_now, rows))
     local uses = tonumber(redis.call('HGET', tokens, refunds) or nil)
     if uses and uses < 4294967295 then redis.call('HINCRBY', tokens, refunds, 1) end
+    for forgotten = clients + 3, #KEYS do redis.call('DEL', KEYS[forgotten]) end
   end
 end
 return answers

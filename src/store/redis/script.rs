@@ -11,13 +11,13 @@ macro_rules! scripts {
 }
 
 scripts! {
-    INSERT = "insert.lua";
-    UPDATE = "client.lua" "update.lua";
+    INSERT = "client.lua" "once.lua" "insert.lua";
+    UPDATE = "client.lua" "once.lua" "update.lua";
     REMOVE = "client.lua" "remove.lua";
     TOUCH = "client.lua" "touch.lua";
     INSERT_TOKEN = "insert_token.lua";
     REMOVE_TOKEN = "remove_token.lua";
-    REMEMBER = "remember.lua";
+    REMEMBER = "once.lua" "remember.lua";
 }
 
 /// What `remove.lua` says of a client that it removed.

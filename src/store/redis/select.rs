@@ -8,9 +8,12 @@ use super::keys::{self, Rows};
 use super::{BATCH, RedisStore, script, unavailable, value};
 use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
+use crate::credential::ClientId;
 use crate::error::StoreError;
 use crate::store::{ClientQuery, Cutoffs, record};
 
+/// How many clients are asked to make room together.
+const FEW: isize = 16;
 /// As the limit of a range: no limit.
 const ALL: isize = -1;
 
@@ -129,6 +132,15 @@ impl RedisStore {
         }
         places.dedup();
         Ok(places)
+    }
+
+    /// Some clients that are idle, the first one of all first, other than this one.
+    pub(super) async fn first_idle(&self, cutoffs: &Cutoffs, but: &ClientId) -> Result<Vec<String>, StoreError> {
+        // The rows of clients that were never used are in order already.
+        let most = if cutoffs.idle_since.is_none() { FEW } else { super::WINDOW };
+        let places = self.idle_places(cutoffs, most).await?;
+        let ids = places.iter().filter_map(|place| keys::id_of(place)).filter(|id| *id != but.as_str());
+        Ok(ids.take(FEW.unsigned_abs()).map(str::to_owned).collect())
     }
 
     /// Removes those of the clients that are still as they were read, and tells which.

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{Value, millis};
 use crate::client::Status;
+use crate::credential::ClientId;
 use crate::store::{ClientQuery, Cutoffs};
 
 /// Conditions that all must hold, with the values that they compare with.
@@ -74,6 +75,12 @@ impl<'a> Filter<'a> {
         if let Some(ids) = ids {
             self.and(among, Value::Text(Some(ids)));
         }
+        self
+    }
+
+    /// Not this client.
+    pub(super) fn without(mut self, id: &'a ClientId) -> Self {
+        self.and("id <> {}", Value::Text(Some(id.as_str())));
         self
     }
 

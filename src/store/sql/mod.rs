@@ -5,6 +5,7 @@
 //! alone as the truth, so that recording one does not rewrite the client; so do the uses that a token has left.
 
 mod filter;
+mod insert;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "sqlite")]
@@ -45,7 +46,22 @@ struct Step<'a> {
     values: &'a [Value<'a>],
     /// Whether the transaction is given up when the statement finds or changes no row.
     required: bool,
+    /// What is done then before it is given up; what this finds is enough, and is what the transaction finds.
+    instead: Option<(&'a str, &'a [Value<'a>])>,
 }
+
+impl<'a> Step<'a> {
+    fn required(text: &'a str, values: &'a [Value<'a>]) -> Self {
+        Self { text, values, required: true, instead: None }
+    }
+
+    fn optional(text: &'a str, values: &'a [Value<'a>]) -> Self {
+        Self { required: false, ..Self::required(text, values) }
+    }
+}
+
+/// What the steps of a transaction found, or which one found nothing.
+type Taken = Result<Vec<Found>, usize>;
 
 /// Runs statements on one database, for one tenant.
 trait Backend: Sync {
@@ -64,8 +80,8 @@ trait Backend: Sync {
     /// How many rows a statement changes.
     fn execute(&self, text: &str, values: &[Value<'_>]) -> impl Future<Output = sqlx::Result<u64>> + Send;
 
-    /// Takes all steps in one transaction, or none: then it answers which one found nothing.
-    fn transact(&self, steps: &[Step<'_>]) -> impl Future<Output = sqlx::Result<Result<(), usize>>> + Send;
+    /// Takes all steps in one transaction, or none.
+    fn transact(&self, steps: &[Step<'_>]) -> impl Future<Output = sqlx::Result<Taken>> + Send;
 }
 
 fn bound<'q, D>(text: &'q str, values: &[Value<'q>]) -> Query<'q, D, D::Arguments<'q>>
@@ -129,10 +145,13 @@ macro_rules! client_store {
                 Self { tenant: tenant.as_bytes().into(), counting: std::sync::Arc::default(), ..self.clone() }
             }
 
+            async fn insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
+                $crate::store::sql::insert::insert(self, client, admission).await
+            }
+
             client_store! { @verbs
-                insert(client: &Client, admission: &Admission) -> Admitted;
                 get(id: &ClientId) -> Option<Arc<Client>>;
-                update(client: &Client) -> ();
+                update(client: &Client, replacement: &Replacement) -> ();
                 remove(id: &ClientId, removal: &Removal) -> bool;
                 touch(id: &ClientId, at: SystemTime) -> bool;
                 list(query: &ClientQuery) -> Vec<Arc<Client>>;

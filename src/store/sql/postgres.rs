@@ -12,12 +12,12 @@ use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, Postgres, Row a
 use tokio::time::Instant;
 
 use super::statements::{Dialect, Statements};
-use super::{Backend, Found, Step, Value, bound, client_store, found, pending};
+use super::{Backend, Found, Step, Taken, Value, bound, client_store, found, pending};
 use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
 use crate::credential::{ClientId, Digest};
 use crate::error::StoreError;
-use crate::store::{Admission, Admitted, ClientQuery, Cutoffs, Removal};
+use crate::store::{Admission, Admitted, ClientQuery, Cutoffs, Removal, Replacement};
 
 /// Keeps clients in a PostgreSQL database, for any number of nodes. Clones share it.
 ///
@@ -129,7 +129,7 @@ const DIALECT: Dialect = Dialect {
         SELECT 1 FROM gone",
     expire: (
         "WITH idle AS (SELECT id FROM {p}clients WHERE ",
-        " FOR UPDATE),
+        "),
         gone AS (
             DELETE FROM {p}clients USING idle WHERE clients.tenant = $1 AND clients.id = idle.id
             RETURNING clients.last_used, clients.record),
@@ -138,6 +138,9 @@ const DIALECT: Dialect = Dialect {
             WHERE tenant = $1 AND EXISTS (SELECT 1 FROM gone))
         SELECT last_used, record FROM gone",
     ),
+    // Whoever expires waits for rows that others change. Whoever needs a place holds the count, for which they wait, so
+    // it takes a row that nobody changes.
+    locking: [" FOR UPDATE", " FOR UPDATE SKIP LOCKED"],
     among: "id IN (SELECT json_array_elements_text({}::json))",
     spend: "WITH spent AS (
             UPDATE {p}tokens SET uses_left = uses_left - 1 WHERE tenant = $1 AND digest = $2
@@ -232,18 +235,27 @@ impl PostgresStore {
         .await
     }
 
-    async fn take(&self, steps: &[Step<'_>]) -> sqlx::Result<Result<(), usize>> {
+    async fn take(&self, steps: &[Step<'_>]) -> sqlx::Result<Taken> {
         let mut lease = self.lease().await?;
         in_time(async {
             let mut transaction = lease.begin().await?;
+            let mut taken = Vec::new();
             for (index, step) in steps.iter().enumerate() {
                 let query = bound::<Postgres>(step.text, step.values).persistent(!self.pooler);
-                if query.execute(&mut *transaction).await?.rows_affected() == 0 && step.required {
+                if query.execute(&mut *transaction).await?.rows_affected() > 0 || !step.required {
+                    continue;
+                }
+                if let Some((text, values)) = step.instead {
+                    let query = bound::<Postgres>(text, values).persistent(!self.pooler);
+                    taken = query.fetch_all(&mut *transaction).await?;
+                }
+                if taken.is_empty() {
                     transaction.rollback().await?;
                     return Ok(Err(index));
                 }
             }
-            transaction.commit().await.map(Ok)
+            transaction.commit().await?;
+            taken.iter().map(found).collect::<sqlx::Result<_>>().map(Ok)
         })
         .await
     }
@@ -363,7 +375,7 @@ impl Backend for PostgresStore {
         self.persist(|| self.changes(text, values)).await
     }
 
-    async fn transact(&self, steps: &[Step<'_>]) -> sqlx::Result<Result<(), usize>> {
+    async fn transact(&self, steps: &[Step<'_>]) -> sqlx::Result<Taken> {
         self.persist(|| self.take(steps)).await
     }
 }

@@ -9,12 +9,12 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Executor as _, Row as _, Sqlite, SqlitePool};
 
 use super::statements::{Dialect, Statements};
-use super::{Backend, Found, Step, Value, bound, client_store, found, pending};
+use super::{Backend, Found, Step, Taken, Value, bound, client_store, found, pending};
 use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
 use crate::credential::{ClientId, Digest};
 use crate::error::StoreError;
-use crate::store::{Admission, Admitted, ClientQuery, Cutoffs, Removal};
+use crate::store::{Admission, Admitted, ClientQuery, Cutoffs, Removal, Replacement};
 
 /// Keeps clients in a SQLite database, the durable store that needs no server. Clones share it.
 ///
@@ -64,6 +64,7 @@ const DIALECT: Dialect = Dialect {
         "DELETE FROM {p}clients WHERE tenant = $1 AND id IN (SELECT id FROM {p}clients WHERE ",
         ") RETURNING last_used, record",
     ),
+    locking: ["", ""],
     among: "id IN (SELECT value FROM json_each({}))",
     spend: "UPDATE {p}tokens SET uses_left = uses_left - 1 WHERE tenant = $1 AND digest = $2
         AND (uses_left IS NULL OR uses_left > 0) AND (expires_at IS NULL OR expires_at > $3)",
@@ -154,20 +155,28 @@ impl Backend for SqliteStore {
 
     /// The first step always writes, so it waits for its turn before anything is read, as `BEGIN IMMEDIATE` would; that
     /// statement itself is not safe to give up halfway with this driver.
-    async fn transact(&self, steps: &[Step<'_>]) -> sqlx::Result<Result<(), usize>> {
+    async fn transact(&self, steps: &[Step<'_>]) -> sqlx::Result<Taken> {
         let mut transaction = self.writer.begin().await?;
+        let mut taken = Vec::new();
         for (index, step) in steps.iter().enumerate() {
             let query = bound::<Sqlite>(step.text, step.values);
             let rows = match step.text.starts_with("SELECT") {
                 true => query.fetch_all(&mut *transaction).await?.len() as u64,
                 false => query.execute(&mut *transaction).await?.rows_affected(),
             };
-            if rows == 0 && step.required {
+            if rows > 0 || !step.required {
+                continue;
+            }
+            if let Some((text, values)) = step.instead {
+                taken = bound::<Sqlite>(text, values).fetch_all(&mut *transaction).await?;
+            }
+            if taken.is_empty() {
                 transaction.rollback().await?;
                 return Ok(Err(index));
             }
         }
-        transaction.commit().await.map(Ok)
+        transaction.commit().await?;
+        taken.iter().map(found).collect::<sqlx::Result<_>>().map(Ok)
     }
 }
 

@@ -13,8 +13,10 @@ pub(super) struct Statements {
     /// Likewise.
     pub(super) count: String,
     pub(super) count_all: String,
-    /// Stands around a filter, an order and a limit.
+    /// Stands around a filter, an order, a limit and how rows are locked.
     pub(super) expire: (String, String),
+    /// How rows are locked to expire, and to make room.
+    pub(super) locking: [&'static str; 2],
     pub(super) forget: String,
     /// How a list of identifiers selects, the identifiers being one JSON array of texts.
     pub(super) among: &'static str,
@@ -30,6 +32,7 @@ pub(super) struct Statements {
     pub(super) list_tokens: String,
     pub(super) remove_token: String,
     pub(super) remember: String,
+    pub(super) forget_key: String,
 }
 
 /// What the databases do not say alike.
@@ -37,6 +40,7 @@ pub(super) struct Dialect {
     pub(super) insert: &'static str,
     pub(super) remove: &'static str,
     pub(super) expire: (&'static str, &'static str),
+    pub(super) locking: [&'static str; 2],
     pub(super) among: &'static str,
     pub(super) spend: &'static str,
     pub(super) lock_clients: Option<&'static str>,
@@ -56,6 +60,7 @@ impl Statements {
             count_all: named(COUNT_ALL),
             expire: (named(dialect.expire.0), named(dialect.expire.1)),
             forget: named("DELETE FROM {p}remembered WHERE tenant = $1 AND until <= $2"),
+            locking: dialect.locking,
             among: dialect.among,
             spend: named(dialect.spend),
             refund: named(REFUND),
@@ -67,6 +72,7 @@ impl Statements {
             list_tokens: named("SELECT uses_left, record FROM {p}tokens WHERE tenant = $1 ORDER BY issued_at, id"),
             remove_token: named("DELETE FROM {p}tokens WHERE tenant = $1 AND id = $2"),
             remember: named(REMEMBER),
+            forget_key: named("DELETE FROM {p}remembered WHERE tenant = $1 AND key = $2"),
         }
     }
 }

@@ -1,7 +1,6 @@
-//! The verbs of a store, for any backend.
+//! The verbs of a store, for any backend; an insertion is in [`insert`](super::insert).
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use super::filter::{Filter, ids};
@@ -10,29 +9,29 @@ use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
 use crate::credential::{ClientId, Digest};
 use crate::error::StoreError;
-use crate::store::{Admission, Admitted, ClientQuery, Cutoffs, Removal, record};
+use crate::store::{ClientQuery, Cutoffs, OneTimeKey, Removal, Replacement, record};
 
-fn int(value: u64) -> Value<'static> {
+pub(super) fn int(value: u64) -> Value<'static> {
     Value::Int(Some(i64::try_from(value).unwrap_or(i64::MAX)))
 }
 
-fn at(time: SystemTime) -> Value<'static> {
+pub(super) fn at(time: SystemTime) -> Value<'static> {
     Value::Int(Some(millis(time)))
 }
 
-fn maybe_at(time: Option<SystemTime>) -> Value<'static> {
+pub(super) fn maybe_at(time: Option<SystemTime>) -> Value<'static> {
     Value::Int(time.map(millis))
 }
 
-fn text(text: &str) -> Value<'_> {
+pub(super) fn text(text: &str) -> Value<'_> {
     Value::Text(Some(text))
 }
 
-fn bytes(bytes: &[u8]) -> Value<'_> {
+pub(super) fn bytes(bytes: &[u8]) -> Value<'_> {
     Value::Bytes(Some(bytes))
 }
 
-fn client(found: &Found) -> Result<Arc<Client>, StoreError> {
+pub(super) fn client(found: &Found) -> Result<Arc<Client>, StoreError> {
     let last_used = found.number.and_then(crate::clock::from_unix_millis);
     Ok(Arc::new(record::decode_client(&found.record)?.with_last_used(last_used)))
 }
@@ -46,71 +45,16 @@ fn token(found: &Found) -> Result<InitialAccessTokenRecord, StoreError> {
     Ok(InitialAccessTokenRecord { uses_left, ..record::decode_token(&found.record)? })
 }
 
-/// An insertion that costs something is a transaction: the client comes in, then it pays, or all is undone.
-pub(super) async fn insert<B: Backend>(
-    backend: &B,
-    client: &Client,
-    admission: &Admission,
-) -> Result<Admitted, StoreError> {
-    let (sql, tenant, record) = (backend.statements(), bytes(backend.tenant()), record::encode_client(client));
-    let fingerprint = client.fingerprint.as_ref().map(|digest| &digest.as_bytes()[..]);
-    let row = [
-        tenant,
-        text(client.id.as_str()),
-        at(client.issued_at),
-        maybe_at(client.last_used),
-        int(client.revision),
-        text(client.status.as_str()),
-        Value::Bytes(client.owner().map(str::as_bytes)),
-        Value::Bytes(fingerprint),
-        bytes(&record),
-    ];
-    let Admission { now, initial_access_token, most_clients } = admission;
-    if initial_access_token.is_none() && most_clients.is_none() {
-        let inserted = backend.execute(&sql.insert, &row).await?;
-        return Ok(if inserted > 0 { Admitted::Inserted } else { Admitted::Exists });
-    }
-    let spent = initial_access_token.as_ref().map(|digest| [tenant, bytes(digest.as_bytes()), at(*now)]);
-    let within = most_clients.map(|most| [tenant, int(most)]);
-    if within.is_some() {
-        begin_counting(backend).await?;
-    }
-    let mut steps = vec![(Admitted::Exists, Step { text: &sql.insert, values: &row, required: true })];
-    if let Some(values) = &spent {
-        steps.push((Admitted::TokenRefused, Step { text: &sql.spend, values, required: true }));
-    }
-    if let Some(values) = &within {
-        steps.push((Admitted::Full, Step { text: &sql.within, values, required: true }));
-    }
-    let (refusals, steps): (Vec<_>, Vec<_>) = steps.into_iter().unzip();
-    Ok(match backend.transact(&steps).await? {
-        Ok(()) => Admitted::Inserted,
-        Err(failed) => refusals[failed],
-    })
-}
-
-/// Makes sure that the clients of the tenant are counted. They are only where there is a limit, because the count is a
-/// row that every insertion would have to change.
-async fn begin_counting<B: Backend>(backend: &B) -> Result<(), StoreError> {
-    if backend.counting().load(Ordering::Acquire) {
-        return Ok(());
-    }
-    let (sql, tenant) = (backend.statements(), [bytes(backend.tenant())]);
-    if backend.fetch(&sql.is_counted, &tenant).await?.is_empty() {
-        let values = |text: &String| if text.contains("$1") { &tenant[..] } else { &[] };
-        let steps = sql.begin_counting.iter().map(|text| Step { text, values: values(text), required: false });
-        let _ = backend.transact(&Vec::from_iter(steps)).await?;
-    }
-    backend.counting().store(true, Ordering::Release);
-    Ok(())
-}
-
 pub(super) async fn get<B: Backend>(backend: &B, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
     let values = [bytes(backend.tenant()), text(id.as_str())];
     backend.fetch(&backend.statements().get, &values).await?.first().map(client).transpose()
 }
 
-pub(super) async fn update<B: Backend>(backend: &B, client: &Client) -> Result<(), StoreError> {
+pub(super) async fn update<B: Backend>(
+    backend: &B,
+    client: &Client,
+    replacement: &Replacement,
+) -> Result<(), StoreError> {
     let record = record::encode_client(client);
     let values = [
         bytes(backend.tenant()),
@@ -122,9 +66,22 @@ pub(super) async fn update<B: Backend>(backend: &B, client: &Client) -> Result<(
         bytes(&record),
         maybe_at(client.last_used),
     ];
-    match backend.execute(&backend.statements().update, &values).await? {
-        0 => Err(StoreError::conflict()),
-        _ => Ok(()),
+    let Replacement { now, once, forgets } = replacement;
+    let sql = backend.statements();
+    if once.is_empty() && forgets.is_empty() {
+        let updated = backend.execute(&sql.update, &values).await?;
+        return if updated > 0 { Ok(()) } else { Err(StoreError::conflict()) };
+    }
+    let (once, forgets) = (Key::all(once), Key::all(forgets));
+    let remembering = Vec::from_iter(once.iter().map(|key| key.remembered(backend.tenant(), *now)));
+    let forgetting = Vec::from_iter(forgets.iter().map(|key| key.named(backend.tenant())));
+    let mut steps = vec![Step::required(&sql.update, &values)];
+    steps.extend(remembering.iter().map(|values| Step::required(&sql.remember, values)));
+    steps.extend(forgetting.iter().map(|values| Step::optional(&sql.forget_key, values)));
+    match backend.transact(&steps).await? {
+        Ok(_) => Ok(()),
+        Err(0) => Err(StoreError::conflict()),
+        Err(_) => Err(StoreError::replayed()),
     }
 }
 
@@ -133,16 +90,15 @@ pub(super) async fn remove<B: Backend>(backend: &B, id: &ClientId, removal: &Rem
     let (sql, tenant) = (backend.statements(), bytes(backend.tenant()));
     let revision = removal.revision.map(|revision| i64::try_from(revision).unwrap_or(i64::MAX));
     let row = [tenant, text(id.as_str()), Value::Int(revision)];
-    let removed = match &removal.refunds {
-        None => backend.execute(&sql.remove, &row).await? > 0,
-        Some(digest) => {
-            let refund = [tenant, bytes(digest.as_bytes())];
-            let steps = [
-                Step { text: &sql.remove, values: &row, required: true },
-                Step { text: &sql.refund, values: &refund, required: false },
-            ];
-            backend.transact(&steps).await?.is_ok()
-        }
+    let refund = removal.refunds.as_ref().map(|digest| [tenant, bytes(digest.as_bytes())]);
+    let forgets = Key::all(&removal.forgets);
+    let forgetting = Vec::from_iter(forgets.iter().map(|key| key.named(backend.tenant())));
+    let mut steps = vec![Step::required(&sql.remove, &row)];
+    steps.extend(refund.iter().map(|values| Step::optional(&sql.refund, values)));
+    steps.extend(forgetting.iter().map(|values| Step::optional(&sql.forget_key, values)));
+    let removed = match &steps[..] {
+        [alone] => backend.execute(alone.text, alone.values).await? > 0,
+        steps => backend.transact(steps).await?.is_ok(),
     };
     if !removed && removal.revision.is_some() && !backend.fetch(&sql.get, &row[..2]).await?.is_empty() {
         return Err(StoreError::conflict());
@@ -179,7 +135,7 @@ pub(super) async fn expire<B: Backend>(
     let (sql, ids) = (backend.statements(), ids(Some(cutoffs)));
     backend.execute(&sql.forget, &[bytes(backend.tenant()), at(cutoffs.now)]).await?;
     let filter = Filter::of(backend.tenant()).idle(cutoffs, sql.among, ids.as_deref()).first(limit);
-    let text = format!("{}{}{}", sql.expire.0, filter.text, sql.expire.1);
+    let text = [&*sql.expire.0, &filter.text, sql.locking[0], &sql.expire.1].concat();
     let mut expired = clients(&backend.change(&text, &filter.values).await?)?;
     expired.sort_unstable_by(|one, other| (one.issued_at, &one.id).cmp(&(other.issued_at, &other.id)));
     Ok(expired)
@@ -218,16 +174,34 @@ pub(super) async fn remove_token<B: Backend>(backend: &B, id: &str) -> Result<bo
     Ok(backend.execute(&backend.statements().remove_token, &values).await? > 0)
 }
 
-/// A key is any text, so its digest is kept.
+/// A key that counts once, as it is kept: it is any text, so its digest stands for it.
+pub(super) struct Key {
+    digest: Digest,
+    until: SystemTime,
+}
+
+impl Key {
+    pub(super) fn all(keys: &[OneTimeKey]) -> Vec<Self> {
+        keys.iter().map(|once| Self { digest: Digest::of(&once.key), until: once.until }).collect()
+    }
+
+    pub(super) fn named<'a>(&'a self, tenant: &'a [u8]) -> [Value<'a>; 2] {
+        [bytes(tenant), bytes(self.digest.as_bytes())]
+    }
+
+    pub(super) fn remembered<'a>(&'a self, tenant: &'a [u8], now: SystemTime) -> [Value<'a>; 4] {
+        [bytes(tenant), bytes(self.digest.as_bytes()), at(self.until), at(now)]
+    }
+}
+
 pub(super) async fn remember<B: Backend>(
     backend: &B,
     key: &str,
     until: SystemTime,
     now: SystemTime,
 ) -> Result<bool, StoreError> {
-    let digest = Digest::of(key);
-    let values = [bytes(backend.tenant()), bytes(digest.as_bytes()), at(until), at(now)];
-    Ok(backend.execute(&backend.statements().remember, &values).await? > 0)
+    let key = Key { digest: Digest::of(key), until };
+    Ok(backend.execute(&backend.statements().remember, &key.remembered(backend.tenant(), now)).await? > 0)
 }
 
 impl From<sqlx::Error> for StoreError {

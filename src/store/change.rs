@@ -1,0 +1,200 @@
+//! What a change of a client costs, what it gives back, and what became of it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::Cutoffs;
+use crate::client::Client;
+use crate::credential::{ClientId, Digest};
+
+/// What the insertion of a client costs.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Admission {
+    /// The time now.
+    pub now: SystemTime,
+    /// The initial access token of which one use is spent.
+    pub initial_access_token: Option<Digest>,
+    /// The keys that are used up.
+    pub once: Vec<OneTimeKey>,
+    /// How many clients there may be, this one included.
+    pub most_clients: Option<u64>,
+    /// Who makes room when there are as many as there may be: the first client that is idle by these cutoffs, in the
+    /// order of the list, goes in the same step. Never the new client itself.
+    pub room: Option<Cutoffs>,
+}
+
+impl Admission {
+    /// Nothing at all.
+    #[must_use]
+    pub fn free(now: SystemTime) -> Self {
+        Self { now, initial_access_token: None, once: Vec::new(), most_clients: None, room: None }
+    }
+}
+
+/// A key that counts once, such as the `jti` of a software statement.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct OneTimeKey {
+    /// Any text.
+    pub key: String,
+    /// Until when it is remembered.
+    pub until: SystemTime,
+}
+
+impl OneTimeKey {
+    /// A key that is remembered until this time.
+    pub fn new(key: impl Into<String>, until: SystemTime) -> Self {
+        Self { key: key.into(), until }
+    }
+}
+
+/// Keys that count once, as a store in memory remembers them.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use tower_dcr::store::{OneTimeKey, OneTimeKeys};
+///
+/// let now = SystemTime::now();
+/// let jti = OneTimeKey::new("jti", now + Duration::from_secs(60));
+/// let mut keys = OneTimeKeys::default();
+/// assert!(keys.use_up(std::slice::from_ref(&jti), now));
+/// assert!(!keys.use_up(std::slice::from_ref(&jti), now), "it counts once");
+/// assert!(keys.use_up(std::slice::from_ref(&jti), jti.until), "its time is over");
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct OneTimeKeys(HashMap<String, SystemTime>);
+
+impl OneTimeKeys {
+    /// Remembers keys and answers true; false, and nothing is changed, when one of them is remembered already.
+    pub fn use_up(&mut self, keys: &[OneTimeKey], now: SystemTime) -> bool {
+        let is_known = |once: &OneTimeKey| self.0.get(&once.key).is_some_and(|until| *until > now);
+        let are_new = !keys.iter().any(is_known);
+        if are_new {
+            self.0.extend(keys.iter().map(|once| (once.key.clone(), once.until)));
+        }
+        are_new
+    }
+
+    /// Forgets keys, as if they had never been used.
+    pub fn forget(&mut self, keys: &[OneTimeKey]) {
+        for once in keys {
+            self.0.remove(&once.key);
+        }
+    }
+
+    /// Forgets keys whose time is over.
+    pub fn expire(&mut self, now: SystemTime) {
+        self.0.retain(|_, until| *until > now);
+    }
+}
+
+/// What became of an insertion. Whatever is neither `Inserted` nor `InPlaceOf` changed nothing.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Admitted {
+    /// The client is there and paid for.
+    Inserted,
+    /// The client is there and paid for, and this one is gone, which made room.
+    InPlaceOf(Arc<Client>),
+    /// There is a client with this identifier.
+    Exists,
+    /// The initial access token is unknown, spent or expired.
+    TokenRefused,
+    /// A key is remembered already.
+    Replayed,
+    /// There are as many clients as there may be, and nobody makes room.
+    Full,
+}
+
+impl Admitted {
+    /// Whether the client is there.
+    #[must_use]
+    pub fn is_in(&self) -> bool {
+        matches!(self, Self::Inserted | Self::InPlaceOf(_))
+    }
+
+    /// The identifier of the client that made room.
+    #[must_use]
+    pub fn gone(&self) -> Option<&ClientId> {
+        match self {
+            Self::InPlaceOf(gone) => Some(&gone.id),
+            _ => None,
+        }
+    }
+}
+
+/// Clients are the same when their identifiers are.
+impl PartialEq for Admitted {
+    fn eq(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other) && self.gone() == other.gone()
+    }
+}
+
+impl Eq for Admitted {}
+
+/// What the update of a client costs, and what it gives back.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Replacement {
+    /// The time now.
+    pub now: SystemTime,
+    /// The keys that are used up.
+    pub once: Vec<OneTimeKey>,
+    /// The keys that are forgotten, as if they had never been used.
+    pub forgets: Vec<OneTimeKey>,
+}
+
+impl Replacement {
+    /// Nothing at all.
+    #[must_use]
+    pub fn free(now: SystemTime) -> Self {
+        Self { now, once: Vec::new(), forgets: Vec::new() }
+    }
+}
+
+/// How a client is removed.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Removal {
+    /// Only if the client has this revision.
+    pub revision: Option<u64>,
+    /// The initial access token to which one use is given back, as if the client had never been registered.
+    pub refunds: Option<Digest>,
+    /// The keys that are forgotten, likewise.
+    pub forgets: Vec<OneTimeKey>,
+}
+
+impl Removal {
+    /// Whatever the revision, and nothing is given back.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Only if the client has this revision.
+    #[must_use]
+    pub fn at(revision: u64) -> Self {
+        Self { revision: Some(revision), ..Self::default() }
+    }
+
+    /// All that an insertion cost is given back.
+    #[must_use]
+    pub fn undoing(admission: &Admission) -> Self {
+        Self { revision: None, refunds: admission.initial_access_token, forgets: admission.once.clone() }
+    }
+
+    /// One use is given back to this initial access token.
+    #[must_use]
+    pub fn with_refund(mut self, initial_access_token: Digest) -> Self {
+        self.refunds = Some(initial_access_token);
+        self
+    }
+
+    /// Whether the client may be removed at its revision.
+    #[must_use]
+    pub fn permits(&self, client: &Client) -> bool {
+        self.revision.is_none_or(|revision| client.revision == revision)
+    }
+}

@@ -1,0 +1,123 @@
+//! A key that counts once is used up with what it comes with, or not at all.
+
+use super::sample::{HOUR, assert_same, below, client, clients, now, once, renamed, spending, token, using};
+use super::subject::{CALLERS, ROUNDS, Subject, race, times};
+use crate::error::StoreErrorKind;
+use crate::store::{Admission, Admitted, ClientStore, Removal, Replacement};
+
+pub(super) async fn an_insertion_uses_its_keys_up<S: ClientStore>(store: Subject<S>) {
+    let (now, good) = (now(), token("good", Some(9), now()));
+    store.insert_token(&good).await;
+    let [first, second, third, fourth] = &clients("user", 4, now)[..] else { return };
+    let paying = |keys: &[&str], at| Admission {
+        most_clients: Some(3),
+        ..Admission { once: using(keys, at).once, ..spending(&good, at) }
+    };
+    let admitted = store.admit(first, &paying(&["one", "two"], now)).await;
+    assert_eq!(admitted, Admitted::Inserted, "insert: new keys are accepted");
+    for keys in [&["one"][..], &["two"], &["three", "one"], &["two", "three"]] {
+        let replayed = store.admit(second, &paying(keys, now)).await;
+        assert_eq!(replayed, Admitted::Replayed, "insert: a key that was used is Replayed, also beside others");
+    }
+    assert!(store.get(&second.id).await.is_none(), "insert: adds nobody whose key was used");
+    assert_eq!(store.uses_left(&good.digest).await, 8, "insert: a key that was used spends no use of a token");
+    let admitted = store.admit(second, &paying(&["three"], now)).await;
+    assert_eq!(admitted, Admitted::Inserted, "insert: a key that came beside a used one is not used up");
+    assert!(!store.remember("one", now + HOUR, now).await, "remember: a key that an insertion used up is known");
+    assert!(store.remember("four", now + HOUR, now).await, "remember: a key that nobody used is not known");
+    let replayed = store.admit(third, &paying(&["four"], now)).await;
+    assert_eq!(replayed, Admitted::Replayed, "insert: a key that was remembered is Replayed");
+    let admitted = store.admit(third, &paying(&["one"], now + HOUR)).await;
+    assert_eq!(admitted, Admitted::Inserted, "insert: a key whose time is over counts again");
+    let full = store.admit(fourth, &paying(&["five"], now)).await;
+    assert_eq!(full, Admitted::Full, "insert: a new key makes no place");
+    assert!(store.remember("five", now + HOUR, now).await, "insert: a refused insertion uses no key up");
+}
+
+pub(super) async fn a_refused_insertion_uses_no_key_up<S: ClientStore>(store: Subject<S>) {
+    let (now, spent) = (now(), token("spent", Some(0), now()));
+    let held = client("held", now);
+    store.insert_token(&spent).await;
+    store.hold(std::slice::from_ref(&held)).await;
+    let new = client("new", now);
+    let rows = [
+        (Admitted::Exists, &held, Admission::free(now)),
+        (Admitted::TokenRefused, &new, spending(&spent, now)),
+        (Admitted::Full, &new, below(1, now)),
+    ];
+    for (expected, client, admission) in rows {
+        let admission = Admission { once: vec![once("jti", now)], ..admission };
+        assert_eq!(store.admit(client, &admission).await, expected, "insert: refused with a new key");
+    }
+    let admitted = store.admit(&new, &using(&["jti"], now)).await;
+    assert_eq!(admitted, Admitted::Inserted, "insert: a refused insertion uses no key up");
+}
+
+pub(super) async fn an_update_uses_its_keys_up<S: ClientStore>(store: Subject<S>) {
+    let now = now();
+    let first = client("changing", now);
+    let [second, third, fourth] = [("Second", 2), ("Third", 3), ("Fourth", 4)]
+        .map(|(name, revision)| crate::client::Client { revision, ..renamed(&first, name) });
+    let with = |key: &str| Replacement { once: vec![once(key, now)], ..Replacement::free(now) };
+    store.hold(std::slice::from_ref(&first)).await;
+    let skipped = store.update_as(&third, &with("one")).await;
+    assert_eq!(skipped, Err(StoreErrorKind::Conflict), "update: must conflict at another revision, new key or not");
+    assert_eq!(store.update_as(&second, &with("one")).await, Ok(()), "update: a conflict uses no key up");
+    let replayed = store.update_as(&third, &with("one")).await;
+    assert_eq!(replayed, Err(StoreErrorKind::Replayed), "update: a key that was used is Replayed");
+    assert_same(store.get(&first.id).await.as_deref(), &second, "update: a used key changes nothing");
+    assert!(!store.remember("one", now + HOUR, now).await, "remember: a key that an update used up is known");
+    let undo = Replacement { forgets: vec![once("one", now)], ..Replacement::free(now) };
+    let conflict = store.update_as(&second, &undo).await;
+    assert_eq!(conflict, Err(StoreErrorKind::Conflict), "update: must conflict at another revision");
+    let replayed = store.update_as(&third, &with("one")).await;
+    assert_eq!(replayed, Err(StoreErrorKind::Replayed), "update: a conflict forgets no key");
+    assert_eq!(store.update_as(&third, &undo).await, Ok(()), "update: the next revision is accepted");
+    assert_eq!(store.update_as(&fourth, &with("one")).await, Ok(()), "update: a forgotten key counts again");
+}
+
+pub(super) async fn a_removal_forgets_keys<S: ClientStore>(store: Subject<S>) {
+    let (now, admission) = (now(), using(&["one", "two"], now()));
+    let used = client("used", now);
+    assert_eq!(store.admit(&used, &admission).await, Admitted::Inserted, "insert: new keys are accepted");
+    let undo = Removal::undoing(&admission);
+    let elsewhere = Removal { revision: Some(2), ..undo.clone() };
+    assert_eq!(store.remove_as(&used.id, &elsewhere).await, None, "remove: must conflict at another revision");
+    let replayed = store.admit(&client("new", now), &admission).await;
+    assert_eq!(replayed, Admitted::Replayed, "remove: a conflict forgets no key");
+    assert_eq!(store.remove_as(&used.id, &undo).await, Some(true), "remove: true for a client that is there");
+    let again = store.admit(&client("again", now), &admission).await;
+    assert_eq!(again, Admitted::Inserted, "remove: keys that were forgotten count again");
+    assert_eq!(store.remove_as(&used.id, &undo).await, Some(false), "remove: false for a client that is gone");
+    let replayed = store.admit(&client("new", now), &admission).await;
+    assert_eq!(replayed, Admitted::Replayed, "remove: of nobody forgets no key");
+}
+
+pub(super) async fn one_key_admits_one_of_many<S: ClientStore>(store: Subject<S>) {
+    let mut renewed = client("changing", now());
+    store.hold(std::slice::from_ref(&renewed)).await;
+    for round in 0..ROUNDS {
+        let (now, key) = (now(), format!("jti-{round}"));
+        renewed = renamed(&renewed, &key);
+        // One of the callers updates, the others insert.
+        let act = |caller: usize| {
+            let (store, admission, renewed) = (store.clone(), using(&[&key], now), renewed.clone());
+            let client = client(&format!("rush-{round}-{caller}"), now);
+            async move {
+                if caller > 0 {
+                    return store.admit(&client, &admission).await;
+                }
+                let replacement = Replacement { once: admission.once, ..Replacement::free(now) };
+                match store.update_as(&renewed, &replacement).await {
+                    Ok(()) => Admitted::Inserted,
+                    Err(_) => Admitted::Replayed,
+                }
+            }
+        };
+        let told = race(CALLERS, act).await;
+        assert_eq!(times(&told, &Admitted::Inserted), 1, "insert, update: one key admits one of many");
+        assert_eq!(times(&told, &Admitted::Replayed), CALLERS - 1, "insert, update: all others are Replayed");
+        let updated = store.get(&renewed.id).await.is_some_and(|found| found.revision == renewed.revision);
+        assert_eq!(store.update(&renewed).await, !updated, "update: a used key changes nothing");
+    }
+}

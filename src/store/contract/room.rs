@@ -1,0 +1,176 @@
+//! Where there is no room, one that is idle goes and the new client comes, in one step.
+
+use std::collections::BTreeSet;
+
+use super::sample::{DAY, HOUR, assert_same, below, client, clients, now, once, token};
+use super::subject::{CALLERS, POLLS, ROUNDS, Subject, abandon, race, times};
+use crate::client::{Client, Status};
+use crate::credential::ClientId;
+use crate::store::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs};
+
+/// Below this number of clients, or in the place of one that was never used and issued more than an hour ago.
+fn crowding(most: usize, now: std::time::SystemTime) -> Admission {
+    Admission { room: Some(Cutoffs::none(now).with_unused_since(now - HOUR)), ..below(most as u64, now) }
+}
+
+fn in_place_of(gone: &Client) -> Admitted {
+    Admitted::InPlaceOf(std::sync::Arc::new(gone.clone()))
+}
+
+pub(super) async fn the_first_idle_client_makes_room<S: ClientStore>(store: Subject<S>) {
+    let now = now();
+    let mut old = clients("old", 4, now - DAY);
+    old[0].status = Status::Disabled;
+    store.hold(&old).await;
+    store.touch(&old[1].id, now - HOUR / 2).await;
+    let young = client("young", now - HOUR / 2);
+    store.hold(std::slice::from_ref(&young)).await;
+    let new = clients("new", 5, now);
+    let admitted = store.admit(&new[0], &crowding(6, now)).await;
+    assert_eq!(admitted, Admitted::Inserted, "insert: nobody goes while there is room");
+    for (new, gone) in new[1..].iter().zip(&old[2..]) {
+        let admitted = store.admit(new, &crowding(6, now)).await;
+        assert_eq!(admitted, in_place_of(gone), "insert: the first client that is idle makes room");
+        let Admitted::InPlaceOf(told) = admitted else { return };
+        assert_same(Some(&*told), gone, "insert: tells who made room");
+        assert!(store.get(&gone.id).await.is_none(), "insert: whoever made room is gone");
+        assert_same(store.get(&new.id).await.as_deref(), new, "insert: the new client is there");
+        assert_eq!(store.count().await, 6, "count: one came for one who went");
+    }
+    let full = store.admit(&new[3], &crowding(6, now)).await;
+    assert_eq!(full, Admitted::Full, "insert: used, young and disabled clients make no room");
+    let left = store.list(&ClientQuery::new()).await;
+    let left: Vec<_> = left.iter().map(|client| client.id.as_str()).collect();
+    assert_eq!(left, ["old-0", "old-1", "young", "new-0", "new-1", "new-2"], "list: exactly those that are there");
+
+    let later = now + DAY;
+    let idle = Cutoffs::none(later).with_idle_since(now).among(vec![young.id, old[1].id.clone(), old[0].id.clone()]);
+    let admission = Admission { room: Some(idle), ..below(6, later) };
+    let admitted = store.admit(&new[4], &admission).await;
+    assert_eq!(admitted, in_place_of(&old[1]), "insert: whoever is idle by the cutoffs makes room, among those named");
+    assert_eq!(store.admit(&new[3], &admission).await, Admitted::Full, "insert: nobody else among them is idle");
+}
+
+pub(super) async fn nobody_makes_room_for_itself_or_for_the_refused<S: ClientStore>(store: Subject<S>) {
+    let (now, spent) = (now(), token("spent", Some(0), now()));
+    let (old, new) = (client("old", now - DAY), client("new", now));
+    store.insert_token(&spent).await;
+    store.hold(std::slice::from_ref(&old)).await;
+    store.remember("used", now + HOUR, now).await;
+    let room = Cutoffs::none(now).with_unused_since(now + HOUR);
+    let full = |most| Admission { room: Some(room.clone()), ..below(most, now) };
+    let rows = [
+        (Admitted::TokenRefused, &new, Admission { initial_access_token: Some(spent.digest), ..full(1) }),
+        (Admitted::Replayed, &new, Admission { once: vec![once("used", now)], ..full(1) }),
+        (Admitted::Exists, &old, full(1)),
+    ];
+    for (expected, client, admission) in rows {
+        assert_eq!(store.admit(client, &admission).await, expected, "insert: refused, room or not");
+        assert_same(store.get(&old.id).await.as_deref(), &old, "insert: nobody makes room for one who is refused");
+    }
+    store.touch(&old.id, now).await;
+    assert_eq!(store.admit(&new, &full(1)).await, Admitted::Full, "insert: a client makes no room for itself");
+    store.remove(&old.id).await;
+    assert_eq!(store.admit(&new, &full(0)).await, Admitted::Full, "insert: a client makes no room for itself");
+    assert_eq!(store.count().await, 0, "count: nobody");
+}
+
+pub(super) async fn a_lowered_limit_lets_one_come_for_one_who_goes<S: ClientStore>(store: Subject<S>) {
+    let now = now();
+    let old = clients("old", 5, now - DAY);
+    store.hold(&old).await;
+    let admitted = store.admit(&client("new", now), &crowding(2, now)).await;
+    assert_eq!(admitted, in_place_of(&old[0]), "insert: above the limit one makes room for one");
+    assert_eq!(store.count().await, 5, "count: no more than before");
+    assert_eq!(store.admit(&client("late", now), &below(2, now)).await, Admitted::Full, "insert: the limit holds");
+}
+
+/// There are more callers than idle clients and more idle clients than uses of the token.
+pub(super) async fn as_many_make_room_as_come<S: ClientStore>(store: Subject<S>) {
+    const IDLE: usize = 24;
+    for (round, uses) in (0..ROUNDS).zip([1, 7, 20, 100].into_iter().cycle()) {
+        let now = now();
+        let token = token(&format!("few-{round}"), Some(uses), now);
+        store.insert_token(&token).await;
+        store.hold(&clients(&format!("idle-{round}"), IDLE, now - DAY)).await;
+        let admission = Admission { initial_access_token: Some(token.digest), ..crowding(IDLE, now) };
+        let insert = |caller: usize| {
+            let (store, admission) = (store.clone(), admission.clone());
+            let client = client(&format!("rush-{round}-{caller}"), admission.now);
+            async move { (store.admit(&client, &admission).await, client.id) }
+        };
+        let told = race(CALLERS, insert).await;
+        let gone: Vec<&ClientId> = told.iter().filter_map(|(admitted, _)| admitted.gone()).collect();
+        let distinct: BTreeSet<_> = gone.iter().collect();
+        let expected = IDLE.min(uses as usize);
+        assert_eq!(gone.len(), expected, "insert: as many make room as there are uses or idle clients");
+        assert_eq!(distinct.len(), expected, "insert: each makes room for one");
+        let admitted: Vec<_> = told.iter().map(|(admitted, _)| admitted.clone()).collect();
+        assert_eq!(times(&admitted, &Admitted::Inserted), 0, "insert: nobody comes without room");
+        assert_eq!(store.count().await, IDLE as u64, "count: exactly the limit");
+        assert_eq!(store.uses_left(&token.digest).await, uses - expected as u32, "insert: a use for each who came");
+        for (admitted, id) in &told {
+            assert_eq!(store.get(id).await.is_some(), admitted.is_in(), "insert: tells truly who came");
+        }
+        for id in gone {
+            assert!(store.get(id).await.is_none(), "insert: tells truly who made room");
+        }
+        for client in store.list(&ClientQuery::new().with_limit(IDLE)).await {
+            store.remove(&client.id).await;
+        }
+    }
+}
+
+/// Clients that are removed, updated and used at the same moment make room once or not at all.
+pub(super) async fn making_room_and_other_changes_exclude_each_other<S: ClientStore>(store: Subject<S>) {
+    for round in 0..ROUNDS {
+        let now = now();
+        let idle = clients(&format!("idle-{round}"), CALLERS / 2, now - DAY);
+        store.hold(&idle).await;
+        let act = |caller: usize| {
+            let (store, admission, target) = (store.clone(), crowding(CALLERS / 2, now), idle[caller / 2].id.clone());
+            let client = client(&format!("rush-{round}-{caller}"), now);
+            async move {
+                match caller % 4 {
+                    0 => store.touch(&target, now).await.then_some(target),
+                    2 => store.remove(&target).await.then_some(target),
+                    _ => store.admit(&client, &admission).await.gone().cloned(),
+                }
+            }
+        };
+        let mut changed: Vec<_> = race(CALLERS, act).await.into_iter().flatten().collect();
+        let changes = changed.len();
+        changed.sort();
+        changed.dedup();
+        assert_eq!(changed.len(), changes, "insert: makes room of nobody who was used or removed before");
+        let there = store.list(&ClientQuery::new().with_limit(2 * CALLERS)).await;
+        assert!(there.len() <= CALLERS / 2, "insert: the limit holds");
+        assert_eq!(store.count().await, there.len() as u64, "count: those who are there");
+        for client in there {
+            store.remove(&client.id).await;
+        }
+    }
+}
+
+pub(super) async fn an_abandoned_insertion_makes_room_or_not<S: ClientStore>(store: Subject<S>) {
+    let now = now();
+    let plenty = token("plenty", Some(100), now);
+    store.insert_token(&plenty).await;
+    store.hold(&clients("old", POLLS, now - DAY)).await;
+    for polls in 1..=POLLS {
+        let new = client(&format!("abandoned-{polls}"), now);
+        let key = once(&format!("jti-{polls}"), now);
+        let admission = Admission {
+            once: vec![key],
+            ..Admission { initial_access_token: Some(plenty.digest), ..crowding(POLLS, now) }
+        };
+        abandon(store.admit(&new, &admission), polls).await;
+        let again = store.admit(&new, &admission).await;
+        let settled = again.is_in() || matches!(again, Admitted::Exists | Admitted::Replayed);
+        assert!(settled, "insert: dropped halfway, nobody went without the client (got {again:?})");
+        assert_same(store.get(&new.id).await.as_deref(), &new, "insert: once more settles it");
+        assert_eq!(store.count().await, POLLS as u64, "insert: dropped halfway, one comes and one goes or nothing");
+        let left = 100 - store.uses_left(&plenty.digest).await;
+        assert_eq!(left, polls as u32, "insert: dropped halfway, it spends a use only with the client");
+    }
+}

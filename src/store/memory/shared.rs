@@ -1,0 +1,220 @@
+//! What the store keeps for one tenant.
+
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::SystemTime;
+
+use dashmap::DashMap;
+
+use super::index::{Index, place};
+use crate::access::InitialAccessTokenRecord;
+use crate::client::Client;
+use crate::credential::ClientId;
+use crate::error::StoreError;
+use crate::store::{Admission, Admitted, ClientQuery, Cutoffs, OneTimeKeys, Removal, Replacement};
+
+/// How many clients are looked at before other tasks get a turn.
+const AT_ONCE: usize = 1024;
+/// How many are looked at when one may be enough.
+const FEW: usize = 16;
+
+/// What belongs to one tenant.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) clients: DashMap<ClientId, Arc<Client>>,
+    /// How many clients there are. Changes only while the client that comes or goes is locked.
+    pub(super) places: AtomicU64,
+    /// Locked last, for a moment only.
+    index: Mutex<Index>,
+    pub(super) tokens: DashMap<[u8; 32], InitialAccessTokenRecord>,
+    /// Locked first, and by an insertion until its end.
+    remembered: Mutex<OneTimeKeys>,
+}
+
+impl Shared {
+    /// Takes a place below the limit, unless all are taken.
+    fn take_place(&self, most: Option<u64>) -> bool {
+        let most = most.unwrap_or(u64::MAX);
+        let below = |taken| (taken < most).then_some(taken + 1);
+        self.places.fetch_update(Ordering::AcqRel, Ordering::Acquire, below).is_ok()
+    }
+
+    /// What it costs stays locked until the client is in or refused, so it is paid exactly when the client comes in and a
+    /// refusal is in nobody's way.
+    pub(super) fn insert(&self, client: &Client, admission: &Admission) -> Admitted {
+        let mut remembered = self.remembered();
+        let token = admission.initial_access_token.as_ref().map(|digest| self.tokens.get_mut(digest.as_bytes()));
+        let token = token.map(|token| token.filter(|token| token.is_usable(admission.now)));
+        if matches!(token, Some(None)) {
+            return Admitted::TokenRefused;
+        }
+        if !remembered.use_up(&admission.once, admission.now) {
+            return Admitted::Replayed;
+        }
+        let admitted = self.insert_client(client, admission);
+        match (admitted.is_in(), token.flatten()) {
+            (true, Some(mut token)) => *token = token.spent_once(),
+            (true, None) => {}
+            (false, _) => remembered.forget(&admission.once),
+        }
+        admitted
+    }
+
+    /// The index comes first: until the client is in the map, nobody changes it.
+    fn insert_client(&self, client: &Client, admission: &Admission) -> Admitted {
+        if self.clients.contains_key(&client.id) {
+            return Admitted::Exists;
+        }
+        let admitted = if self.take_place(admission.most_clients) {
+            Admitted::Inserted
+        } else if let Some(gone) = admission.room.as_ref().and_then(|cutoffs| self.make_room(cutoffs)) {
+            self.places.fetch_add(1, Ordering::AcqRel);
+            Admitted::InPlaceOf(gone)
+        } else {
+            return Admitted::Full;
+        };
+        self.index().add(client);
+        self.clients.insert(client.id.clone(), Arc::new(client.clone()));
+        admitted
+    }
+
+    /// Removes the first client that is idle.
+    fn make_room(&self, cutoffs: &Cutoffs) -> Option<Arc<Client>> {
+        let gone = |id: &ClientId| self.remove_if(id, |client| cutoffs.reach(client));
+        if let Some(among) = &cutoffs.among {
+            return self.idle_among(among, cutoffs).iter().find_map(|client| gone(&client.id));
+        }
+        let (query, mut last) = (ClientQuery::new().with_idle(cutoffs.clone()), None);
+        loop {
+            let places = self.index().places(&query, last.as_ref(), FEW);
+            let found = places.iter().find_map(|(_, id)| gone(id));
+            if found.is_some() || places.len() < FEW {
+                return found;
+            }
+            last = places.last().cloned();
+        }
+    }
+
+    /// Shows the clients that a query selects, in the order of the list, at most so many of them.
+    pub(super) async fn visit(&self, query: &ClientQuery, most: usize, mut show: impl FnMut(Arc<Client>)) {
+        let (mut last, mut left) = (query.after.clone(), most);
+        while left > 0 {
+            let step = left.clamp(FEW, AT_ONCE);
+            let places = self.index().places(query, last.as_ref(), step);
+            for (_, id) in &places {
+                let Some(client) = self.get(id).filter(|client| query.matches(client)) else { continue };
+                show(client);
+                left -= 1;
+                if left == 0 {
+                    return;
+                }
+            }
+            if places.len() < step {
+                return;
+            }
+            last = places.last().cloned();
+            others_turn().await;
+        }
+    }
+
+    pub(super) async fn select(&self, query: &ClientQuery, most: usize) -> Vec<Arc<Client>> {
+        let mut selected = Vec::new();
+        self.visit(query, most, |client| selected.push(client)).await;
+        selected
+    }
+
+    /// The idle clients by cutoffs that name whom they are about.
+    pub(super) fn idle_among(&self, among: &[ClientId], cutoffs: &Cutoffs) -> Vec<Arc<Client>> {
+        let mut idle: Vec<_> = among.iter().filter_map(|id| self.get(id)).collect();
+        idle.retain(|client| cutoffs.reach(client));
+        idle.sort_unstable_by_key(|client| place(client));
+        idle.dedup_by(|one, other| one.id == other.id);
+        idle
+    }
+
+    pub(super) fn get(&self, id: &ClientId) -> Option<Arc<Client>> {
+        self.clients.get(id).map(|client| Arc::clone(&client))
+    }
+
+    pub(super) fn update(&self, client: &Client, replacement: &Replacement) -> Result<(), StoreError> {
+        let mut remembered = self.remembered();
+        let mut stored = self.clients.get_mut(&client.id).ok_or_else(StoreError::conflict)?;
+        if stored.revision + 1 != client.revision {
+            return Err(StoreError::conflict());
+        }
+        if !remembered.use_up(&replacement.once, replacement.now) {
+            return Err(StoreError::replayed());
+        }
+        remembered.forget(&replacement.forgets);
+        let last_used = stored.last_used.max(client.last_used);
+        let client = Client { last_used, ..client.clone() };
+        self.index().change(&stored, &client);
+        *stored = Arc::new(client);
+        Ok(())
+    }
+
+    pub(super) fn touch(&self, id: &ClientId, at: SystemTime) -> bool {
+        let Some(mut stored) = self.clients.get_mut(id) else { return false };
+        if stored.last_used.is_none() {
+            self.index().mark_used(&stored);
+        }
+        if stored.last_used < Some(at) {
+            Arc::make_mut(&mut stored).last_used = Some(at);
+        }
+        true
+    }
+
+    /// As with [`insert`](Self::insert), what is given back is locked before the client.
+    pub(super) fn remove(&self, id: &ClientId, removal: &Removal) -> Result<bool, StoreError> {
+        let mut remembered = self.remembered();
+        let token = removal.refunds.as_ref().and_then(|digest| self.tokens.get_mut(digest.as_bytes()));
+        let mut conflict = false;
+        let removed = self.remove_if(id, |client| {
+            conflict = !removal.permits(client);
+            !conflict
+        });
+        if removed.is_none() {
+            return if conflict { Err(StoreError::conflict()) } else { Ok(false) };
+        }
+        remembered.forget(&removal.forgets);
+        if let Some(mut token) = token {
+            *token = token.refunded_once();
+        }
+        Ok(true)
+    }
+
+    pub(super) fn remove_if(&self, id: &ClientId, test: impl FnOnce(&Client) -> bool) -> Option<Arc<Client>> {
+        let removed = self.clients.remove_if(id, |_, client| {
+            let goes = test(client);
+            if goes {
+                self.places.fetch_sub(1, Ordering::AcqRel);
+                self.index().remove(client);
+            }
+            goes
+        });
+        removed.map(|(_, client)| client)
+    }
+
+    pub(super) fn remembered(&self) -> MutexGuard<'_, OneTimeKeys> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lets other tasks run before this one goes on.
+async fn others_turn() {
+    let mut waited = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}

@@ -1,0 +1,87 @@
+//! An insertion: a client comes in and pays, or all is undone.
+
+use std::sync::atomic::Ordering;
+
+use super::filter::{Filter, ids};
+use super::verbs::{self, Key, at, bytes, int, maybe_at, text};
+use super::{Backend, Step, Value};
+use crate::client::Client;
+use crate::error::StoreError;
+use crate::store::{Admission, Admitted, Cutoffs, record};
+
+/// An insertion that costs something is a transaction: the client comes in, then it pays, or all is undone.
+pub(super) async fn insert<B: Backend>(
+    backend: &B,
+    client: &Client,
+    admission: &Admission,
+) -> Result<Admitted, StoreError> {
+    let (sql, tenant, record) = (backend.statements(), bytes(backend.tenant()), record::encode_client(client));
+    let fingerprint = client.fingerprint.as_ref().map(|digest| &digest.as_bytes()[..]);
+    let row = [
+        tenant,
+        text(client.id.as_str()),
+        at(client.issued_at),
+        maybe_at(client.last_used),
+        int(client.revision),
+        text(client.status.as_str()),
+        Value::Bytes(client.owner().map(str::as_bytes)),
+        Value::Bytes(fingerprint),
+        bytes(&record),
+    ];
+    let Admission { now, initial_access_token, once, most_clients, room } = admission;
+    if initial_access_token.is_none() && once.is_empty() && most_clients.is_none() {
+        let inserted = backend.execute(&sql.insert, &row).await?;
+        return Ok(if inserted > 0 { Admitted::Inserted } else { Admitted::Exists });
+    }
+    let spent = initial_access_token.as_ref().map(|digest| [tenant, bytes(digest.as_bytes()), at(*now)]);
+    let keys = Key::all(once);
+    let keys = Vec::from_iter(keys.iter().map(|key| key.remembered(backend.tenant(), *now)));
+    let within = most_clients.map(|most| [tenant, int(most)]);
+    if within.is_some() {
+        begin_counting(backend).await?;
+    }
+    let ids = ids(room.as_ref());
+    let room = room.as_ref().map(|cutoffs| making_room(backend, cutoffs, client, ids.as_deref()));
+    let mut steps = vec![(Admitted::Exists, Step::required(&sql.insert, &row))];
+    if let Some(values) = &spent {
+        steps.push((Admitted::TokenRefused, Step::required(&sql.spend, values)));
+    }
+    steps.extend(keys.iter().map(|values| (Admitted::Replayed, Step::required(&sql.remember, values))));
+    if let Some(values) = &within {
+        let instead = room.as_ref().map(|(text, filter)| (&**text, &*filter.values));
+        steps.push((Admitted::Full, Step { instead, ..Step::required(&sql.within, values) }));
+    }
+    let (mut refusals, steps): (Vec<_>, Vec<_>) = steps.into_iter().unzip();
+    Ok(match backend.transact(&steps).await? {
+        Ok(gone) => gone.first().map(verbs::client).transpose()?.map_or(Admitted::Inserted, Admitted::InPlaceOf),
+        Err(failed) => refusals.swap_remove(failed),
+    })
+}
+
+/// The statement that removes the first client that is idle, other than the new one, whose row nobody else changes.
+fn making_room<'a, B: Backend>(
+    backend: &'a B,
+    cutoffs: &Cutoffs,
+    new: &'a Client,
+    ids: Option<&'a str>,
+) -> (String, Filter<'a>) {
+    let sql = backend.statements();
+    let filter = Filter::of(backend.tenant()).idle(cutoffs, sql.among, ids).without(&new.id).first(1);
+    ([&*sql.expire.0, &filter.text, sql.locking[1], &sql.expire.1].concat(), filter)
+}
+
+/// Makes sure that the clients of the tenant are counted. They are only where there is a limit, because the count is a
+/// row that every insertion would have to change.
+async fn begin_counting<B: Backend>(backend: &B) -> Result<(), StoreError> {
+    if backend.counting().load(Ordering::Acquire) {
+        return Ok(());
+    }
+    let (sql, tenant) = (backend.statements(), [bytes(backend.tenant())]);
+    if backend.fetch(&sql.is_counted, &tenant).await?.is_empty() {
+        let values = |text: &String| if text.contains("$1") { &tenant[..] } else { &[] };
+        let steps = sql.begin_counting.iter().map(|text| Step::optional(text, values(text)));
+        let _ = backend.transact(&Vec::from_iter(steps)).await?;
+    }
+    backend.counting().store(true, Ordering::Release);
+    Ok(())
+}
