@@ -91,8 +91,10 @@ impl Retention {
         self
     }
 
-    /// How many clients there may be. Above it the oldest client that was never used makes room for a new one; when
-    /// there is none, the registration is answered with 503. Default: any number.
+    /// How many clients there may be. Above it the oldest client that was never used makes room for a new one, in the
+    /// step that stores that one; when there is none, the registration is answered with 503. Where there are more clients
+    /// than that, because it was lowered, one still comes for one who goes, and a sweep lets the others go. Default: any
+    /// number.
     #[must_use]
     pub fn with_max_clients(mut self, clients: u64) -> Self {
         self.max_clients = Some(clients);

@@ -95,9 +95,8 @@ impl SoftwareStatements {
     }
 
     /// Whether a statement registers one client only. It must then have `jti` and `exp`; an update may repeat the
-    /// statement of the client. It is spent when all else is right, just before the client is stored, so of many who
-    /// come with it at the same moment one is let in. A registration that fails after that, with 503 because there is
-    /// no room or the store fails, needs a new statement. Default: no.
+    /// statement of the client. It is spent in the step that stores the client, so of many who come with it at the same
+    /// moment one is let in, and whoever is refused for another reason may come with it again. Default: no.
     #[must_use]
     pub fn with_single_use(mut self, once: bool) -> Self {
         self.once = once;

@@ -14,5 +14,6 @@ mod names;
 mod policies;
 mod requests;
 mod signer;
+mod single_use;
 mod site;
 mod statements;

@@ -1,6 +1,5 @@
 //! Software statements under real keys.
 
-use futures_util::future::join_all;
 use http::Method;
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
@@ -13,12 +12,12 @@ use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, Registry, RegistryBuilder};
 
 use super::clock::FakeClock;
-use super::endpoint::{Reply, delete, get, minimal_and, post, put};
+use super::endpoint::{Reply, get, minimal_and, post, put};
 use super::signer::{Signer, encode, hs256, tamper};
 use super::site::Site;
 
 pub(crate) const DIRECTORY: &str = "https://directory.example";
-const NOW: u64 = FakeClock::START;
+pub(crate) const NOW: u64 = FakeClock::START;
 
 /// Trusts this key for the directory.
 pub(crate) fn trusting(signer: &Signer) -> SoftwareStatements {
@@ -35,7 +34,7 @@ pub(crate) fn builder(statements: SoftwareStatements) -> RegistryBuilder {
     builder.with_clock(FakeClock::new()).with_software_statements(statements)
 }
 
-fn registry(statements: SoftwareStatements) -> Registry {
+pub(crate) fn registry(statements: SoftwareStatements) -> Registry {
     builder(statements).build(MemoryStore::new()).unwrap()
 }
 
@@ -46,20 +45,20 @@ pub(crate) fn claims(more: Value) -> Value {
     claims
 }
 
-fn with(statement: &str) -> Value {
+pub(crate) fn with(statement: &str) -> Value {
     minimal_and(json!({ "software_statement": statement }))
 }
 
-async fn count(registry: &Registry) -> u64 {
+pub(crate) async fn count(registry: &Registry) -> u64 {
     registry.count().await.unwrap()
 }
 
-const INVALID: Option<&str> = Some("invalid_software_statement");
+pub(crate) const INVALID: Option<&str> = Some("invalid_software_statement");
 const UNAPPROVED: Option<&str> = Some("unapproved_software_statement");
 
 /// A refusal of a statement, with everything that belongs to one.
 #[track_caller]
-fn assert_refused(name: &str, reply: &Reply, code: Option<&str>) {
+pub(crate) fn assert_refused(name: &str, reply: &Reply, code: Option<&str>) {
     assert_eq!(reply.refusal(), (400, code), "{name}: {}", reply.body);
     assert_eq!(reply.pointer(), Some("/software_statement"), "{name}: {}", reply.body);
     assert_eq!(reply.body["violations"][0]["rule"], "M19", "{name}");
@@ -288,65 +287,6 @@ async fn the_operator_has_the_last_word() {
     }
     let forged = Signer::es256("ec").sign(&claims(json!({ "software_id": "withdrawn" })));
     assert_refused("a forged one is not even looked at", &post(&registry, &with(&forged)).await, INVALID);
-}
-
-#[tokio::test]
-async fn a_statement_for_one_client_registers_one_client() {
-    let signer = Signer::es256("ec");
-    let registry = registry(trusting(&signer).with_single_use(true));
-    let statement = |jti: &str| signer.sign(&claims(json!({ "jti": jti, "exp": NOW + 60 })));
-    let of_one = statement("one");
-
-    let mut faulty = with(&of_one);
-    faulty["logo_uri"] = "javascript:".into();
-    assert_eq!(post(&registry, &faulty).await.status, 400, "a refusal spends nothing");
-    let first = post(&registry, &with(&of_one)).await;
-    assert_eq!(first.status, 201, "{}", first.body);
-    assert_refused("replayed", &post(&registry, &with(&of_one)).await, INVALID);
-    assert_refused("signed anew", &post(&registry, &with(&statement("one"))).await, INVALID);
-    let second = post(&registry, &with(&statement("two"))).await;
-    assert_eq!(second.status, 201);
-
-    assert_eq!(put(&registry, &first, &with(&of_one)).await.status, 200, "an update repeats it");
-    assert_refused("of another client", &put(&registry, &second, &with(&of_one)).await, INVALID);
-    assert_eq!(put(&registry, &second, &with(&statement("three"))).await.status, 200, "an update brings another one");
-    assert_refused("spent by an update", &post(&registry, &with(&statement("three"))).await, INVALID);
-
-    let rows = [
-        ("no jti", json!({ "exp": NOW + 60 })),
-        ("no expiry", json!({ "jti": "four" })),
-        ("a jti that is no text", json!({ "jti": 4, "exp": NOW + 60 })),
-    ];
-    for (name, more) in rows {
-        assert_refused(name, &post(&registry, &with(&signer.sign(&claims(more)))).await, INVALID);
-    }
-    assert_eq!(delete(&registry, &first).await, 204);
-    assert_refused("after the end of its client", &post(&registry, &with(&of_one)).await, INVALID);
-    assert_eq!(count(&registry).await, 1);
-}
-
-#[tokio::test]
-async fn of_many_at_once_one_is_registered() {
-    let signer = Signer::es256("ec");
-    let registry = registry(trusting(&signer).with_single_use(true));
-    let document = with(&signer.sign(&claims(json!({ "jti": "one", "exp": NOW + 60 }))));
-    let replies = join_all((0..32).map(|_| post(&registry, &document))).await;
-    assert_eq!(replies.iter().filter(|reply| reply.status == 201).count(), 1);
-    assert!(replies.iter().all(|reply| reply.status == 201 || reply.refusal() == (400, INVALID)));
-    assert_eq!(count(&registry).await, 1);
-}
-
-#[tokio::test]
-async fn a_dry_run_spends_nothing() {
-    let signer = Signer::es256("ec");
-    let registry = registry(trusting(&signer).with_single_use(true));
-    let statement = signer.sign(&claims(json!({ "jti": "one", "exp": NOW + 60, "client_name": "Bank" })));
-    let mut metadata = ClientMetadata::new();
-    metadata.redirect_uris = vec!["https://app.example.com/cb".to_owned()];
-    metadata.software_statement = Some(statement.clone());
-    let checked = registry.check(metadata).await.unwrap();
-    assert_eq!(checked.metadata().client_name.untagged(), Some("Bank"));
-    assert_eq!(post(&registry, &with(&statement)).await.status, 201);
 }
 
 #[tokio::test]

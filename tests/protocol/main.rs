@@ -5,6 +5,7 @@
 mod audit;
 mod audit_records;
 mod authentication;
+mod ceiling;
 mod clauses_extensions;
 mod clauses_http;
 mod clauses_oidc;

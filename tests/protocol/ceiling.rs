@@ -1,0 +1,150 @@
+//! Where there are as many clients as there may be.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tower_dcr::access::TokenOptions;
+use tower_dcr::audit::Operation;
+use tower_dcr::credential::ClientId;
+use tower_dcr::metadata::ClientMetadata;
+use tower_dcr::retention::Retention;
+use tower_dcr::store::ClientQuery;
+use tower_dcr::{Access, Registry};
+
+use super::plugs::FakeClock;
+use super::refused::{Challenge, assert_refused};
+use super::retention::{DAY, Grants, HOUR, LATER, Stage, id, ids};
+use super::server::{Registered, Server, minimal, send};
+
+#[tokio::test]
+async fn at_the_ceiling_the_oldest_unused_client_makes_room() {
+    let stage = Stage::new(Access::Open, Retention::new().with_max_clients(4)).await;
+    let [used, oldest, disabled, protected] =
+        [stage.register().await, stage.register().await, stage.register().await, stage.register().await];
+    stage.touch(&used).await;
+    stage.server.registry.disable(&id(&disabled)).await.unwrap();
+    stage.grants.protect(&protected);
+    stage.ledger.take();
+    let new = stage.register().await;
+    assert_eq!(stage.left().await, ids(&[&used, &disabled, &protected, &new]));
+    assert_eq!(stage.grants.revoked(), ids(&[&oldest]));
+    let told: Vec<_> = stage.ledger.take().into_iter().map(|entry| (entry.operation, entry.client_id)).collect();
+    let of = |client: &Registered| Some(client.id().to_owned());
+    assert_eq!(told, [(Operation::Expire, of(&oldest)), (Operation::Register, of(&new))]);
+
+    stage.touch(&new).await;
+    let full = stage.server.post(&minimal()).await;
+    assert_refused("full", &full, 503, LATER, Challenge::None);
+    assert_eq!(full.header("retry-after"), Some("5"));
+    assert_eq!(stage.left().await, ids(&[&used, &disabled, &protected, &new]), "nobody comes and nobody goes");
+}
+
+#[tokio::test]
+async fn a_new_client_is_safe_for_its_grace() {
+    let stage = Stage::new(Access::Open, Retention::new().with_max_clients(1).with_grace(HOUR)).await;
+    let first = stage.register().await;
+    assert_eq!(stage.server.post(&minimal()).await.status, 503);
+    assert_eq!(stage.left().await, ids(&[&first]));
+    stage.clock.advance(HOUR);
+    let second = stage.register().await;
+    assert_eq!(stage.left().await, ids(&[&second]));
+}
+
+#[tokio::test]
+async fn a_full_store_spends_no_use_of_a_token() {
+    let stage = Stage::new(Access::Tokens, Retention::new().with_max_clients(1)).await;
+    let (token, _) = stage.server.registry.issue_initial_access_token(TokenOptions::new().with_uses(2)).await.unwrap();
+    let posting = || send(stage.server.posting(minimal().to_string()).bearer_auth(token.expose()));
+    let uses_left = || async { stage.server.registry.initial_access_tokens().await.unwrap()[0].uses_left() };
+    stage.touch(&Registered::of(&posting().await)).await;
+    assert_refused("full", &posting().await, 503, LATER, Challenge::None);
+    assert_eq!(uses_left().await, Some(1));
+    let used = stage.left().await;
+    assert!(stage.server.registry.remove(&ClientId::parse(&used[0]).unwrap()).await.unwrap());
+    assert_eq!(posting().await.status, 201);
+    assert_eq!((uses_left().await, stage.server.count().await), (Some(0), 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_registrations_at_the_ceiling_stay_below_it() {
+    let server =
+        Server::start(Access::Open, |builder| builder.with_retention(Retention::new().with_max_clients(10))).await;
+    for _ in 0..10 {
+        server.register(&minimal()).await;
+    }
+    let document = minimal();
+    let statuses = join_all((0..64).map(|_| async { server.post(&document).await.status })).await;
+    let mut counts = BTreeMap::new();
+    for status in statuses {
+        *counts.entry(status).or_insert(0) += 1;
+    }
+    assert!(counts.keys().all(|status| [201, 503].contains(status)) && counts[&201] >= 10, "{counts:?}");
+    assert_eq!(server.count().await, 10);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn at_the_ceiling_as_many_go_as_come() {
+    let retention = Retention::new().with_max_clients(10).with_protection(Grants::default());
+    for retention in [Retention::new().with_max_clients(10), retention] {
+        let server = Server::start(Access::Tokens, |builder| builder.with_retention(retention)).await;
+        let (plenty, _) = server.registry.issue_initial_access_token(TokenOptions::new().with_uses(10)).await.unwrap();
+        let (token, _) = server.registry.issue_initial_access_token(TokenOptions::new().with_uses(1)).await.unwrap();
+        let post = |token: &str| send(server.posting(minimal().to_string()).bearer_auth(token));
+        for _ in 0..10 {
+            assert_eq!(post(plenty.expose()).await.status, 201);
+        }
+        let before = server.registry.clients(&ClientQuery::new()).await.unwrap();
+        let replies = join_all((0..64).map(|_| post(token.expose()))).await;
+        assert_eq!(replies.iter().filter(|reply| reply.status == 201).count(), 1);
+        let after = server.registry.clients(&ClientQuery::new()).await.unwrap();
+        let stayed = before.iter().filter(|client| after.iter().any(|other| other.id() == client.id()));
+        assert_eq!((stayed.count(), after.len()), (9, 10), "one came, so one went");
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_brings_a_lowered_ceiling_about() {
+    let clock = FakeClock::new();
+    let grants = Grants::default();
+    let with = |retention| {
+        let builder = Registry::builder("https://id.example.com", Access::Open).with_clock(clock.clone());
+        builder.with_retention(retention).build(grants.store.clone()).unwrap()
+    };
+    let free = with(Retention::new());
+    let mut issued = Vec::new();
+    for _ in 0..8 {
+        let metadata = ClientMetadata::from_json(minimal().to_string().as_bytes()).unwrap();
+        issued.push(free.register(metadata).await.unwrap().client().id().clone());
+        clock.advance(Duration::from_secs(1));
+    }
+    assert!(free.touch(&issued[0]).await.unwrap());
+    grants.protected.lock().unwrap().push(issued[1].to_string());
+    let swept = async |retention: Retention, limit| {
+        let swept = with(retention).sweep(limit).await.unwrap();
+        swept.iter().map(|client| client.id().clone()).collect::<Vec<_>>()
+    };
+    let ceiling = |clients| Retention::new().with_max_clients(clients).with_protection(grants.clone());
+    assert_eq!(swept(ceiling(8), 10).await, []);
+    assert_eq!(swept(ceiling(6).with_grace(DAY), 10).await, [], "nobody makes room so early");
+    assert_eq!(swept(ceiling(6), 1).await, issued[2..3], "no more than the limit");
+    assert_eq!(swept(ceiling(6), 10).await, issued[3..4], "no more than are too many");
+    assert_eq!(swept(Retention::new().with_max_clients(5), 10).await, issued[1..2], "nobody is protected any more");
+    assert_eq!(swept(ceiling(0), 10).await, issued[4..], "whoever is used stays");
+    assert_eq!(free.count().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_registration_does_not_fail_because_of_the_grants_of_who_made_room() {
+    let server = {
+        let grants = Grants::default();
+        grants.fail(true);
+        let store = grants.store.clone();
+        let retention = Retention::new().with_max_clients(1);
+        Server::with_store(Access::Open, store, |builder| builder.with_retention(retention).with_revocation(grants))
+            .await
+    };
+    let first = server.register(&minimal()).await;
+    let second = server.register(&minimal()).await;
+    assert_eq!((server.get(&first).await.status, server.get(&second).await.status), (401, 200));
+}
