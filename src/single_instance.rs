@@ -12,7 +12,7 @@ use crate::store::ClientQuery;
 impl RegistryBuilder {
     /// The `software_id` of software of which there is one instance: while a client of it is registered, nobody else
     /// registers or updates to the same `software_id` and `software_version` (P5), whatever its status. Of several
-    /// registrations at the same moment one stays at most. Default: none.
+    /// registrations or updates at the same moment one stays at most. Default: none.
     ///
     /// ```
     /// use tower_dcr::metadata::ClientMetadata;

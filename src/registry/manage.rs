@@ -117,7 +117,7 @@ impl Registry {
             let (updated, secret, new_token) = self.updated(&client, settled, &token.digest())?;
             match self.inner.store.update(&updated, &replacement).await {
                 Ok(()) => {
-                    self.audit_update(&client, &updated, replacement.once).await?;
+                    self.keep_update(&client, &updated, replacement.once).await?;
                     return Ok(self.information(Arc::new(updated), secret, Some(new_token.unwrap_or(token))));
                 }
                 Err(error) if error.kind() == StoreErrorKind::Conflict => {
@@ -155,16 +155,20 @@ impl Registry {
         Ok((updated, shown, new_token))
     }
 
-    /// An update that is not on the audit trail did not happen.
-    async fn audit_update(
+    /// An update stays unless the client became a second instance or it cannot be put on the audit trail.
+    async fn keep_update(
         &self,
         before: &Client,
         after: &Client,
         once: Vec<OneTimeKey>,
     ) -> Result<(), RegistrationError> {
-        let Err(error) = self.audit(&AuditEvent::changed(Operation::Update, before, after)) else { return Ok(()) };
         let restored = Client { revision: after.revision + 1, ..before.clone() };
         let undo = Replacement { forgets: once, ..Replacement::free(self.now()) };
+        if let Err(error) = self.check_instance(&after.metadata, Some(after)).await {
+            self.inner.store.update(&restored, &undo).await?;
+            return Err(error);
+        }
+        let Err(error) = self.audit(&AuditEvent::changed(Operation::Update, before, after)) else { return Ok(()) };
         self.inner.store.update(&restored, &undo).await?;
         drop(self.audit(&AuditEvent::changed(Operation::TakeBack, after, &restored)));
         Err(error)

@@ -55,6 +55,27 @@ async fn a_second_instance_is_refused_everywhere_until_the_first_is_gone() {
     assert_eq!(server.post(&payroll).await.status, 201);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_updates_at_once_one_stays_at_most() {
+    let server = single().await;
+    let payroll = minimal_and(json!({ "software_id": "payroll" }));
+    let clients = futures_util::future::join_all((0..16).map(|_| async { server.register(&minimal()).await })).await;
+    let others = minimal();
+    for round in 0..20 {
+        let replies = futures_util::future::join_all(clients.iter().map(|client| server.put(client, &payroll))).await;
+        let mut now_payroll = 0;
+        for (client, reply) in clients.iter().zip(&replies) {
+            let is_payroll = server.get(client).await.json().get("software_id").is_some();
+            assert_eq!(is_payroll, reply.status == 200, "{round}: {reply:?}");
+            now_payroll += usize::from(is_payroll);
+        }
+        assert!(now_payroll <= 1, "{round}: {now_payroll} are");
+        for client in &clients {
+            assert_eq!(server.put(client, &others).await.status, 200);
+        }
+    }
+}
+
 #[tokio::test]
 async fn of_many_at_once_one_stays_at_most_and_no_token_is_spent_in_vain() {
     let server = Server::start(Access::Tokens, |builder| builder.with_single_instances(["payroll"])).await;
