@@ -99,7 +99,7 @@ pub(crate) struct Fragile {
     pub(crate) pause: Arc<Pause>,
 }
 
-/// Holds a removal up until a test has done something else meanwhile.
+/// Holds one removal up until a test has done something else meanwhile.
 #[derive(Debug, Default)]
 pub(crate) struct Pause {
     pub(crate) wanted: AtomicBool,
@@ -145,7 +145,7 @@ impl ClientStore for Fragile {
 
     async fn remove(&self, id: &ClientId, removal: &Removal) -> Result<bool, StoreError> {
         self.check()?;
-        if self.pause.wanted.load(Ordering::SeqCst) {
+        if self.pause.wanted.swap(false, Ordering::SeqCst) {
             self.pause.reached.notify_one();
             self.pause.over.notified().await;
         }
