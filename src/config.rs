@@ -31,6 +31,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::credential::{Digest, InitialAccessToken, Secrets};
 use crate::documents::DocumentSource;
 use crate::error::ConfigError;
+#[cfg(feature = "software-statements")]
+use crate::jwt::KeySets;
 use crate::management::Permissions;
 use crate::policy::Reviewer;
 use crate::registry::Registry;
@@ -85,6 +87,8 @@ pub(crate) struct Config {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) audit: Arc<dyn AuditSink>,
     pub(crate) documents: Option<DocumentSource>,
+    #[cfg(feature = "software-statements")]
+    pub(crate) published_keys: Option<KeySets>,
     pub(crate) jwks_uri_checked: bool,
     pub(crate) gates_before: Vec<CustomGate>,
     pub(crate) management_gates: Vec<CustomGate>,
@@ -333,6 +337,8 @@ impl RegistryBuilder {
             secrets,
             clock: self.clock,
             audit: self.audit,
+            #[cfg(feature = "software-statements")]
+            published_keys: self.documents.clone().map(KeySets::new),
             documents: self.documents,
             jwks_uri_checked: self.jwks_uri_checked,
             gates_before: self.gates_before,

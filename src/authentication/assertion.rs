@@ -82,7 +82,7 @@ impl Registry {
         let metadata = &client.metadata;
         let keys = match (&metadata.jwks, &metadata.jwks_uri) {
             (Some(jwks), _) => Keys::from_jwks(&jwks.to_json()).ok()?,
-            (None, Some(url)) => Keys::at(url.clone(), self.config().documents.clone()?),
+            (None, Some(url)) => self.config().published_keys.as_ref()?.at(url, self.now()),
             (None, None) => return None,
         };
         let any =

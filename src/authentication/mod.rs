@@ -235,6 +235,9 @@ impl Registry {
     /// client (`none`) is known by its identifier alone. The assertion of `private_key_jwt` (feature
     /// `software-statements`) is from the client's own key, for this server and not an hour ahead, and counts once.
     ///
+    /// Keys at a `jwks_uri` are kept for ten minutes, so long may a key count that the client took back. An assertion
+    /// that none of them signed has them read again, once a minute at most.
+    ///
     /// `client_secret_jwt` is not verified here. Methods that rest on the connection (`tls_client_auth`, `self_signed_tls_client_auth`) are for whoever ends TLS:
     /// find the [client](Self::client) and compare its certificate. What a client does is not recorded here; call
     /// [`touch`](Self::touch) when it got a token.

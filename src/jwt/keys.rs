@@ -1,22 +1,18 @@
 //! The public keys of an issuer: given once, or read again and again from where the issuer publishes them.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use jsonwebtoken::DecodingKey;
 use serde_json::Value;
 
 use super::Token;
+use super::published::Published;
 use crate::documents::{DocumentSource, Documents};
 use crate::error::{BoxError, ConfigError};
 use crate::metadata::{Object, read_object};
 use crate::rules::{jwks, uri};
-
-/// How long keys that were read count.
-const LIFETIME: Duration = Duration::from_secs(600);
-/// How soon they are read again for a token whose key is not among them.
-const PAUSE: Duration = Duration::from_secs(60);
 
 /// The public keys of an issuer as a JWK Set ([RFC 7517 §5](https://www.rfc-editor.org/rfc/rfc7517#section-5)). Clones
 /// share what was read.
@@ -24,15 +20,8 @@ const PAUSE: Duration = Duration::from_secs(60);
 pub struct Keys(Arc<Source>);
 
 enum Source {
-    Given(Arc<KeySet>),
+    Given(KeySet),
     Published(Published),
-}
-
-/// A key set at a URL.
-struct Published {
-    url: String,
-    documents: DocumentSource,
-    read: Mutex<Option<(SystemTime, Arc<KeySet>)>>,
 }
 
 impl Keys {
@@ -44,12 +33,13 @@ impl Keys {
     pub fn from_jwks(json: &str) -> Result<Self, ConfigError> {
         let object = read_object(json.as_bytes()).map_err(|_| ConfigError::Keys)?;
         let set = KeySet::read(&object).filter(|set| !set.0.is_empty()).ok_or(ConfigError::Keys)?;
-        Ok(Self(Arc::new(Source::Given(Arc::new(set)))))
+        Ok(Self(Arc::new(Source::Given(set))))
     }
 
-    /// Keys that the issuer publishes. They are read when they are needed, and read again after ten minutes, or when a
-    /// token names a key that is not among them, then at most once a minute. While they cannot be read, whoever
-    /// presents a token is told to come again.
+    /// Keys that the issuer publishes. They are read when they are needed, and read again after ten minutes, or for a
+    /// token that none of them signed, then at most once a minute; one that was taken back may count until then. While
+    /// they cannot be read, whoever presents a token is told to come again, and nobody asks for them more often than
+    /// every five seconds.
     ///
     /// # Errors
     ///
@@ -61,46 +51,15 @@ impl Keys {
     }
 
     pub(crate) fn at(url: String, documents: DocumentSource) -> Self {
-        Self(Arc::new(Source::Published(Published { url, documents, read: Mutex::new(None) })))
+        Self(Arc::new(Source::Published(Published::new(url, documents))))
     }
 
-    /// The keys among which the one of this token should be.
-    pub(super) async fn for_token(&self, token: &Token<'_>, now: SystemTime) -> Result<Arc<KeySet>, BoxError> {
+    /// Whether one of the keys signed this token.
+    pub(super) async fn verify(&self, token: &Token<'_>, now: SystemTime) -> Result<bool, BoxError> {
         match &*self.0 {
-            Source::Given(set) => Ok(Arc::clone(set)),
-            Source::Published(published) => published.for_token(token, now).await,
+            Source::Given(set) => Ok(set.verify(token)),
+            Source::Published(published) => published.verify(token, now).await,
         }
-    }
-}
-
-impl Published {
-    async fn for_token(&self, token: &Token<'_>, now: SystemTime) -> Result<Arc<KeySet>, BoxError> {
-        let known = self.lock().clone();
-        let age = |at| now.duration_since(at).unwrap_or_default();
-        let fresh = known.filter(|(at, _)| age(*at) < LIFETIME);
-        if let Some((at, set)) = &fresh
-            && (set.candidates(token).next().is_some() || age(*at) < PAUSE)
-        {
-            return Ok(Arc::clone(set));
-        }
-        match (self.get().await, fresh) {
-            (Ok(set), _) => {
-                *self.lock() = Some((now, Arc::clone(&set)));
-                Ok(set)
-            }
-            (Err(_), Some((_, set))) => Ok(set),
-            (Err(error), None) => Err(error),
-        }
-    }
-
-    async fn get(&self) -> Result<Arc<KeySet>, BoxError> {
-        let document = self.documents.get(&self.url).await?;
-        let set = read_object(&document).ok().and_then(|object| KeySet::read(&object));
-        set.map(Arc::new).ok_or_else(|| "the document is not a JWK Set".into())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<(SystemTime, Arc<KeySet>)>> {
-        self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -108,7 +67,7 @@ impl fmt::Debug for Keys {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
             Source::Given(set) => write!(formatter, "Keys({} given)", set.0.len()),
-            Source::Published(published) => write!(formatter, "Keys({})", published.url),
+            Source::Published(published) => write!(formatter, "Keys({published:?})"),
         }
     }
 }
@@ -127,7 +86,7 @@ struct Key {
 }
 
 impl KeySet {
-    fn read(set: &Object) -> Option<Self> {
+    pub(super) fn read(set: &Object) -> Option<Self> {
         let keys = set.get("keys")?.as_array()?.iter().filter_map(Key::read);
         Some(Self(keys.filter(|key| key.can_sign(None)).collect()))
     }

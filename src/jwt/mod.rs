@@ -22,10 +22,12 @@
 
 mod claims;
 mod keys;
+mod published;
 mod token;
 
 pub(crate) use claims::{Times, expiry, has_audience};
 pub use keys::Keys;
+pub(crate) use published::KeySets;
 pub(crate) use token::Token;
 
 use std::time::Duration;
@@ -110,8 +112,7 @@ impl Issuer {
         if !self.types.is_empty() && !self.types.iter().any(|media_type| token.has_type(media_type)) {
             return Err(JwtError::Invalid("typ is another one"));
         }
-        let keys = keys.for_token(token, times.now).await.map_err(JwtError::Unavailable)?;
-        if !keys.verify(token) {
+        if !keys.verify(token, times.now).await.map_err(JwtError::Unavailable)? {
             return Err(JwtError::Invalid("the signature is not from a key of the issuer"));
         }
         if !self.required_claims.iter().all(|name| token.claims().contains_key(name)) {

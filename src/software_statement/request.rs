@@ -67,9 +67,8 @@ impl Registry {
         }
         let url = ["jwks_uri", "software_jwks_endpoint"].iter().find_map(|claim| claims.get(*claim)?.as_str());
         let url = url.filter(|url| uri::check_fetched(url).is_ok());
-        let documents = self.config().documents.clone();
-        match url.zip(documents) {
-            Some((url, documents)) => Ok(Keys::at(url.to_owned(), documents)),
+        match url.zip(self.config().published_keys.as_ref()) {
+            Some((url, published)) => Ok(published.at(url, self.now())),
             None => Err(invalid("it names no keys that this server can get")),
         }
     }

@@ -10,6 +10,7 @@ mod documents;
 mod endpoint;
 mod fetch;
 mod gates;
+mod keys;
 mod names;
 mod policies;
 mod requests;
