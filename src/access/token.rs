@@ -104,14 +104,14 @@ impl TokenOptions {
         Self::default()
     }
 
-    /// At most so many clients. Default: any number.
+    /// At most so many clients, at least one. Default: any number.
     #[must_use]
     pub fn with_uses(mut self, uses: u32) -> Self {
         self.uses = Some(uses);
         self
     }
 
-    /// Only so long from now. Default: for ever.
+    /// Only so long from now, and not zero. Default: for ever.
     #[must_use]
     pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);

@@ -6,14 +6,15 @@ use crate::access::{Grant, InitialAccessTokenRecord, TokenOptions};
 use crate::audit::{AuditEvent, Operation};
 use crate::client::Origin;
 use crate::credential::{ClientId, Digest, InitialAccessToken};
-use crate::error::{ErrorKind, RegistrationError, StoreError};
+use crate::error::{ErrorCode, ErrorKind, RegistrationError, StoreError, Violation};
 
 impl Registry {
     /// Issues an initial access token for [`Access::Tokens`](crate::Access::Tokens). The token is shown only now.
     ///
     /// # Errors
     ///
-    /// When the store, the audit trail or the operating system's random generator fails. Then there is no new token.
+    /// [`ErrorKind::InvalidDocument`] for a token that would admit nobody, with no use or no time; or when the store, the
+    /// audit trail or the operating system's random generator fails. Then there is no new token.
     pub async fn issue_initial_access_token(
         &self,
         options: TokenOptions,
@@ -29,6 +30,10 @@ impl Registry {
             owner: options.owner,
             constraints: options.constraints,
         };
+        if !record.is_usable(now) {
+            let detail = "it would admit nobody, it needs at least one use and a lifetime";
+            return Err(Violation::new(ErrorCode::InvalidRequest, String::new(), "C4", detail).into());
+        }
         self.inner.store.insert_token(&record).await?;
         if let Err(error) = self.audit(&AuditEvent::issued(&record)) {
             self.inner.store.remove_token(&record.id).await?;

@@ -1,9 +1,9 @@
 //! What an initial access token limits its clients to: at registration, and at every update after it.
 
 use serde_json::{Value, json};
-use tower_dcr::Access;
 use tower_dcr::access::{Constraints, Decision, Grant, TokenOptions};
 use tower_dcr::metadata::{GrantType, TokenEndpointAuthMethod};
+use tower_dcr::{Access, ErrorCode};
 
 use super::plugs::Always;
 use super::refused::{Challenge, assert_refused};
@@ -179,4 +179,23 @@ async fn a_gate_limits_and_the_owner_stays() {
     assert_eq!(server.put(&client, &minimal_and(json!({ "owner": "somebody else" }))).await.status, 200);
     let stored = server.registry.client(client.id()).await.unwrap().unwrap();
     assert_eq!((stored.owner(), stored.constraints()), (Some("team"), &limits));
+}
+
+#[tokio::test]
+async fn a_token_that_would_admit_nobody_is_not_issued() {
+    let server = Server::start(Access::Tokens, |builder| builder).await;
+    let (options, zero) = (TokenOptions::new, std::time::Duration::ZERO);
+    let rows = [
+        ("no use", options().with_uses(0), false),
+        ("no time", options().with_lifetime(zero), false),
+        ("neither", options().with_uses(0).with_lifetime(zero), false),
+        ("one use", options().with_uses(1), true),
+        ("a moment", options().with_lifetime(std::time::Duration::from_millis(1)), true),
+    ];
+    for (name, options, issued) in rows {
+        let refused = server.registry.issue_initial_access_token(options).await.err();
+        let told = refused.map(|error| (error.status(), error.code(), error.violations()[0].rule()));
+        assert_eq!(told, (!issued).then_some((400, Some(ErrorCode::InvalidRequest), "C4")), "{name}");
+    }
+    assert_eq!(server.registry.initial_access_tokens().await.unwrap().len(), 2, "nothing else is kept");
 }
