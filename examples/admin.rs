@@ -10,7 +10,8 @@
 //! | `GET /admin/tokens`, `POST /admin/tokens`, `DELETE /admin/tokens/{id}` | initial access tokens |
 //!
 //! Every request needs `Authorization: Bearer` with the token of `--admin-token` or `ADMIN_TOKEN`. No answer contains a
-//! secret, except that a new initial access token is shown once. Serve such an API on an internal address.
+//! secret, except that a new initial access token is shown once; every refusal is JSON with `error` and
+//! `error_description`. Serve such an API on an internal address.
 
 #[path = "admin/api.rs"]
 mod api;

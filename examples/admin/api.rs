@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, WWW_AUTHENTICATE};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Json, Response};
 use axum::routing::{delete, get, post};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tower_dcr::access::{Constraints, TokenOptions};
 use tower_dcr::credential::{ClientId, Digest};
 use tower_dcr::store::ClientQuery;
-use tower_dcr::{RegistrationError, Registry, Status, StoreError};
+use tower_dcr::{ErrorCode, RegistrationError, Registry, Status, StoreError};
 
 use crate::view;
 
@@ -33,6 +33,7 @@ pub(crate) fn router(registry: Registry, admin_token: Digest) -> Router {
         .route("/tokens/{id}", delete(revoke))
         .fallback(async || Failure::NotFound)
         .with_state(registry)
+        .layer(middleware::map_response(told))
         .layer(middleware::from_fn_with_state(admin_token, admit))
 }
 
@@ -47,6 +48,26 @@ async fn admit(State(admin_token): State<Digest>, request: Request, next: Next) 
     };
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// What the framework refuses by itself is told in JSON, and without repeating what was sent.
+async fn told(response: Response) -> Response {
+    let is_json = response.headers().get(CONTENT_TYPE).is_some_and(|media_type| media_type == "application/json");
+    let description = match response.status() {
+        status if is_json || !status.is_client_error() => return response,
+        StatusCode::METHOD_NOT_ALLOWED => "the method is not defined for this resource",
+        StatusCode::PAYLOAD_TOO_LARGE => "the request body is too large",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "the body must be application/json",
+        _ => "the request is not what this resource takes",
+    };
+    let (mut head, _) = response.into_parts();
+    head.headers.remove(CONTENT_TYPE);
+    head.headers.remove(CONTENT_LENGTH);
+    (head, refusal("invalid_request", description)).into_response()
+}
+
+fn refusal(error: &str, description: &str) -> Json<Value> {
+    Json(json!({ "error": error, "error_description": description }))
 }
 
 async fn stats(State(registry): State<Registry>) -> Answer {
@@ -216,14 +237,16 @@ impl From<StoreError> for Failure {
 
 impl axum::response::IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let (status, detail) = match self {
-            Self::BadRequest => (400, "no such parameter".to_owned()),
-            Self::Unauthorized => (401, "an admin token is required".to_owned()),
-            Self::NotFound => (404, "there is nothing here".to_owned()),
-            Self::Registry(error) => (error.status(), error.to_string()),
+        let (status, error, description) = match self {
+            Self::BadRequest => (400, "invalid_request", "no such parameter".to_owned()),
+            Self::Unauthorized => (401, "invalid_token", "an admin token is required".to_owned()),
+            Self::NotFound => (404, "not_found", "there is nothing here".to_owned()),
+            Self::Registry(error) => {
+                (error.status(), error.code().map_or("server_error", ErrorCode::as_str), error.to_string())
+            }
         };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(json!({ "error": detail }))).into_response();
+        let mut response = (status, refusal(error, &description)).into_response();
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"admin\""));
         }

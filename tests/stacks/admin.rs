@@ -1,6 +1,6 @@
 //! The admin example: what an operator can do over HTTP, and that nobody else can.
 
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 
@@ -72,7 +72,8 @@ async fn only_the_operator_gets_in() {
             let answer = admin.send(method.clone(), path, authorization, &Value::Null).await;
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path} with {authorization:?}");
             assert_eq!(answer.headers[WWW_AUTHENTICATE], "Bearer realm=\"admin\"", "{path}");
-            assert_eq!(answer.json(), json!({ "error": "an admin token is required" }), "{path}");
+            let told = json!({ "error": "invalid_token", "error_description": "an admin token is required" });
+            assert_eq!(answer.json(), told, "{path}");
         }
     }
     admin.example.end();
@@ -177,5 +178,50 @@ async fn clients_are_listed_by_filters_and_pages() {
         let (status, _) = admin.ask(Method::GET, &format!("/clients?{filter}"), Value::Null).await;
         assert_eq!(status, 400, "{filter}");
     }
+    admin.example.end();
+}
+
+#[tokio::test]
+async fn every_refusal_is_json_and_repeats_nothing() {
+    const CANARY: &str = "canary";
+    let admin = Admin::start(&["--open"]);
+    let large = json!({ "owner": "a".repeat(3 << 20) });
+    let unknown = json!({ CANARY: 1 });
+    let rows = [
+        ("a filter that is unknown", Method::GET, "/clients?canary=1", Value::Null, 400, "invalid_request"),
+        ("a filter that is no number", Method::GET, "/clients?limit=canary", Value::Null, 400, "invalid_request"),
+        ("a status that is unknown", Method::GET, "/clients?status=canary", Value::Null, 400, "invalid_request"),
+        (
+            "a revision that is none",
+            Method::POST,
+            "/clients/x/approve?revision=canary",
+            Value::Null,
+            400,
+            "invalid_request",
+        ),
+        ("a path that is no text", Method::GET, "/clients/canary%ff", Value::Null, 400, "invalid_request"),
+        ("a member that is unknown", Method::POST, "/tokens", unknown, 422, "invalid_request"),
+        ("no object", Method::POST, "/tokens", json!(CANARY), 422, "invalid_request"),
+        ("too much", Method::POST, "/tokens", large, 413, "invalid_request"),
+        ("a token for nobody", Method::POST, "/tokens", json!({ "uses": 0 }), 400, "invalid_request"),
+        ("a token for no time", Method::POST, "/tokens", json!({ "lifetime": 0 }), 400, "invalid_request"),
+        ("another method", Method::PUT, "/tokens", Value::Null, 405, "invalid_request"),
+        ("another path", Method::GET, "/canary", Value::Null, 404, "not_found"),
+        ("another client", Method::GET, "/clients/canary", Value::Null, 404, "not_found"),
+    ];
+    for (name, method, path, body, status, error) in rows {
+        let answer = admin.send(method, &format!("/admin{path}"), &format!("Bearer {ADMIN}"), &body).await;
+        assert_eq!(answer.status.as_u16(), status, "{name}: {answer:?}");
+        assert_eq!(answer.headers[CONTENT_TYPE], "application/json", "{name}");
+        let told = answer.json();
+        assert_eq!(told["error"], error, "{name}");
+        let description = told["error_description"].as_str().unwrap_or_default();
+        assert!(!description.is_empty() && !description.contains(CANARY), "{name}: {told}");
+        assert_eq!(answer.headers.contains_key(ALLOW), status == 405, "{name}");
+    }
+    let request = Request::post(format!("{}/admin/tokens", admin.example.base_url()));
+    let request = request.header(AUTHORIZATION, format!("Bearer {ADMIN}")).body(b"{}".to_vec()).unwrap();
+    let answer = reqwest().send(request).await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["error"]), (415, &json!("invalid_request")));
     admin.example.end();
 }
