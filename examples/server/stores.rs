@@ -19,7 +19,8 @@ pub(crate) struct StoreOptions {
     /// Redis.
     #[arg(long, default_value = "tower_dcr")]
     store_name: String,
-    /// How client secrets are kept by a store that outlives the server: hashed, or sealed:FILE with a file of keys.
+    /// How client secrets are kept by a store that outlives the server: hashed, or sealed:FILE with a file of keys
+    /// that nobody but its owner has rights to.
     #[arg(long)]
     secrets: Option<String>,
     /// Keep clients that were read for so many seconds.
@@ -82,8 +83,25 @@ fn secrets(text: &str) -> Result<Secrets, Box<dyn Error>> {
 
 #[cfg(feature = "sealed")]
 fn sealed(file: &Path) -> Result<Secrets, Box<dyn Error>> {
-    let keys = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let keys = private(file).map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(Secrets::sealed(tower_dcr::credential::SealingKeys::parse(&keys)?))
+}
+
+/// The text of a file that is its owner's alone, wiped from memory when it is dropped.
+#[cfg(feature = "sealed")]
+fn private(path: &Path) -> std::io::Result<zeroize::Zeroizing<String>> {
+    use std::io::{Error, Read as _};
+    let mut file = std::fs::File::open(path)?;
+    let about = file.metadata()?;
+    #[cfg(unix)]
+    if std::os::unix::fs::MetadataExt::mode(&about) & 0o077 != 0 {
+        return Err(Error::other("others than its owner have rights to this file of keys; take them with chmod 600"));
+    }
+    // A text that outgrows its room would leave a copy behind.
+    let room = usize::try_from(about.len()).unwrap_or_default().max(4096) + 1;
+    let mut text = zeroize::Zeroizing::new(String::with_capacity(room));
+    file.read_to_string(&mut text)?;
+    Ok(text)
 }
 
 #[cfg(not(feature = "sealed"))]

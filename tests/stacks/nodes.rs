@@ -60,7 +60,17 @@ impl Keys {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let file = std::env::temp_dir().join(format!("tower-dcr-keys-{}-{number}", std::process::id()));
         std::fs::write(&file, "first:q1nXl6lMpEk0cyZ8cTmTFtP8wVbYbMfTn3O4lbKXyUo=\n").unwrap();
-        Self(file)
+        let keys = Self(file);
+        keys.permit(0o600);
+        keys
+    }
+
+    /// Says who has rights to the file, where that can be said.
+    fn permit(&self, mode: u32) {
+        #[cfg(unix)]
+        std::fs::set_permissions(&self.0, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        #[cfg(not(unix))]
+        let _ = mode;
     }
 }
 
@@ -229,6 +239,24 @@ async fn a_server_whose_redis_is_away_answers_503_and_recovers() {
     walk("redis that came back", &balancer, ENDPOINT).await;
 }
 
+/// What a server says that does not start: one line, and exit code 1. One that starts is a failure.
+fn refusal(options: &[&str]) -> String {
+    let mut command = Command::new(path("server"));
+    command.args(["--listen", "127.0.0.1:0"]).args(options);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.spawn().expect("the examples are built");
+    let mut line = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    if !line.is_empty() {
+        process.kill().unwrap();
+    }
+    let output = process.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), &*line), (Some(1), ""), "{options:?}: {said}");
+    assert!(said.starts_with("server: ") && said.ends_with('\n') && said.lines().count() == 1, "{options:?}: {said}");
+    said
+}
+
 #[test]
 fn a_database_that_is_away_is_one_line_and_exit_code_1() {
     let port = free_port();
@@ -238,13 +266,21 @@ fn a_database_that_is_away_is_one_line_and_exit_code_1() {
         "sqlite:/no/such/folder/secret/clients.db".to_owned(),
     ];
     for store in rows {
-        let mut command = Command::new(path("server"));
-        command.args(["--listen", "127.0.0.1:0", "--store", &store, "--secrets", "hashed"]);
-        let output = command.output().expect("the examples are built");
-        assert_eq!(output.status.code(), Some(1), "{store}");
-        assert_eq!(output.stdout, b"", "{store}");
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.starts_with("server: ") && said.ends_with('\n') && said.lines().count() == 1, "{store}: {said}");
+        let said = refusal(&["--store", &store, "--secrets", "hashed"]);
         assert!(!said.contains("secret"), "{store}: {said}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn keys_that_others_have_rights_to_are_one_line_and_exit_code_1() {
+    let keys = Keys::new();
+    let secrets = format!("sealed:{}", keys.0.display());
+    for mode in [0o644, 0o640, 0o604, 0o620, 0o602] {
+        keys.permit(mode);
+        let said = refusal(&["--secrets", &secrets]);
+        assert!(said.contains("chmod 600") && !said.contains("q1nXl6"), "{mode:o}: {said}");
+    }
+    keys.permit(0o400);
+    drop(Node::start(&["--secrets", &secrets]));
 }
