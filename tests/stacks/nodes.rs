@@ -239,6 +239,35 @@ async fn a_server_whose_redis_is_away_answers_503_and_recovers() {
     walk("redis that came back", &balancer, ENDPOINT).await;
 }
 
+/// Somebody else writes for longer than the five seconds that a writer waits.
+#[tokio::test]
+async fn a_server_whose_file_is_locked_answers_503_and_recovers() {
+    use sqlx::{Connection as _, Executor as _};
+    let folder = std::env::temp_dir().join(format!("tower-dcr-locked-{}", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    let file = folder.join("clients.db").display().to_string();
+    let nodes = [Node::start(&["--store", &format!("sqlite:{file}"), "--secrets", "hashed"])];
+    let balancer = Balancer::over(&nodes);
+    let metadata = json!({ "redirect_uris": ["https://app.example.com/cb"] });
+    let register = || balancer.send(request(Method::POST, ENDPOINT, None, Some(&metadata)));
+    let created = register().await;
+    assert_eq!(created.status, StatusCode::CREATED);
+    let created = created.json();
+    let (uri, token) = (created["registration_client_uri"].as_str().unwrap(), &created["registration_access_token"]);
+    let read = || balancer.send(request(Method::GET, uri, token.as_str(), None));
+
+    let mut other = sqlx::SqliteConnection::connect(&file).await.unwrap();
+    other.execute("BEGIN EXCLUSIVE").await.unwrap();
+    let away = register().await;
+    assert_eq!(away.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(away.headers.contains_key("retry-after"), "{away:?}");
+    assert_eq!(read().await.status, StatusCode::OK, "reads go on");
+    other.execute("ROLLBACK").await.unwrap();
+    assert_eq!(register().await.status, StatusCode::CREATED);
+    drop(nodes);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 /// What a server says that does not start: one line, and exit code 1. One that starts is a failure.
 fn refusal(options: &[&str]) -> String {
     let mut command = Command::new(path("server"));
