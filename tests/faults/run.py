@@ -73,18 +73,17 @@ def cut(database, folder, times, registrations):
 
 
 def full(database, folder, times, registrations):
-    """The file may grow to a limit that the load reaches; after that the server is started without one."""
-    server = Server(database.store, folder, file_limit=1 << 20)
+    """No file may grow until the load has met that a hundred times; then there is room again."""
+    server = Server(database.store, folder)
     server.start()
     load = Load(server.endpoint)
     load.start()
-    eventually("a full disk", lambda: load.counts["unavailable"] >= 100, 300)
-    load.serving.clear()
-    server.kill()
-    server.file_limit = None
-    server.start()
-    load.endpoint = server.endpoint
-    load.serving.set()
+    for _ in range(times):
+        more(load, max(20, -(-registrations // times)))
+        seen = load.counts["unavailable"]
+        server.limit_files(max(file.stat().st_size for file in folder.iterdir()))
+        eventually("a full disk", lambda: load.counts["unavailable"] >= seen + 100, 300)
+        server.limit_files(None)
     more(load, 20)
     return server, load
 
@@ -132,7 +131,7 @@ SHORT = [
     ("kill", "postgres", 3, 150),
     ("restart", "postgres", 2, 100),
     ("cut", "postgres", 5, 150),
-    ("full", "sqlite", 1, 0),
+    ("full", "sqlite", 2, 100),
     ("kill", "redis", 3, 150),
     ("restart", "redis", 2, 100),
 ]

@@ -33,23 +33,21 @@ class Server:
 
     running = set()
 
-    def __init__(self, store, folder, file_limit=None):
-        self.store, self.folder, self.file_limit = store, folder, file_limit
+    def __init__(self, store, folder):
+        self.store, self.folder = store, folder
         self.process, self.endpoint = None, None
 
     def start(self):
-        def limited():
-            # A file that may not grow is a full disk; the signal that would end the process is ignored.
+        def ignoring():
+            # A file that may not grow is a full disk; this signal would end the process.
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            if self.file_limit:
-                resource.setrlimit(resource.RLIMIT_FSIZE, (self.file_limit, self.file_limit))
 
         target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
         command = [target / "debug/examples/server", "--listen", "127.0.0.1:0", "--secrets", "hashed"]
         command += ["--rotate-registration-tokens", "--store", self.store]
         log = open(self.folder / "server.log", "a")
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=log, text=True, preexec_fn=limited, restore_signals=False
+            command, stdout=subprocess.PIPE, stderr=log, text=True, preexec_fn=ignoring, restore_signals=False
         )
         Server.running.add(self.process)
         for line in self.process.stdout:
@@ -57,6 +55,11 @@ class Server:
                 self.endpoint = line.split(": ", 1)[1].strip()
                 return
         raise SystemExit(f"the server did not start; see {self.folder}/server.log")
+
+    def limit_files(self, size):
+        """No file may grow beyond this size, as if the disk were full; None lifts the limit."""
+        limit = resource.RLIM_INFINITY if size is None else size
+        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
 
     def kill(self):
         self.process.kill()
