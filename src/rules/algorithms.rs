@@ -1,7 +1,7 @@
 //! Algorithms: encryption comes in pairs, and a key comes from somewhere.
 //!
-//! There is no list of pairs here. A member whose form is a content encryption stands beside the member of the same
-//! name that ends in `_alg` instead of `_enc`, and the forms say for whom is encrypted.
+//! There is no list of pairs here. A member whose form is a content encryption follows the member of the same name that
+//! ends in `_alg` instead of `_enc`, and the forms say for whom is encrypted.
 
 use super::{Offer, Switch, jwks, refuse};
 use crate::error::Violations;
@@ -20,15 +20,11 @@ pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Offer, violations: &
 }
 
 fn settle_pairs(metadata: &mut ClientMetadata, violations: &mut Violations) {
-    let present = |name: &str| metadata.member(name).is_some_and(|(_, field)| !field.is_absent());
-    let encryptions = metadata.members().filter(|(member, _)| member.form == Form::ContentEncryption);
-    let pairs = encryptions.filter_map(|(member, enc)| {
-        let alg = present(&format!("{}_alg", member.name.strip_suffix("_enc")?));
-        Some((member.name, alg, !enc.is_absent()))
-    });
-    for (enc, has_alg, has_enc) in Vec::from_iter(pairs) {
-        match (has_alg, has_enc, metadata.member_mut(enc)) {
-            (false, true, _) => refuse(violations, enc, "M15", "the matching _alg member is required"),
+    let present = Vec::from_iter(metadata.members().map(|(member, field)| (member, !field.is_absent())));
+    let neighbours = present.iter().zip(&present[1..]);
+    for ((_, alg), (member, enc)) in neighbours.filter(|(_, (member, _))| member.form == Form::ContentEncryption) {
+        match (*alg, *enc, metadata.member_mut(member.name)) {
+            (false, true, _) => refuse(violations, member.name, "M15", "the matching _alg member is required"),
             (true, false, Some((_, field))) => drop(field.put(None, ContentEncryption::A128CbcHs256.as_str().into())),
             _ => {}
         }

@@ -1,6 +1,6 @@
 //! The type of application, a hint or a declaration.
 
-use super::redirect_uri::{self, Kind};
+use super::redirect_uri::Kind;
 use super::{Offer, Switch};
 use crate::error::Violations;
 use crate::metadata::{ApplicationType, ClientMetadata};
@@ -10,7 +10,7 @@ use crate::metadata::{ApplicationType, ClientMetadata};
 /// the URIs do not tell, or where it is taken literally, it is `web`
 /// ([OpenID Connect Registration §2](https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata)).
 pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Offer, _violations: &mut Violations) {
-    let on_device = |uri: &String| matches!(redirect_uri::check(uri), Ok(Kind::PrivateUse | Kind::LoopbackHttp));
+    let on_device = |uri: &String| Kind::of(uri) != Kind::Https;
     if !offer.is_on(Switch::ApplicationTypeLiteral) && metadata.redirect_uris.iter().any(on_device) {
         metadata.application_type = Some(ApplicationType::Native);
     }

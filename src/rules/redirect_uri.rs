@@ -36,6 +36,17 @@ pub(crate) enum Kind {
     PrivateUse,
 }
 
+impl Kind {
+    /// The kind of an accepted redirect URI, which its scheme tells.
+    pub(crate) fn of(accepted: &str) -> Self {
+        match cut(accepted, ':').0 {
+            scheme if scheme.eq_ignore_ascii_case("https") => Self::Https,
+            scheme if scheme.eq_ignore_ascii_case("http") => Self::LoopbackHttp,
+            _ => Self::PrivateUse,
+        }
+    }
+}
+
 /// Checks a redirect URI as written, R1 to R22.
 pub(crate) fn check(uri: &str) -> Result<Kind, Fault> {
     let parts = Parts::read(uri)?;
@@ -45,7 +56,12 @@ pub(crate) fn check(uri: &str) -> Result<Kind, Fault> {
         "a redirect URI must not have a fragment, remove the # and what follows",
     )?;
     refuse_if(uri.contains('*'), "R8", "redirect URIs are compared exactly, register each one instead of a wildcard")?;
-    let kind = check_kind(&parts)?;
+    let kind = Kind::of(uri);
+    match kind {
+        Kind::Https => check_https(&parts),
+        Kind::LoopbackHttp => check_loopback(&parts),
+        Kind::PrivateUse => check_private_use(&parts),
+    }?;
     refuse_if(fluent_uri::Uri::parse(uri).is_err(), "R6", "the URI does not follow the grammar of RFC 3986")?;
     Ok(kind)
 }
@@ -87,36 +103,24 @@ fn loopback_without_port(uri: &str) -> Option<(&str, &str, &str, Option<&str>)> 
     eligible.then_some((parts.scheme, server.host, parts.path, parts.query))
 }
 
-fn check_kind(parts: &Parts<'_>) -> Result<Kind, Fault> {
-    if parts.has_scheme("https") {
-        return check_https(parts);
-    }
-    if parts.has_scheme("http") {
-        return check_loopback(parts);
-    }
-    check_private_use(parts)
-}
-
 /// A server on the network: [RFC 9700 §2.6](https://www.rfc-editor.org/rfc/rfc9700#section-2.6).
-fn check_https(parts: &Parts<'_>) -> Result<Kind, Fault> {
+fn check_https(parts: &Parts<'_>) -> Result<(), Fault> {
     parts.server()?;
-    check_target(parts)?;
-    Ok(Kind::Https)
+    check_target(parts)
 }
 
 /// The loopback interface, R19: [RFC 8252 §8.3](https://www.rfc-editor.org/rfc/rfc8252#section-8.3).
-fn check_loopback(parts: &Parts<'_>) -> Result<Kind, Fault> {
+fn check_loopback(parts: &Parts<'_>) -> Result<(), Fault> {
     refuse_if(
         !parts.server()?.is_loopback(),
         "R19",
         "http is for localhost, 127.0.0.1 and [::1] only, use https for every other host",
     )?;
-    check_target(parts)?;
-    Ok(Kind::LoopbackHttp)
+    check_target(parts)
 }
 
 /// Any other scheme, R9 to R14: [RFC 8252 §7.1](https://www.rfc-editor.org/rfc/rfc8252#section-7.1).
-fn check_private_use(parts: &Parts<'_>) -> Result<Kind, Fault> {
+fn check_private_use(parts: &Parts<'_>) -> Result<(), Fault> {
     let mut blocked = BLOCKED_SCHEMES.split(' ');
     refuse_if(
         blocked.any(|scheme| parts.has_scheme(scheme)),
@@ -134,8 +138,7 @@ fn check_private_use(parts: &Parts<'_>) -> Result<Kind, Fault> {
         "nothing follows the scheme, add at least a slash",
     )?;
     parts.authority.map_or(Ok(()), check_private_authority)?;
-    check_target(parts).map_err(|fault| Fault::new("R14", fault.detail))?;
-    Ok(Kind::PrivateUse)
+    check_target(parts).map_err(|fault| Fault::new("R14", fault.detail))
 }
 
 /// Whether a path without authority is rather a port, the scheme before it being a host.
@@ -178,8 +181,7 @@ fn check_target(parts: &Parts<'_>) -> Result<(), Fault> {
 /// [RFC 3986 §5.2.4](https://www.rfc-editor.org/rfc/rfc3986#section-5.2.4), with path parameters as Java servers cut
 /// them.
 fn is_dot_segment(segment: &str) -> bool {
-    let dots = segment.replace("%2e", ".").replace("%2E", ".");
-    matches!(cut(&dots, ';').0, "." | "..")
+    matches!(&*percent_decode(cut(segment, ';').0), b"." | b"..")
 }
 
 fn is_response_parameter(parameter: &str) -> bool {

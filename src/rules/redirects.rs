@@ -5,6 +5,7 @@ use super::{Fault, Offer, Switch};
 use crate::error::{ErrorCode, Violation, Violations};
 use crate::metadata::{ApplicationType, ClientMetadata, GrantType, pointer};
 
+/// Each one was accepted by its form before.
 pub(super) fn check(metadata: &mut ClientMetadata, offer: &Offer, violations: &mut Violations) {
     if violations.concern("redirect_uris") {
         return;
@@ -36,7 +37,7 @@ fn check_one(uri: &str, metadata: &ClientMetadata, offer: &Offer) -> Result<(), 
         // Tokens arrive at the URI itself, so nobody else may be able to read it there.
         redirect_uri::check_for_implicit(uri)?;
     }
-    let kind = redirect_uri::check(uri)?;
+    let kind = Kind::of(uri);
     if !native && kind == Kind::PrivateUse && offer.is_on(Switch::ApplicationTypeLiteral) {
         return Err(Fault::new("R11", "a web client cannot have a private-use scheme, register as native"));
     }
