@@ -233,6 +233,32 @@ mod postgres {
         bed.clear().await;
     }
 
+    /// The store has connections at hand then, which no task can take back to their pool.
+    #[test]
+    fn a_store_may_outlive_its_runtime() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let bed = runtime.block_on(Postgres::make());
+        let registry = super::registry(bed.store(), None);
+        runtime.block_on(registry.register(super::metadata())).unwrap();
+        runtime.block_on(bed.clear());
+        drop(runtime);
+        drop(registry);
+    }
+
+    /// A caller who has to wait gets the connection of one who is done, although it does not go back to its pool.
+    #[tokio::test]
+    async fn one_connection_serves_many_callers() {
+        let bed = Postgres::make().await;
+        let options = PostgresOptions::new().with_schema(bed.schema()).with_most_connections(1);
+        let registry = super::registry(PostgresStore::connect(&crate::sql::url(), options).await.unwrap(), None);
+        let callers = (0..20).map(|_| registry.register(super::metadata()));
+        for registered in futures_util::future::join_all(callers).await {
+            registered.unwrap();
+        }
+        assert_eq!(registry.count().await.unwrap(), 20);
+        bed.clear().await;
+    }
+
     /// Time stands still but for the patience of the store, so this waits for nobody.
     #[tokio::test]
     async fn a_server_that_does_not_answer_is_given_up_and_found_again() {

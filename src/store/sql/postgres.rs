@@ -1,16 +1,16 @@
 //! PostgreSQL, and what speaks like it.
 
+mod connections;
+
 use std::future::Future;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
 
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
-use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, Postgres, Row as _, Transaction};
-use tokio::time::Instant;
+use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, Postgres, Row as _};
 
+use self::connections::{BEGIN, Connections, FRESH, in_time};
 use super::statements::{Dialect, Statements};
 use super::{Backend, Found, Step, Taken, Value, bound, client_store, found, pending};
 use crate::access::InitialAccessTokenRecord;
@@ -40,7 +40,7 @@ use crate::store::{Admission, Admitted, ClientQuery, Cutoffs, Removal, Replaceme
 /// ```
 #[derive(Debug, Clone)]
 pub struct PostgresStore {
-    pool: PgPool,
+    connections: Connections,
     pooler: bool,
     /// Whether a single statement is made a transaction, because by itself it might run at another isolation level than
     /// [`BEGIN`] says, or in another session than it was prepared in.
@@ -106,14 +106,8 @@ impl Default for PostgresOptions {
 
 /// How often a transaction is tried that fails because of others.
 const ATTEMPTS: u32 = 8;
-/// A connection that was idle for longer is tested before it is used.
-const FRESH: Duration = Duration::from_secs(1);
-/// How long the server may take to answer. A call that waits longer fails, and its connection is closed.
-const ANSWER: Duration = Duration::from_secs(10);
 /// Whoever migrates holds this lock, in whichever database.
 const MIGRATION_LOCK: i64 = 0x746f_7765_7264_6372;
-/// Every transaction sees what was committed while it waited for a lock, whatever the database does by default.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 const MIGRATIONS: &[&str] = &[include_str!("migrations/postgres/1.sql")];
 
 /// The place of a client is taken and freed in the same statement that adds and removes it, if places are counted.
@@ -168,7 +162,7 @@ impl PostgresStore {
             });
         // The first connection is made here, where whatever is wrong comes back at once and not when patience ends.
         PgConnection::connect_with(&server).await?.close().await?;
-        Self::from_pool(pool.connect_lazy_with(server), options).await
+        Self::of(Connections::own(pool.connect_lazy_with(server)), options).await
     }
 
     /// Uses a pool of the application and brings the tables up to date.
@@ -178,14 +172,18 @@ impl PostgresStore {
     /// When the name of the schema is none, the server cannot be reached, or its tables are newer than this version of
     /// the crate.
     pub async fn from_pool(pool: PgPool, options: PostgresOptions) -> Result<Self, StoreError> {
+        Self::of(Connections::shared(pool), options).await
+    }
+
+    async fn of(connections: Connections, options: PostgresOptions) -> Result<Self, StoreError> {
         let PostgresOptions { schema, pooler, .. } = options;
         if !is_schema(&schema) {
             return Err(StoreError::unavailable("the name of the schema must be 1 to 63 of a-z, 0-9 and _"));
         }
-        migrate(&pool, &schema).await?;
-        let wraps = pooler || !reads_committed(&pool).await?;
+        migrate(connections.pool(), &schema).await?;
+        let wraps = pooler || !reads_committed(connections.pool()).await?;
         let statements = Arc::new(Statements::new(&format!("\"{schema}\"."), &DIALECT));
-        Ok(Self { pool, pooler, wraps, statements, tenant: Arc::default(), counting: Arc::default() })
+        Ok(Self { connections, pooler, wraps, statements, tenant: Arc::default(), counting: Arc::default() })
     }
 
     /// Runs something until it does not fail because of others, which may take some attempts.
@@ -199,45 +197,44 @@ impl PostgresStore {
         attempt().await
     }
 
-    async fn lease(&self) -> sqlx::Result<Lease> {
-        let connection = self.pool.acquire().await?;
-        Ok(Lease { connection, since: Instant::now(), begins: false })
-    }
-
     /// Finds rows with one statement. Where that is a transaction, it has the right isolation level, and behind a pooler
     /// one session to be prepared and run in.
     async fn rows(&self, text: &str, values: &[Value<'_>]) -> sqlx::Result<Vec<PgRow>> {
-        let mut lease = self.lease().await?;
-        in_time(async {
+        let mut lease = self.connections.lease().await?;
+        let answer = in_time(async {
             if !self.wraps {
-                return bound::<Postgres>(text, values).fetch_all(&mut *lease.connection).await;
+                return bound::<Postgres>(text, values).fetch_all(lease.connection()?).await;
             }
             let mut transaction = lease.begin().await?;
             let rows = bound::<Postgres>(text, values).persistent(!self.pooler).fetch_all(&mut *transaction).await?;
             transaction.commit().await?;
             Ok(rows)
         })
-        .await
+        .await?;
+        lease.give_back();
+        Ok(answer)
     }
 
     /// Changes rows with one statement, as [`rows`](Self::rows) finds them.
     async fn changes(&self, text: &str, values: &[Value<'_>]) -> sqlx::Result<u64> {
-        let mut lease = self.lease().await?;
-        in_time(async {
+        let mut lease = self.connections.lease().await?;
+        let answer = in_time(async {
             if !self.wraps {
-                return Ok(bound::<Postgres>(text, values).execute(&mut *lease.connection).await?.rows_affected());
+                return Ok(bound::<Postgres>(text, values).execute(lease.connection()?).await?.rows_affected());
             }
             let mut transaction = lease.begin().await?;
             let done = bound::<Postgres>(text, values).persistent(!self.pooler).execute(&mut *transaction).await?;
             transaction.commit().await?;
             Ok(done.rows_affected())
         })
-        .await
+        .await?;
+        lease.give_back();
+        Ok(answer)
     }
 
     async fn take(&self, steps: &[Step<'_>]) -> sqlx::Result<Taken> {
-        let mut lease = self.lease().await?;
-        in_time(async {
+        let mut lease = self.connections.lease().await?;
+        let answer = in_time(async {
             let mut transaction = lease.begin().await?;
             let mut taken = Vec::new();
             for (index, step) in steps.iter().enumerate() {
@@ -257,38 +254,9 @@ impl PostgresStore {
             transaction.commit().await?;
             taken.iter().map(found).collect::<sqlx::Result<_>>().map(Ok)
         })
-        .await
-    }
-}
-
-async fn in_time<T>(work: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
-    let late = |_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into()));
-    tokio::time::timeout(ANSWER, work).await.unwrap_or_else(late)
-}
-
-/// A connection in use. It is closed afterwards if nobody knows what state it is in: the caller left while a
-/// transaction began, which the server may have begun nevertheless, so whoever came next would work in a transaction
-/// that nobody commits; or the server did not answer in time, and may never.
-struct Lease {
-    connection: PoolConnection<Postgres>,
-    since: Instant,
-    begins: bool,
-}
-
-impl Lease {
-    async fn begin(&mut self) -> sqlx::Result<Transaction<'_, Postgres>> {
-        self.begins = true;
-        let transaction = self.connection.begin_with(BEGIN).await?;
-        self.begins = false;
-        Ok(transaction)
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        if self.begins || self.since.elapsed() >= ANSWER {
-            self.connection.close_on_drop();
-        }
+        .await?;
+        lease.give_back();
+        Ok(answer)
     }
 }
 

@@ -1,0 +1,138 @@
+//! The connections of a store: who has one, and who gets it next.
+
+use std::future::Future;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Transaction};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
+
+/// A connection that was not tested for longer is tested before it is used.
+pub(super) const FRESH: Duration = Duration::from_secs(1);
+/// How long the server may take to answer. A call that waits longer fails, and its connection is closed.
+const ANSWER: Duration = Duration::from_secs(10);
+/// Every transaction sees what was committed while it waited for a lock, whatever the database does by default.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// The connections of a pool.
+///
+/// A pool tests every connection that comes back to it, which would be a round trip for each statement. A store with a
+/// pool of its own hands a connection that has just answered to the next caller instead.
+#[derive(Debug, Clone)]
+pub(super) struct Connections {
+    pool: PgPool,
+    own: Option<Arc<Own>>,
+}
+
+/// What a store keeps beside a pool of its own.
+#[derive(Debug)]
+struct Own {
+    /// As many as the pool has connections, so that whoever has one need not wait for the pool.
+    turns: Arc<Semaphore>,
+    patience: Duration,
+    at_hand: Mutex<Vec<Tested>>,
+}
+
+/// A connection, and when the pool tested it.
+type Tested = (PoolConnection<Postgres>, Instant);
+
+impl Own {
+    fn at_hand(&self) -> MutexGuard<'_, Vec<Tested>> {
+        self.at_hand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Connections go back to their pool in a task, and there may be no runtime left to run one.
+impl Drop for Own {
+    fn drop(&mut self) {
+        for (connection, _) in self.at_hand().drain(..) {
+            drop(connection.leak());
+        }
+    }
+}
+
+impl Connections {
+    /// Those of a pool that others use as well.
+    pub(super) fn shared(pool: PgPool) -> Self {
+        Self { pool, own: None }
+    }
+
+    /// Those of a pool that nobody else uses.
+    pub(super) fn own(pool: PgPool) -> Self {
+        let options = pool.options();
+        let turns = Arc::new(Semaphore::new(options.get_max_connections() as usize));
+        let own = Own { turns, patience: options.get_acquire_timeout(), at_hand: Mutex::default() };
+        Self { pool, own: Some(Arc::new(own)) }
+    }
+
+    pub(super) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    pub(super) async fn lease(&self) -> sqlx::Result<Lease> {
+        let Some(own) = &self.own else {
+            return Ok(Lease::of((self.pool.acquire().await?, Instant::now()), None));
+        };
+        let turn = timeout(own.patience, Arc::clone(&own.turns).acquire_owned()).await;
+        let turn = turn.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)?;
+        let tested = own.at_hand().pop();
+        let tested = match tested.filter(|(_, at)| at.elapsed() < FRESH) {
+            Some(tested) => tested,
+            None => (self.pool.acquire().await?, Instant::now()),
+        };
+        Ok(Lease::of(tested, Some((Arc::clone(own), turn))))
+    }
+}
+
+/// A connection in use. It is closed afterwards if nobody knows what state it is in: the caller left while a
+/// transaction began, which the server may have begun nevertheless, so whoever came next would work in a transaction
+/// that nobody commits; or the server did not answer in time, and may never.
+pub(super) struct Lease {
+    tested: Option<Tested>,
+    own: Option<(Arc<Own>, OwnedSemaphorePermit)>,
+    since: Instant,
+    begins: bool,
+}
+
+impl Lease {
+    fn of(tested: Tested, own: Option<(Arc<Own>, OwnedSemaphorePermit)>) -> Self {
+        Self { tested: Some(tested), own, since: Instant::now(), begins: false }
+    }
+
+    pub(super) fn connection(&mut self) -> sqlx::Result<&mut PgConnection> {
+        self.tested.as_mut().map(|(connection, _)| &mut **connection).ok_or(sqlx::Error::PoolClosed)
+    }
+
+    pub(super) async fn begin(&mut self) -> sqlx::Result<Transaction<'_, Postgres>> {
+        self.begins = true;
+        let (connection, _) = self.tested.as_mut().ok_or(sqlx::Error::PoolClosed)?;
+        let transaction = connection.begin_with(BEGIN).await?;
+        self.begins = false;
+        Ok(transaction)
+    }
+
+    /// Gives back a connection that answered and is in no transaction.
+    pub(super) fn give_back(mut self) {
+        if let Some((own, _)) = &self.own {
+            own.at_hand().extend(self.tested.take());
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some((connection, _)) = &mut self.tested
+            && (self.begins || self.since.elapsed() >= ANSWER)
+        {
+            connection.close_on_drop();
+        }
+    }
+}
+
+pub(super) async fn in_time<T>(work: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    let late = |_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into()));
+    timeout(ANSWER, work).await.unwrap_or_else(late)
+}
