@@ -110,6 +110,7 @@ impl ClientStore for LockedStore {
             let is_meant = |token: &&mut Token| removal.refunds.is_some_and(|digest| token.digest().matches(&digest));
             tenant.tokens.iter_mut().filter(is_meant).for_each(|token| *token = token.refunded_once());
             tenant.remembered.forget(&removal.forgets);
+            tenant.clients.extend(removal.restores.iter().map(|client| (client.id().clone(), Arc::clone(client))));
             Ok(tenant.clients.remove(id).is_some())
         })
     }

@@ -93,8 +93,7 @@ impl Retention {
 
     /// How many clients there may be. Above it the oldest client that was never used makes room for a new one, in the
     /// step that stores that one; when there is none, the registration is answered with 503. Where there are more clients
-    /// than that, because it was lowered, one still comes for one who goes, and a sweep lets the others go. Default: any
-    /// number.
+    /// than that, because it was lowered, one still comes for one who goes. Default: any number.
     #[must_use]
     pub fn with_max_clients(mut self, clients: u64) -> Self {
         self.max_clients = Some(clients);
@@ -109,7 +108,8 @@ impl Retention {
         self
     }
 
-    /// Who knows which clients must stay although they are idle. Default: nobody, so none must.
+    /// Who knows which clients must stay although they are idle. For a new client at the ceiling at most the 1000 oldest
+    /// that were never used are asked about. Default: nobody, so none must.
     #[must_use]
     pub fn with_protection(mut self, protect: impl Protect) -> Self {
         self.protect = Some(Protection(Arc::new(protect)));
@@ -125,9 +125,9 @@ impl Retention {
 
     /// Who may have to make room at this time; `None` for nobody.
     pub(crate) fn room_cutoffs(&self, now: SystemTime) -> Option<Cutoffs> {
-        // A client that is issued at this very moment is as good a candidate as any.
-        let since = before(now, self.grace)?.checked_add(Duration::from_millis(1))?;
-        Some(Cutoffs::none(now).with_unused_since(since))
+        // Without a grace even a client that comes at this moment, by the clock of another node.
+        let since = if self.grace.is_zero() { now.checked_add(AHEAD) } else { before(now, self.grace) };
+        Some(Cutoffs::none(now).with_unused_since(since?))
     }
 
     /// Whether somebody must be asked before a client goes.
@@ -145,6 +145,9 @@ impl Retention {
         Ok(idle.into_iter().zip(protected).filter(|(_, protected)| !protected).map(|(client, _)| client).collect())
     }
 }
+
+/// How far the clock of another node may be ahead.
+const AHEAD: Duration = Duration::from_secs(24 * 3600);
 
 /// The time so long before, unless that is before all time.
 fn before(now: SystemTime, time: Duration) -> Option<SystemTime> {

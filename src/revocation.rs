@@ -48,8 +48,9 @@ pub trait Revoke: Send + Sync + 'static {
     /// Revokes the grants and tokens of a client that is gone from the store by now.
     ///
     /// It is awaited after every removal: the client's own DELETE, [`Registry::remove`](crate::Registry::remove),
-    /// expiry, and where a client makes room for another one. A caller who hangs up meanwhile drops the future, so
-    /// hand work that takes long to a task or a queue of your own.
+    /// expiry, and where a client makes room for another one, whose registration waits for it. A caller who hangs up
+    /// meanwhile drops the future, which is put on the audit trail as a failure, so hand work that takes long to a task
+    /// or a queue of your own.
     ///
     /// # Errors
     ///

@@ -73,7 +73,7 @@ impl Registry {
         // What is remembered has the same length whatever the token says.
         let digest = Digest::of(&format!("{}\n{jti}", client.id));
         let key: String = digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(self.remember(&format!("assertion:{key}"), until).await?)
+        Ok(self.store().remember(&format!("assertion:{key}"), until, self.now()).await?)
     }
 
     /// The client as somebody who signs, by the one algorithm that it registered or any that can be verified.

@@ -59,7 +59,7 @@ impl Registry {
         let touched = self.inner.store.touch(id, now).await?;
         let Some(client) = unused.filter(|_| touched) else { return Ok(touched) };
         // Of several who saw it unused one tells; the others are not so late that they would be forgotten.
-        if self.remember(&format!("first_use:{id}"), now + DAY).await? {
+        if self.inner.store.remember(&format!("first_use:{id}"), now + DAY, now).await? {
             let used = Client { last_used: Some(now), ..(*client).clone() };
             drop(self.audit(&AuditEvent::done(Operation::FirstUse, &used)));
         }
@@ -67,13 +67,15 @@ impl Registry {
     }
 
     /// Remembers until a time that something was used which counts once, such as the `jti` of a client assertion
-    /// ([RFC 7523 §3](https://www.rfc-editor.org/rfc/rfc7523#section-3)); false when that is remembered already.
+    /// ([RFC 7523 §3](https://www.rfc-editor.org/rfc/rfc7523#section-3)); false when that is remembered already. The keys
+    /// are the application's own, whatever the registry remembers for itself. [`sweep`](Self::sweep) forgets those whose
+    /// time is over.
     ///
     /// # Errors
     ///
     /// When the store fails.
     pub async fn remember(&self, key: &str, until: SystemTime) -> Result<bool, StoreError> {
-        self.inner.store.remember(key, until, self.now()).await
+        self.inner.store.remember(&format!("application:{key}"), until, self.now()).await
     }
 
     /// The clients that a query selects, a page at a time, in the order in which they were issued.

@@ -1,5 +1,6 @@
 //! What the operator does with a client: approve, disable, enable and remove it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Registry;
@@ -97,10 +98,24 @@ impl Registry {
 
     /// Ends what a client was granted that is gone from the store.
     pub(super) async fn revoke(&self, client: &Client) -> Result<(), RegistrationError> {
+        self.revoke_each([client]).await
+    }
+
+    /// Ends what clients were granted that are gone from the store, also when that fails for some of them.
+    pub(super) async fn revoke_each<'a>(
+        &'a self,
+        clients: impl IntoIterator<Item = &'a Client>,
+    ) -> Result<(), RegistrationError> {
         let Some(revocation) = &self.config().revocation else { return Ok(()) };
-        let revoked = revocation.revoke(client).await;
-        let revoked = revoked.map_err(|cause| RegistrationError::new(ErrorKind::RevocationFailed).caused_by(cause));
-        self.refusal_audited(Operation::Revoke, Some(&client.id), revoked)
+        let mut unfinished = Unfinished { registry: self, clients: clients.into_iter().collect() };
+        let mut all = Ok(());
+        while let Some(client) = unfinished.clients.front().copied() {
+            let revoked = revocation.revoke(client).await;
+            unfinished.clients.pop_front();
+            let revoked = revoked.map_err(|cause| RegistrationError::new(ErrorKind::RevocationFailed).caused_by(cause));
+            all = all.and(self.refusal_audited(Operation::Revoke, Some(&client.id), revoked));
+        }
+        all
     }
 
     async fn change_status(
@@ -151,6 +166,21 @@ impl Registry {
             drop(self.audit(&AuditEvent::changed(Operation::TakeBack, &after, &restored)));
         }
         Err(error)
+    }
+}
+
+/// Clients whose grants are still to be revoked. When the caller leaves before that, nobody else tells of them.
+struct Unfinished<'a> {
+    registry: &'a Registry,
+    clients: VecDeque<&'a Client>,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        for client in &self.clients {
+            let error = RegistrationError::new(ErrorKind::RevocationFailed).caused_by("the caller left before its end");
+            drop(self.registry.audit(&AuditEvent::refused(Operation::Revoke, Some(&client.id), &error)));
+        }
     }
 }
 

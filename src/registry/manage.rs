@@ -106,10 +106,11 @@ impl Registry {
         is_meant: IsMeant<'_>,
     ) -> Result<ClientInformation, RegistrationError> {
         let Authenticated { mut client, token, .. } = caller;
-        #[cfg(feature = "software-statements")]
-        let document = self.attest(document, Asker::updating(&client, request)).await?;
         for _ in 0..ATTEMPTS {
-            let mut document = document.clone();
+            let document = document.clone();
+            #[cfg(feature = "software-statements")]
+            let document = self.attest(document, Asker::updating(&client, request)).await?;
+            let mut document = document;
             let replacement = Replacement { once: document.once.clone(), ..Replacement::free(self.now()) };
             self.check_credentials(&client, &mut document);
             let settled = self.settle(document, Asker::updating(&client, request)).await?;
@@ -162,16 +163,42 @@ impl Registry {
         after: &Client,
         once: Vec<OneTimeKey>,
     ) -> Result<(), RegistrationError> {
-        let restored = Client { revision: after.revision + 1, ..before.clone() };
-        let undo = Replacement { forgets: once, ..Replacement::free(self.now()) };
-        if let Err(error) = self.check_instance(&after.metadata, Some(after)).await {
-            self.inner.store.update(&restored, &undo).await?;
-            return Err(error);
+        let kept = self.audit(&AuditEvent::changed(Operation::Update, before, after));
+        let kept = kept.and(self.check_instance(&after.metadata, Some(after)).await);
+        if kept.is_err() {
+            self.take_back_update(before, after, once).await?;
         }
-        let Err(error) = self.audit(&AuditEvent::changed(Operation::Update, before, after)) else { return Ok(()) };
-        self.inner.store.update(&restored, &undo).await?;
-        drop(self.audit(&AuditEvent::changed(Operation::TakeBack, after, &restored)));
-        Err(error)
+        kept
+    }
+
+    /// Makes a client what it was before an update, unless another update came after that. What the operator did
+    /// meanwhile stays.
+    async fn take_back_update(
+        &self,
+        before: &Client,
+        after: &Client,
+        once: Vec<OneTimeKey>,
+    ) -> Result<(), RegistrationError> {
+        let undo = Replacement { forgets: once, ..Replacement::free(self.now()) };
+        let mut current = Arc::new(after.clone());
+        while current.metadata == after.metadata {
+            let status = if current.status == after.status { before.status } else { current.status };
+            let restored = Client { revision: current.revision + 1, status, ..before.clone() };
+            match self.inner.store.update(&restored, &undo).await {
+                Ok(()) => {
+                    drop(self.audit(&AuditEvent::changed(Operation::TakeBack, &current, &restored)));
+                    break;
+                }
+                Err(error) if error.kind() == StoreErrorKind::Conflict => {
+                    match self.inner.store.get(&after.id).await? {
+                        Some(client) => current = client,
+                        None => break,
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     pub(crate) async fn delete_if(

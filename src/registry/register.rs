@@ -75,19 +75,27 @@ impl Registry {
         Ok(self.information(Arc::new(client), shown, token))
     }
 
-    /// Inserts a client and keeps it, or else takes it back with all that it cost. What who made room was granted ends
-    /// either way; that this may fail is nothing to the new client, and on the audit trail.
+    /// Inserts a client and keeps it, or else takes it back with all that it cost. What who made room was granted ends;
+    /// that this may fail is nothing to the new client, and on the audit trail.
     async fn admit(&self, client: &Client, admission: Admission) -> Result<(), RegistrationError> {
-        let (gone, undo) = (self.insert(client, &admission).await?, Removal::undoing(&admission));
-        let told = gone.as_deref().map_or(Ok(()), |gone| self.audit(&AuditEvent::done(Operation::Expire, gone)));
-        let kept = match told {
-            Ok(()) => self.keep(client, &undo).await,
-            Err(error) => self.take_back(client, &undo).await.and(Err(error)),
-        };
+        let gone = self.insert(client, &admission).await?;
+        if let Err(error) = self.keep(client, gone.as_deref()).await {
+            self.inner.store.remove(&client.id, &Removal::undoing(admission, gone)).await?;
+            drop(self.audit(&AuditEvent::done(Operation::TakeBack, client)));
+            return Err(error);
+        }
         if let Some(gone) = gone {
             drop(self.revoke(&gone).await);
         }
-        kept
+        Ok(())
+    }
+
+    /// A client that is in stays in unless this cannot be put on the audit trail or it is a second instance. Whoever made
+    /// room is told of last, since that end is final.
+    async fn keep(&self, client: &Client, gone: Option<&Client>) -> Result<(), RegistrationError> {
+        self.audit(&AuditEvent::done(Operation::Register, client))?;
+        self.check_instance(&client.metadata, Some(client)).await?;
+        gone.map_or(Ok(()), |gone| self.audit(&AuditEvent::done(Operation::Expire, gone)))
     }
 
     /// Inserts a client; tells who made room for it.
@@ -102,30 +110,14 @@ impl Registry {
                 Admitted::Exists => {
                     return Err(RegistrationError::new(ErrorKind::Internal).caused_by("a random identifier came twice"));
                 }
+                // Whoever could make room may have been taken or held by others at that moment.
                 Admitted::Full => match self.protected_room(admission.now).await? {
                     Some(room) => admission.room = Some(room),
-                    None => break,
+                    None if admission.room.is_none() => break,
+                    None => {}
                 },
             }
         }
         Err(RegistrationError::new(ErrorKind::Unavailable).caused_by("the client limit is reached"))
-    }
-
-    /// A client that is in stays in unless it is a second instance or cannot be put on the audit trail.
-    async fn keep(&self, client: &Client, undo: &Removal) -> Result<(), RegistrationError> {
-        if let Err(error) = self.check_instance(&client.metadata, Some(client)).await {
-            self.inner.store.remove(&client.id, undo).await?;
-            return Err(error);
-        }
-        match self.audit(&AuditEvent::done(Operation::Register, client)) {
-            Ok(()) => Ok(()),
-            Err(error) => self.take_back(client, undo).await.and(Err(error)),
-        }
-    }
-
-    async fn take_back(&self, client: &Client, undo: &Removal) -> Result<(), RegistrationError> {
-        self.inner.store.remove(&client.id, undo).await?;
-        drop(self.audit(&AuditEvent::done(Operation::TakeBack, client)));
-        Ok(())
     }
 }

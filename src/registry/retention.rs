@@ -14,33 +14,21 @@ use crate::store::{ClientQuery, Cutoffs};
 
 /// How many idle clients are looked at together.
 const PAGE: usize = 100;
-/// How many of the oldest unused clients are asked to make room before it is given up.
-const ASKED: usize = 64;
+/// How many pages of the oldest unused clients are asked to make room before it is given up.
+const ASKED: usize = 10;
 
 impl Registry {
-    /// Removes at most `limit` clients and tells which: those that are idle by the [retention](crate::retention), and
-    /// where there are more than there may be, because the ceiling was lowered, the oldest that were never used. Clients
-    /// that are [protected](crate::retention::Protect) stay.
+    /// Removes at most `limit` clients that are idle by the [retention](crate::retention), and tells which. Clients
+    /// that are [protected](crate::retention::Protect) stay. It also forgets what need not be
+    /// [remembered](Self::remember) any more, so it is of use without a retention too.
     ///
     /// # Errors
     ///
     /// As [`expire`](Self::expire), and when it cannot be told who is protected.
     pub async fn sweep(&self, limit: usize) -> Result<Vec<Arc<Client>>, RegistrationError> {
-        let (now, retention) = (self.now(), &self.config().retention);
-        let mut swept = self.sweep_idle(&retention.cutoffs(now), limit).await?;
-        if let Some((most, room)) = retention.max_clients.zip(retention.room_cutoffs(now)) {
-            let excess = self.inner.store.count(&ClientQuery::new()).await?.saturating_sub(most);
-            let left = usize::try_from(excess).unwrap_or(usize::MAX).min(limit - swept.len());
-            if left > 0 {
-                swept.extend(self.sweep_idle(&room, left).await?);
-            }
-        }
-        Ok(swept)
-    }
-
-    async fn sweep_idle(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Vec<Arc<Client>>, RegistrationError> {
+        let cutoffs = self.config().retention.cutoffs(self.now());
         if !self.config().retention.is_protected() {
-            return self.expire(cutoffs, limit).await;
+            return self.expire(&cutoffs, limit).await;
         }
         let mut query = ClientQuery::new().with_idle(cutoffs.clone()).with_limit(PAGE);
         let mut swept = self.expire(&cutoffs.clone().among(Vec::new()), 0).await?;
@@ -50,7 +38,7 @@ impl Registry {
             query = query.after(last);
             let free = self.unprotected(idle).await?;
             if !free.is_empty() {
-                swept.extend(self.expire(&cutoffs.clone().among(free), limit - swept.len()).await?);
+                swept.extend(self.expire(&cutoffs.clone().among(free), limit.saturating_sub(swept.len())).await?);
             }
         }
         Ok(swept)
@@ -95,11 +83,9 @@ impl Registry {
         let expired = self.inner.store.expire(cutoffs, limit).await?;
         // All of them are on the trail before anything is waited for: whoever drops the future leaves none untold.
         let recorded = expired.iter().map(|client| self.audit(&AuditEvent::done(Operation::Expire, client)));
-        let mut told = recorded.fold(Ok(()), Result::and);
-        for client in &expired {
-            told = told.and(self.revoke(client).await);
-        }
-        told.map(|()| expired)
+        let told = recorded.fold(Ok(()), Result::and);
+        let revoked = self.revoke_each(expired.iter().map(|client| &**client)).await;
+        told.and(revoked).map(|()| expired)
     }
 
     /// Who makes room for a new client where nobody is protected: the oldest client that was never used.
@@ -113,9 +99,17 @@ impl Registry {
     pub(super) async fn protected_room(&self, now: SystemTime) -> Result<Option<Cutoffs>, RegistrationError> {
         let retention = &self.config().retention;
         let Some(cutoffs) = retention.room_cutoffs(now).filter(|_| retention.is_protected()) else { return Ok(None) };
-        let query = ClientQuery::new().with_idle(cutoffs.clone()).with_limit(ASKED);
-        let free = self.unprotected(self.inner.store.list(&query).await?).await?;
-        Ok((!free.is_empty()).then(|| cutoffs.among(free)))
+        let mut query = ClientQuery::new().with_idle(cutoffs.clone()).with_limit(PAGE);
+        for _ in 0..ASKED {
+            let oldest = self.inner.store.list(&query).await?;
+            let Some(last) = oldest.last() else { break };
+            query = query.after(last);
+            let free = self.unprotected(oldest).await?;
+            if !free.is_empty() {
+                return Ok(Some(cutoffs.among(free)));
+            }
+        }
+        Ok(None)
     }
 
     /// Those of the idle clients that need not stay.

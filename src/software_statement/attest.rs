@@ -10,11 +10,11 @@ use crate::policy::Asker;
 use crate::registry::Registry;
 use crate::store::OneTimeKey;
 
-/// What is remembered of a token that counts once. It has the same length whatever the token says.
-pub(super) fn one_time_key(token: &Token<'_>, issuer: &Issuer) -> Option<OneTimeKey> {
+/// What is remembered of a token of this kind that counts once. It has the same length whatever the token says.
+pub(super) fn one_time_key(kind: &str, token: &Token<'_>, issuer: &Issuer) -> Option<OneTimeKey> {
     let name = format!("{}\n{}", token.text("iss")?, token.text("jti")?);
     let digest: String = Digest::of(&name).as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    Some(OneTimeKey::new(format!("statement:{digest}"), expiry(token.claims(), issuer.leeway())?))
+    Some(OneTimeKey::new(format!("{kind}:{digest}"), expiry(token.claims(), issuer.leeway())?))
 }
 
 impl Registry {
@@ -33,7 +33,9 @@ impl Registry {
         }
         statements.check_approval(&token).await?;
         if statements.once && former != Some(&statement) {
-            document.once.push(one_time_key(&token, issuer).ok_or_else(|| invalid("jti and exp are required"))?);
+            document
+                .once
+                .push(one_time_key("statement", &token, issuer).ok_or_else(|| invalid("jti and exp are required"))?);
         }
         document.overlay(Document::from_object(token.into_claims(), self.config().offer.known()));
         Ok(document)

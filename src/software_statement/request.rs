@@ -22,7 +22,9 @@ impl Registry {
         let request = Token::read(text).map_err(malformed)?;
         let issuer = self.check_request(statements, &request).await?;
         let once = match statements.once {
-            true => Some(one_time_key(&request, issuer).ok_or_else(|| malformed("jti and exp are required"))?),
+            true => {
+                Some(one_time_key("request", &request, issuer).ok_or_else(|| malformed("jti and exp are required"))?)
+            }
             false => None,
         };
         let mut document = Document::from_object(request.into_claims(), self.config().offer.known());

@@ -269,6 +269,7 @@ impl<S: ClientStore> ClientStore for CachedStore<S> {
 
     async fn remove(&self, id: &ClientId, removal: &Removal) -> Result<bool, StoreError> {
         let _change = self.change(id);
+        let _restored = removal.restores.as_ref().map(|client| self.change(&client.id));
         self.store.remove(id, removal).await
     }
 

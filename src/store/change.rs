@@ -16,7 +16,7 @@ pub struct Admission {
     pub now: SystemTime,
     /// The initial access token of which one use is spent.
     pub initial_access_token: Option<Digest>,
-    /// The keys that are used up.
+    /// The keys that are used up, each another one.
     pub once: Vec<OneTimeKey>,
     /// How many clients there may be, this one included.
     pub most_clients: Option<u64>,
@@ -64,29 +64,39 @@ impl OneTimeKey {
 /// assert!(keys.use_up(std::slice::from_ref(&jti), jti.until), "its time is over");
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct OneTimeKeys(HashMap<String, SystemTime>);
+pub struct OneTimeKeys {
+    until: HashMap<String, SystemTime>,
+    /// When there are more, those go whose time is over.
+    enough: usize,
+}
 
 impl OneTimeKeys {
+    const FEW: usize = 1024;
+
     /// Remembers keys and answers true; false, and nothing is changed, when one of them is remembered already.
     pub fn use_up(&mut self, keys: &[OneTimeKey], now: SystemTime) -> bool {
-        let is_known = |once: &OneTimeKey| self.0.get(&once.key).is_some_and(|until| *until > now);
-        let are_new = !keys.iter().any(is_known);
-        if are_new {
-            self.0.extend(keys.iter().map(|once| (once.key.clone(), once.until)));
+        let is_known = |once: &OneTimeKey| self.until.get(&once.key).is_some_and(|until| *until > now);
+        if keys.iter().any(is_known) {
+            return false;
         }
-        are_new
+        self.until.extend(keys.iter().map(|once| (once.key.clone(), once.until)));
+        if self.until.len() > self.enough {
+            self.expire(now);
+            self.enough = 2 * self.until.len() + Self::FEW;
+        }
+        true
     }
 
     /// Forgets keys, as if they had never been used.
     pub fn forget(&mut self, keys: &[OneTimeKey]) {
         for once in keys {
-            self.0.remove(&once.key);
+            self.until.remove(&once.key);
         }
     }
 
-    /// Forgets keys whose time is over.
+    /// Forgets keys whose time is over. It also happens by itself when there are many.
     pub fn expire(&mut self, now: SystemTime) {
-        self.0.retain(|_, until| *until > now);
+        self.until.retain(|_, until| *until > now);
     }
 }
 
@@ -164,6 +174,8 @@ pub struct Removal {
     pub refunds: Option<Digest>,
     /// The keys that are forgotten, likewise.
     pub forgets: Vec<OneTimeKey>,
+    /// The client that made room, which comes back, likewise.
+    pub restores: Option<Arc<Client>>,
 }
 
 impl Removal {
@@ -179,10 +191,11 @@ impl Removal {
         Self { revision: Some(revision), ..Self::default() }
     }
 
-    /// All that an insertion cost is given back.
+    /// All that an insertion cost is given back, the client included that made room.
     #[must_use]
-    pub fn undoing(admission: &Admission) -> Self {
-        Self { revision: None, refunds: admission.initial_access_token, forgets: admission.once.clone() }
+    pub fn undoing(admission: Admission, gone: Option<Arc<Client>>) -> Self {
+        let Admission { initial_access_token, once, .. } = admission;
+        Self { revision: None, refunds: initial_access_token, forgets: once, restores: gone }
     }
 
     /// One use is given back to this initial access token.

@@ -1,14 +1,16 @@
 //! The audit trail: one event for everything that is acknowledged or refused, and nowhere a secret.
 
+use std::sync::{Arc, OnceLock};
+
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use http::Method;
 use serde_json::json;
 use tower_dcr::access::TokenOptions;
-use tower_dcr::audit::Operation;
+use tower_dcr::audit::{AuditEvent, AuditSink, Operation};
 use tower_dcr::credential::ClientId;
 use tower_dcr::store::{Cutoffs, MemoryStore};
-use tower_dcr::{Access, BoxError, Client, Revoke};
+use tower_dcr::{Access, BoxError, Client, Registry, Revoke, Status};
 
 use super::plugs::{Entry, Fragile, Ledger};
 use super::server::{Registered, Reply, Server, minimal, minimal_and, send};
@@ -127,7 +129,36 @@ async fn whoever_expires_is_on_the_trail_even_when_nobody_waits_for_the_revocati
     assert!(server.registry.expire(&cutoffs, 9).now_or_never().is_none(), "it waits for the revocation");
     assert_eq!(server.count().await, 0);
     let told: Vec<_> = ledger.take().iter().map(|entry| (entry.operation, entry.status)).collect();
-    assert_eq!(told, [(Operation::Expire, None); 3]);
+    let (expired, revoked) = told.split_at(3);
+    assert_eq!(expired, [(Operation::Expire, None); 3]);
+    assert_eq!(revoked, [(Operation::Revoke, Some(500)); 3], "and that their grants may be left");
+}
+
+/// A trail that is full of one update, at the moment when the operator disables the client.
+#[derive(Debug, Clone, Default)]
+struct Interrupted(Arc<OnceLock<Registry>>);
+
+impl AuditSink for Interrupted {
+    fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
+        let Some(operator) = self.0.get().filter(|_| event.operation() == Operation::Update) else { return Ok(()) };
+        let disabled = operator.disable(event.client_id().unwrap()).now_or_never().unwrap();
+        assert_eq!(disabled.unwrap().unwrap().status(), Status::Disabled);
+        Err("the disk is full".into())
+    }
+}
+
+#[tokio::test]
+async fn an_update_is_taken_back_although_the_operator_came_between() {
+    let (store, trail) = (MemoryStore::new(), Interrupted::default());
+    let operator = Registry::builder("https://id.example.com", Access::Open).build(store.clone()).unwrap();
+    let server = Server::with_store(Access::Open, store, |builder| builder.with_audit(trail.clone())).await;
+    let client = server.register(&minimal_and(json!({ "client_name": "Old" }))).await;
+    trail.0.set(operator.clone()).unwrap();
+    let reply = server.put(&client, &minimal_and(json!({ "client_name": "New" }))).await;
+    assert_eq!(reply.status, 503);
+    let found = operator.client(client.id()).await.unwrap().unwrap();
+    assert_eq!(found.status(), Status::Disabled, "what the operator did stays");
+    assert_eq!(found.metadata().client_name.untagged(), Some("Old"));
 }
 
 #[tokio::test]

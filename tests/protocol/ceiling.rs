@@ -1,20 +1,22 @@
 //! Where there are as many clients as there may be.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::sync::Notify;
 use tower_dcr::access::TokenOptions;
 use tower_dcr::audit::Operation;
 use tower_dcr::credential::ClientId;
 use tower_dcr::metadata::ClientMetadata;
 use tower_dcr::retention::Retention;
 use tower_dcr::store::ClientQuery;
-use tower_dcr::{Access, Registry};
+use tower_dcr::{Access, BoxError, Client, Revoke};
 
-use super::plugs::FakeClock;
+use super::plugs::{FakeClock, Ledger};
 use super::refused::{Challenge, assert_refused};
-use super::retention::{DAY, Grants, HOUR, LATER, Stage, id, ids};
+use super::retention::{Grants, HOUR, LATER, Stage, id, ids};
 use super::server::{Registered, Server, minimal, send};
 
 #[tokio::test]
@@ -31,13 +33,85 @@ async fn at_the_ceiling_the_oldest_unused_client_makes_room() {
     assert_eq!(stage.grants.revoked(), ids(&[&oldest]));
     let told: Vec<_> = stage.ledger.take().into_iter().map(|entry| (entry.operation, entry.client_id)).collect();
     let of = |client: &Registered| Some(client.id().to_owned());
-    assert_eq!(told, [(Operation::Expire, of(&oldest)), (Operation::Register, of(&new))]);
+    assert_eq!(told, [(Operation::Register, of(&new)), (Operation::Expire, of(&oldest))]);
 
     stage.touch(&new).await;
     let full = stage.server.post(&minimal()).await;
     assert_refused("full", &full, 503, LATER, Challenge::None);
     assert_eq!(full.header("retry-after"), Some("5"));
     assert_eq!(stage.left().await, ids(&[&used, &disabled, &protected, &new]), "nobody comes and nobody goes");
+}
+
+#[tokio::test]
+async fn those_who_must_stay_do_not_close_the_registration() {
+    let stage = Stage::new(Access::Open, Retention::new().with_max_clients(205)).await;
+    for _ in 0..204 {
+        stage.grants.protect(&stage.register().await);
+    }
+    let free = stage.register().await;
+    let new = stage.register().await;
+    assert_eq!(stage.grants.revoked(), ids(&[&free]));
+    stage.grants.protect(&new);
+    assert_eq!(stage.server.post(&minimal()).await.status, 503);
+}
+
+#[tokio::test]
+async fn where_the_trail_fails_whoever_made_room_comes_back() {
+    let (clock, ledger, grants) = (FakeClock::new(), Ledger::default(), Grants::default());
+    let server = Server::with_store(Access::Open, grants.store.clone(), |builder| {
+        let builder = builder.with_retention(Retention::new().with_max_clients(2)).with_clock(clock.clone());
+        builder.with_audit(ledger.clone()).with_revocation(grants.clone())
+    })
+    .await;
+    let first = server.register(&minimal()).await;
+    clock.advance(Duration::from_secs(1));
+    let second = server.register(&minimal()).await;
+    for failing in [Operation::Register, Operation::Expire] {
+        ledger.take();
+        ledger.fail_at(Some(failing));
+        for _ in 0..3 {
+            assert_refused("no trail", &server.post(&minimal()).await, 503, LATER, Challenge::None);
+        }
+        ledger.fail_at(None);
+        assert_eq!((server.get(&first).await.status, server.get(&second).await.status), (200, 200), "{failing:?}");
+        assert_eq!((server.count().await, grants.revoked()), (2, vec![]), "{failing:?}");
+        let told: Vec<_> = ledger.take().into_iter().map(|entry| (entry.operation, entry.action)).collect();
+        assert!(told.contains(&(Operation::TakeBack, "take_back")), "{told:?}");
+        assert!(!told.contains(&(Operation::Expire, "expire")), "{told:?}");
+    }
+    assert_eq!(server.post(&minimal()).await.status, 201);
+    assert_eq!(grants.revoked(), ids(&[&first]));
+}
+
+#[tokio::test]
+async fn a_revocation_that_is_dropped_is_told() {
+    /// Never comes to an end.
+    struct Endless(Arc<Notify>);
+
+    impl Revoke for Endless {
+        async fn revoke(&self, _: &Client) -> Result<(), BoxError> {
+            self.0.notify_one();
+            std::future::pending().await
+        }
+    }
+
+    let (reached, ledger) = (Arc::new(Notify::new()), Ledger::default());
+    let server = Server::start(Access::Open, |builder| {
+        let builder = builder.with_retention(Retention::new().with_max_clients(1)).with_audit(ledger.clone());
+        builder.with_revocation(Endless(Arc::clone(&reached)))
+    })
+    .await;
+    let first = server.register(&minimal()).await;
+    let registry = server.registry.clone();
+    let metadata = ClientMetadata::from_json(minimal().to_string().as_bytes()).unwrap();
+    let caller = tokio::spawn(async move { registry.register(metadata).await });
+    reached.notified().await;
+    ledger.take();
+    caller.abort();
+    assert!(caller.await.is_err_and(|error| error.is_cancelled()));
+    let told = ledger.take();
+    let steps: Vec<_> = told.iter().map(|entry| (entry.operation, entry.client_id.as_deref(), entry.status)).collect();
+    assert_eq!(steps, [(Operation::Revoke, Some(first.id()), Some(500))]);
 }
 
 #[tokio::test]
@@ -101,37 +175,6 @@ async fn at_the_ceiling_as_many_go_as_come() {
         let stayed = before.iter().filter(|client| after.iter().any(|other| other.id() == client.id()));
         assert_eq!((stayed.count(), after.len()), (9, 10), "one came, so one went");
     }
-}
-
-#[tokio::test]
-async fn a_sweep_brings_a_lowered_ceiling_about() {
-    let clock = FakeClock::new();
-    let grants = Grants::default();
-    let with = |retention| {
-        let builder = Registry::builder("https://id.example.com", Access::Open).with_clock(clock.clone());
-        builder.with_retention(retention).build(grants.store.clone()).unwrap()
-    };
-    let free = with(Retention::new());
-    let mut issued = Vec::new();
-    for _ in 0..8 {
-        let metadata = ClientMetadata::from_json(minimal().to_string().as_bytes()).unwrap();
-        issued.push(free.register(metadata).await.unwrap().client().id().clone());
-        clock.advance(Duration::from_secs(1));
-    }
-    assert!(free.touch(&issued[0]).await.unwrap());
-    grants.protected.lock().unwrap().push(issued[1].to_string());
-    let swept = async |retention: Retention, limit| {
-        let swept = with(retention).sweep(limit).await.unwrap();
-        swept.iter().map(|client| client.id().clone()).collect::<Vec<_>>()
-    };
-    let ceiling = |clients| Retention::new().with_max_clients(clients).with_protection(grants.clone());
-    assert_eq!(swept(ceiling(8), 10).await, []);
-    assert_eq!(swept(ceiling(6).with_grace(DAY), 10).await, [], "nobody makes room so early");
-    assert_eq!(swept(ceiling(6), 1).await, issued[2..3], "no more than the limit");
-    assert_eq!(swept(ceiling(6), 10).await, issued[3..4], "no more than are too many");
-    assert_eq!(swept(Retention::new().with_max_clients(5), 10).await, issued[1..2], "nobody is protected any more");
-    assert_eq!(swept(ceiling(0), 10).await, issued[4..], "whoever is used stays");
-    assert_eq!(free.count().await.unwrap(), 1);
 }
 
 #[tokio::test]

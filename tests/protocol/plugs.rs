@@ -51,11 +51,17 @@ pub(crate) struct Entry {
 pub(crate) struct Ledger {
     entries: Arc<Mutex<Vec<Entry>>>,
     failing: Arc<AtomicBool>,
+    failing_at: Arc<Mutex<Option<Operation>>>,
 }
 
 impl Ledger {
     pub(crate) fn fail(&self, failing: bool) {
         self.failing.store(failing, Ordering::SeqCst);
+    }
+
+    /// Fails for what is done by this operation.
+    pub(crate) fn fail_at(&self, operation: Option<Operation>) {
+        *self.failing_at.lock().unwrap() = operation;
     }
 
     /// What was recorded since the last time.
@@ -66,7 +72,8 @@ impl Ledger {
 
 impl AuditSink for Ledger {
     fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
-        if self.failing.load(Ordering::SeqCst) {
+        let fails_here = *self.failing_at.lock().unwrap() == Some(event.operation()) && event.refusal().is_none();
+        if fails_here || self.failing.load(Ordering::SeqCst) {
             return Err("the disk of the audit trail is full".into());
         }
         self.entries.lock().unwrap().push(Entry {

@@ -79,6 +79,7 @@ macro_rules! with_all_checks {
         one_key_admits_one_of_many
         the_first_idle_client_makes_room
         nobody_makes_room_for_itself_or_for_the_refused
+        a_removal_brings_who_made_room_back
         a_lowered_limit_lets_one_come_for_one_who_goes
         as_many_make_room_as_come
         making_room_and_other_changes_exclude_each_other

@@ -80,7 +80,7 @@ pub(super) async fn a_removal_forgets_keys<S: ClientStore>(store: Subject<S>) {
     let (now, admission) = (now(), using(&["one", "two"], now()));
     let used = client("used", now);
     assert_eq!(store.admit(&used, &admission).await, Admitted::Inserted, "insert: new keys are accepted");
-    let undo = Removal::undoing(&admission);
+    let undo = Removal::undoing(admission.clone(), None);
     let elsewhere = Removal { revision: Some(2), ..undo.clone() };
     assert_eq!(store.remove_as(&used.id, &elsewhere).await, None, "remove: must conflict at another revision");
     let replayed = store.admit(&client("new", now), &admission).await;

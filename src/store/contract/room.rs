@@ -6,7 +6,7 @@ use super::sample::{DAY, HOUR, assert_same, below, client, clients, now, once, t
 use super::subject::{CALLERS, POLLS, ROUNDS, Subject, abandon, race, times};
 use crate::client::{Client, Status};
 use crate::credential::ClientId;
-use crate::store::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs};
+use crate::store::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, Removal};
 
 /// Below this number of clients, or in the place of one that was never used and issued more than an hour ago.
 fn crowding(most: usize, now: std::time::SystemTime) -> Admission {
@@ -25,6 +25,9 @@ pub(super) async fn the_first_idle_client_makes_room<S: ClientStore>(store: Subj
     store.touch(&old[1].id, now - HOUR / 2).await;
     let young = client("young", now - HOUR / 2);
     store.hold(std::slice::from_ref(&young)).await;
+    for client in &old {
+        assert!(store.get(&client.id).await.is_some(), "get: a client that was inserted");
+    }
     let new = clients("new", 5, now);
     let admitted = store.admit(&new[0], &crowding(6, now)).await;
     assert_eq!(admitted, Admitted::Inserted, "insert: nobody goes while there is room");
@@ -73,6 +76,33 @@ pub(super) async fn nobody_makes_room_for_itself_or_for_the_refused<S: ClientSto
     store.remove(&old.id).await;
     assert_eq!(store.admit(&new, &full(0)).await, Admitted::Full, "insert: a client makes no room for itself");
     assert_eq!(store.count().await, 0, "count: nobody");
+}
+
+pub(super) async fn a_removal_brings_who_made_room_back<S: ClientStore>(store: Subject<S>) {
+    let now = now();
+    let mut old = clients("old", 2, now - DAY);
+    old[0].owner = Some("alice".into());
+    let new = client("new", now);
+    store.hold(&old).await;
+    let admission = crowding(2, now);
+    let Admitted::InPlaceOf(gone) = store.admit(&new, &admission).await else {
+        panic!("insert: the first client that is idle makes room")
+    };
+    let undo = Removal::undoing(admission.clone(), Some(gone));
+    let elsewhere = Removal { revision: Some(2), ..undo.clone() };
+    assert_eq!(store.remove_as(&new.id, &elsewhere).await, None, "remove: must conflict at another revision");
+    assert!(store.get(&old[0].id).await.is_none(), "remove: a conflict brings nobody back");
+    assert_eq!(store.remove_as(&new.id, &undo).await, Some(true), "remove: true for a client that is there");
+    assert_same(store.get(&old[0].id).await.as_deref(), &old[0], "remove: brings the client back that made room");
+    assert_eq!(store.count().await, 2, "remove: the client that comes back takes the place");
+    let hers = store.list(&ClientQuery::new().with_owner("alice")).await;
+    assert_eq!(hers.len(), 1, "list: also a client that came back");
+    assert_eq!(store.admit(&new, &below(2, now)).await, Admitted::Full, "remove: the limit holds afterwards");
+    let again = store.admit(&new, &admission).await;
+    assert_eq!(again, in_place_of(&old[0]), "insert: a client that came back makes room again");
+    store.remove(&new.id).await;
+    assert_eq!(store.remove_as(&new.id, &undo).await, Some(false), "remove: false for a client that is gone");
+    assert!(store.get(&old[0].id).await.is_none(), "remove: of nobody brings nobody back");
 }
 
 pub(super) async fn a_lowered_limit_lets_one_come_for_one_who_goes<S: ClientStore>(store: Subject<S>) {

@@ -62,7 +62,6 @@ impl Shared {
         admitted
     }
 
-    /// The index comes first: until the client is in the map, nobody changes it.
     fn insert_client(&self, client: &Client, admission: &Admission) -> Admitted {
         if self.clients.contains_key(&client.id) {
             return Admitted::Exists;
@@ -70,19 +69,23 @@ impl Shared {
         let admitted = if self.take_place(admission.most_clients) {
             Admitted::Inserted
         } else if let Some(gone) = admission.room.as_ref().and_then(|cutoffs| self.make_room(cutoffs)) {
-            self.places.fetch_add(1, Ordering::AcqRel);
             Admitted::InPlaceOf(gone)
         } else {
             return Admitted::Full;
         };
-        self.index().add(client);
-        self.clients.insert(client.id.clone(), Arc::new(client.clone()));
+        self.put(Arc::new(client.clone()));
         admitted
     }
 
-    /// Removes the first client that is idle.
+    /// The index comes first: until the client is in the map, nobody changes it.
+    fn put(&self, client: Arc<Client>) {
+        self.index().add(&client);
+        self.clients.insert(client.id.clone(), client);
+    }
+
+    /// Removes the first client that is idle; its place stays taken.
     fn make_room(&self, cutoffs: &Cutoffs) -> Option<Arc<Client>> {
-        let gone = |id: &ClientId| self.remove_if(id, |client| cutoffs.reach(client));
+        let gone = |id: &ClientId| self.take_out(id, |client| cutoffs.reach(client));
         if let Some(among) = &cutoffs.among {
             return self.idle_among(among, cutoffs).iter().find_map(|client| gone(&client.id));
         }
@@ -182,19 +185,33 @@ impl Shared {
         if let Some(mut token) = token {
             *token = token.refunded_once();
         }
+        if let Some(client) = &removal.restores {
+            self.places.fetch_add(1, Ordering::AcqRel);
+            self.put(Arc::clone(client));
+        }
         Ok(true)
     }
 
     pub(super) fn remove_if(&self, id: &ClientId, test: impl FnOnce(&Client) -> bool) -> Option<Arc<Client>> {
-        let removed = self.clients.remove_if(id, |_, client| {
+        self.take_out(id, |client| {
             let goes = test(client);
             if goes {
                 self.places.fetch_sub(1, Ordering::AcqRel);
+            }
+            goes
+        })
+    }
+
+    /// Removes a client whose place stays taken.
+    fn take_out(&self, id: &ClientId, test: impl FnOnce(&Client) -> bool) -> Option<Arc<Client>> {
+        let taken = self.clients.remove_if(id, |_, client| {
+            let goes = test(client);
+            if goes {
                 self.index().remove(client);
             }
             goes
         });
-        removed.map(|(_, client)| client)
+        taken.map(|(_, client)| client)
     }
 
     pub(super) fn remembered(&self) -> MutexGuard<'_, OneTimeKeys> {

@@ -25,12 +25,6 @@ end
 
 local function remove_rows(index, rows) redis.call('ZREM', index, unpack(rows)) end
 
--- Whether a client is idle that was never used and issued before the one time, or last used before the other.
-local function is_idle(used, rows, unused_since, idle_since)
-  local kind = string.sub(rows, 1, 2)
-  return (kind == 'cn' and string.sub(rows, 3, 18) < unused_since) or (kind == 'cu' and used < idle_since)
-end
-
 -- Records a use unless a later one is known; false if there is no client.
 local function touch(client, index, at)
   local used, kind, place = string.match(redis.call('GET', client) or '', '^(%x+) (c%l)(%S+)')

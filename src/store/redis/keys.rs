@@ -148,12 +148,6 @@ pub(super) fn last_use_row(client: &Client) -> Option<String> {
     Some(format!("{LAST_USE}{}{}", time(used), place_of(client)))
 }
 
-/// Before which times clients are idle that were never used, and that were; the empty text is before all times.
-pub(super) fn cutoffs(cutoffs: Option<&Cutoffs>) -> [String; 2] {
-    let since = |since: Option<SystemTime>| since.map(time_from).unwrap_or_default();
-    [since(cutoffs.and_then(|cutoffs| cutoffs.unused_since)), since(cutoffs.and_then(|cutoffs| cutoffs.idle_since))]
-}
-
 fn owner_kind(owner: &str) -> String {
     format!("o{}", hex(&Digest::of(owner)))
 }

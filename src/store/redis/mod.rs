@@ -47,6 +47,8 @@ use crate::error::StoreError;
 const BATCH: usize = 100;
 /// How many idle clients are put in order before the first of them go.
 const WINDOW: isize = 10_000;
+/// How often an insertion asks others to make room who were taken by then.
+const ROUNDS: usize = 64;
 /// How much longer a key is remembered than asked, for clocks that run at different speeds.
 const GRACE: Duration = Duration::from_secs(60);
 /// The longest lifetime that is given to Redis, in milliseconds: a thousand years.
@@ -106,29 +108,34 @@ impl RedisStore {
         &self,
         client: &Client,
         admission: &Admission,
-        candidates: &[String],
+        candidates: &[Arc<Client>],
     ) -> Result<Admitted, StoreError> {
         let mut script = script::INSERT.key(self.keys.client(client.id.as_str()));
         script.key(self.keys.index()).key(self.keys.tokens());
         script.arg(value::write(client)).arg(keys::time(admission.now)).arg(text(admission.most_clients));
-        script.arg(digest_text(admission.initial_access_token.as_ref()));
-        script.arg(&keys::cutoffs(admission.room.as_ref())).arg(admission.once.len());
+        script.arg(digest_text(admission.initial_access_token.as_ref())).arg(admission.once.len());
         self.use_up(&mut script, &admission.once, admission.now);
         for candidate in candidates {
-            script.key(self.keys.client(candidate));
+            self.meant(&mut script, candidate);
         }
-        for row in keys::rows(client).into_iter().chain(keys::last_use_row(client)) {
-            script.arg(0).arg(row);
-        }
-        let answer: Vec<Vec<u8>> = self.run(&script).await?;
-        Ok(match &answer.iter().map(Vec::as_slice).collect::<Vec<_>>()[..] {
-            [b"inserted"] => Admitted::Inserted,
-            [b"in place of", gone] => Admitted::InPlaceOf(value::read(gone)?),
-            [b"exists"] => Admitted::Exists,
-            [b"refused"] => Admitted::TokenRefused,
-            [b"replayed"] => Admitted::Replayed,
-            _ => Admitted::Full,
+        index_rows(&mut script, client);
+        Ok(match &*self.run::<String>(&script).await? {
+            "inserted" => Admitted::Inserted,
+            "exists" => Admitted::Exists,
+            "refused" => Admitted::TokenRefused,
+            "replayed" => Admitted::Replayed,
+            "full" => Admitted::Full,
+            number => {
+                let gone = number.parse().ok().and_then(|number: usize| candidates.get(number.checked_sub(1)?));
+                let gone = gone.ok_or_else(|| StoreError::unavailable("the script gave no answer"))?;
+                Admitted::InPlaceOf(Arc::clone(gone))
+            }
         })
+    }
+
+    /// Gives a script a client as it was seen.
+    pub(super) fn meant(&self, script: &mut ScriptInvocation<'_>, client: &Client) {
+        script.key(self.keys.client(client.id.as_str())).arg(client.revision).arg(keys::last_use(client));
     }
 
     /// Gives a script keys that count once.
@@ -146,6 +153,13 @@ impl RedisStore {
 
     async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
         command.query_async(&mut self.connection.clone()).await.map_err(unavailable)
+    }
+}
+
+/// Gives a script the rows of a client as `ZADD` takes them.
+fn index_rows(script: &mut ScriptInvocation<'_>, client: &Client) {
+    for row in keys::rows(client).into_iter().chain(keys::last_use_row(client)) {
+        script.arg(0).arg(row);
     }
 }
 
@@ -171,16 +185,17 @@ impl ClientStore for RedisStore {
     /// all keys that it uses. When all of them are gone by then, others made room for others.
     async fn insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
         let mut candidates = Vec::new();
-        loop {
+        for _ in 0..ROUNDS {
             let admitted = self.insert_among(client, admission, &candidates).await?;
             let Some(room) = admission.room.as_ref().filter(|_| admitted == Admitted::Full) else {
                 return Ok(admitted);
             };
-            candidates = self.first_idle(room, &client.id).await?;
+            candidates = self.first_idle(room).await?;
             if candidates.is_empty() {
-                return Ok(Admitted::Full);
+                break;
             }
         }
+        Ok(Admitted::Full)
     }
 
     async fn get(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
@@ -204,8 +219,13 @@ impl ClientStore for RedisStore {
 
     async fn remove(&self, id: &ClientId, removal: &Removal) -> Result<bool, StoreError> {
         let mut script = script::REMOVE.key(self.keys.index());
-        script.key(self.keys.tokens()).key(self.keys.client(id.as_str())).arg(digest_text(removal.refunds.as_ref()));
+        script.key(self.keys.tokens()).key(self.keys.client(id.as_str()));
+        script.arg(digest_text(removal.refunds.as_ref())).arg(1).arg(u8::from(removal.restores.is_some()));
         script.arg(removal.revision.map_or_else(|| "*".to_owned(), |revision| revision.to_string())).arg("*");
+        if let Some(restored) = &removal.restores {
+            script.key(self.keys.client(restored.id.as_str())).arg(value::write(restored));
+            index_rows(&mut script, restored);
+        }
         for forgotten in &removal.forgets {
             script.key(self.keys.remembered(&forgotten.key));
         }

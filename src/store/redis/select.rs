@@ -8,12 +8,11 @@ use super::keys::{self, Rows};
 use super::{BATCH, RedisStore, script, unavailable, value};
 use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
-use crate::credential::ClientId;
 use crate::error::StoreError;
 use crate::store::{ClientQuery, Cutoffs, record};
 
 /// How many clients are asked to make room together.
-const FEW: isize = 16;
+const FEW: usize = 16;
 /// As the limit of a range: no limit.
 const ALL: isize = -1;
 
@@ -26,12 +25,12 @@ pub(super) fn token(record: &[u8], uses: Option<&str>) -> Result<InitialAccessTo
 impl RedisStore {
     /// Those of the clients that are there, in the order given.
     pub(super) async fn read(&self, ids: impl IntoIterator<Item = &str>) -> Result<Vec<Arc<Client>>, StoreError> {
+        self.values(ids).await?.iter().flatten().map(|value| value::read(value)).collect()
+    }
+
+    async fn values(&self, ids: impl IntoIterator<Item = &str>) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
         let keys: Vec<String> = ids.into_iter().map(|id| self.keys.client(id)).collect();
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        let found: Vec<Option<Vec<u8>>> = self.ask(redis::cmd("MGET").arg(keys)).await?;
-        found.iter().flatten().map(|value| value::read(value)).collect()
+        if keys.is_empty() { Ok(Vec::new()) } else { self.ask(redis::cmd("MGET").arg(keys)).await }
     }
 
     /// Asks the same of all these parts of the index at one moment, so that a client that moves from one to another is
@@ -134,13 +133,21 @@ impl RedisStore {
         Ok(places)
     }
 
-    /// Some clients that are idle, the first one of all first, other than this one.
-    pub(super) async fn first_idle(&self, cutoffs: &Cutoffs, but: &ClientId) -> Result<Vec<String>, StoreError> {
+    /// Some clients that are idle, the first one of all first. Rows without a client and clients that cannot be read are
+    /// passed over.
+    pub(super) async fn first_idle(&self, cutoffs: &Cutoffs) -> Result<Vec<Arc<Client>>, StoreError> {
         // The rows of clients that were never used are in order already.
-        let most = if cutoffs.idle_since.is_none() { FEW } else { super::WINDOW };
-        let places = self.idle_places(cutoffs, most).await?;
-        let ids = places.iter().filter_map(|place| keys::id_of(place)).filter(|id| *id != but.as_str());
-        Ok(ids.take(FEW.unsigned_abs()).map(str::to_owned).collect())
+        let most = if cutoffs.idle_since.is_none() { BATCH.cast_signed() } else { super::WINDOW };
+        let mut first = Vec::new();
+        for places in self.idle_places(cutoffs, most).await?.chunks(FEW) {
+            let found = self.values(places.iter().filter_map(|place| keys::id_of(place))).await?;
+            let readable = found.iter().flatten().filter_map(|value| value::read(value).ok());
+            first.extend(readable.filter(|client| cutoffs.reach(client)));
+            if first.len() >= FEW {
+                break;
+            }
+        }
+        Ok(first)
     }
 
     /// Removes those of the clients that are still as they were read, and tells which.
@@ -149,9 +156,9 @@ impl RedisStore {
             return Ok(clients);
         }
         let mut script = script::REMOVE.key(self.keys.index());
-        script.key(self.keys.tokens()).arg("");
+        script.key(self.keys.tokens()).arg("").arg(clients.len()).arg(0);
         for client in &clients {
-            script.key(self.keys.client(client.id.as_str())).arg(client.revision).arg(keys::last_use(client));
+            self.meant(&mut script, client);
         }
         let answers: Vec<u8> = self.run(&script).await?;
         let removed = clients.into_iter().zip(answers).filter(|(_, answer)| *answer == script::REMOVED);

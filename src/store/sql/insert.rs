@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::filter::{Filter, ids};
-use super::verbs::{self, Key, at, bytes, int, maybe_at, text};
+use super::verbs::{Key, at, bytes, int, maybe_at, text};
 use super::{Backend, Step, Value};
 use crate::client::Client;
 use crate::error::StoreError;
@@ -16,18 +16,7 @@ pub(super) async fn insert<B: Backend>(
     admission: &Admission,
 ) -> Result<Admitted, StoreError> {
     let (sql, tenant, record) = (backend.statements(), bytes(backend.tenant()), record::encode_client(client));
-    let fingerprint = client.fingerprint.as_ref().map(|digest| &digest.as_bytes()[..]);
-    let row = [
-        tenant,
-        text(client.id.as_str()),
-        at(client.issued_at),
-        maybe_at(client.last_used),
-        int(client.revision),
-        text(client.status.as_str()),
-        Value::Bytes(client.owner().map(str::as_bytes)),
-        Value::Bytes(fingerprint),
-        bytes(&record),
-    ];
+    let row = row(backend.tenant(), client, &record);
     let Admission { now, initial_access_token, once, most_clients, room } = admission;
     if initial_access_token.is_none() && once.is_empty() && most_clients.is_none() {
         let inserted = backend.execute(&sql.insert, &row).await?;
@@ -42,20 +31,35 @@ pub(super) async fn insert<B: Backend>(
     }
     let ids = ids(room.as_ref());
     let room = room.as_ref().map(|cutoffs| making_room(backend, cutoffs, client, ids.as_deref()));
+    let room = room.as_ref().map(|(text, filter)| Step::removing(text, &filter.values));
     let mut steps = vec![(Admitted::Exists, Step::required(&sql.insert, &row))];
     if let Some(values) = &spent {
         steps.push((Admitted::TokenRefused, Step::required(&sql.spend, values)));
     }
     steps.extend(keys.iter().map(|values| (Admitted::Replayed, Step::required(&sql.remember, values))));
     if let Some(values) = &within {
-        let instead = room.as_ref().map(|(text, filter)| (&**text, &*filter.values));
-        steps.push((Admitted::Full, Step { instead, ..Step::required(&sql.within, values) }));
+        steps.push((Admitted::Full, Step { instead: room.as_ref(), ..Step::required(&sql.within, values) }));
     }
     let (mut refusals, steps): (Vec<_>, Vec<_>) = steps.into_iter().unzip();
     Ok(match backend.transact(&steps).await? {
-        Ok(gone) => gone.first().map(verbs::client).transpose()?.map_or(Admitted::Inserted, Admitted::InPlaceOf),
+        Ok(mut gone) => gone.pop().map_or(Admitted::Inserted, Admitted::InPlaceOf),
         Err(failed) => refusals.swap_remove(failed),
     })
+}
+
+/// The values of the statement that inserts a client.
+pub(super) fn row<'a>(tenant: &'a [u8], client: &'a Client, record: &'a [u8]) -> [Value<'a>; 9] {
+    [
+        bytes(tenant),
+        text(client.id.as_str()),
+        at(client.issued_at),
+        maybe_at(client.last_used),
+        int(client.revision),
+        text(client.status.as_str()),
+        Value::Bytes(client.owner().map(str::as_bytes)),
+        Value::Bytes(client.fingerprint.as_ref().map(|digest| &digest.as_bytes()[..])),
+        bytes(record),
+    ]
 }
 
 /// The statement that removes the first client that is idle, other than the new one, whose row nobody else changes.

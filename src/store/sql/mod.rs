@@ -19,11 +19,13 @@ pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::SqliteStore;
 
 use std::future::Future;
+use std::sync::Arc;
 
 use sqlx::query::Query;
 use sqlx::{ColumnIndex, Database, Decode, Encode, Row, Type};
 
 use self::statements::Statements;
+use crate::client::Client;
 use crate::clock::unix_millis as millis;
 
 /// A value of a statement.
@@ -46,22 +48,39 @@ struct Step<'a> {
     values: &'a [Value<'a>],
     /// Whether the transaction is given up when the statement finds or changes no row.
     required: bool,
-    /// What is done then before it is given up; what this finds is enough, and is what the transaction finds.
-    instead: Option<(&'a str, &'a [Value<'a>])>,
+    /// What is done then before the transaction is given up.
+    instead: Option<&'a Self>,
+    /// Whether what it finds are clients that go.
+    removes: bool,
 }
 
 impl<'a> Step<'a> {
     fn required(text: &'a str, values: &'a [Value<'a>]) -> Self {
-        Self { text, values, required: true, instead: None }
+        Self { text, values, required: true, instead: None, removes: false }
     }
 
     fn optional(text: &'a str, values: &'a [Value<'a>]) -> Self {
         Self { required: false, ..Self::required(text, values) }
     }
+
+    fn removing(text: &'a str, values: &'a [Value<'a>]) -> Self {
+        Self { required: false, removes: true, ..Self::required(text, values) }
+    }
 }
 
-/// What the steps of a transaction found, or which one found nothing.
-type Taken = Result<Vec<Found>, usize>;
+/// The clients that the steps of a transaction removed, or which step found nothing.
+type Taken = Result<Vec<Arc<Client>>, usize>;
+
+/// The client of a row. Of one that cannot be read nobody may be told that it is gone, so a transaction that removes it
+/// fails.
+fn removed<R: Row>(row: &R) -> sqlx::Result<Arc<Client>>
+where
+    usize: ColumnIndex<R>,
+    Option<i64>: for<'r> Decode<'r, R::Database> + Type<R::Database>,
+    Vec<u8>: for<'r> Decode<'r, R::Database> + Type<R::Database>,
+{
+    verbs::client(&found(row)?).map_err(|error| sqlx::Error::Decode(error.into()))
+}
 
 /// Runs statements on one database, for one tenant.
 trait Backend: Sync {
@@ -73,9 +92,6 @@ trait Backend: Sync {
 
     /// What a query finds.
     fn fetch(&self, text: &str, values: &[Value<'_>]) -> impl Future<Output = sqlx::Result<Vec<Found>>> + Send;
-
-    /// What a statement that changes rows finds.
-    fn change(&self, text: &str, values: &[Value<'_>]) -> impl Future<Output = sqlx::Result<Vec<Found>>> + Send;
 
     /// How many rows a statement changes.
     fn execute(&self, text: &str, values: &[Value<'_>]) -> impl Future<Output = sqlx::Result<u64>> + Send;

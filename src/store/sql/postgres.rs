@@ -12,7 +12,7 @@ use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, Postgres, Row a
 
 use self::connections::{BEGIN, Connections, FRESH, in_time};
 use super::statements::{Dialect, Statements};
-use super::{Backend, Found, Step, Taken, Value, bound, client_store, found, pending};
+use super::{Backend, Found, Step, Taken, Value, bound, client_store, found, pending, removed};
 use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
 use crate::credential::{ClientId, Digest};
@@ -132,6 +132,8 @@ const DIALECT: Dialect = Dialect {
             WHERE tenant = $1 AND EXISTS (SELECT 1 FROM gone))
         SELECT last_used, record FROM gone",
     ),
+    forget: "DELETE FROM {p}remembered WHERE tenant = $1 AND key IN (
+            SELECT key FROM {p}remembered WHERE tenant = $1 AND until <= $2 FOR UPDATE SKIP LOCKED)",
     // Whoever expires waits for rows that others change. Whoever needs a place holds the count, for which they wait, so
     // it takes a row that nobody changes.
     locking: [" FOR UPDATE", " FOR UPDATE SKIP LOCKED"],
@@ -236,27 +238,39 @@ impl PostgresStore {
         let mut lease = self.connections.lease().await?;
         let answer = in_time(async {
             let mut transaction = lease.begin().await?;
-            let mut taken = Vec::new();
+            let mut gone = Vec::new();
             for (index, step) in steps.iter().enumerate() {
-                let query = bound::<Postgres>(step.text, step.values).persistent(!self.pooler);
-                if query.execute(&mut *transaction).await?.rows_affected() > 0 || !step.required {
-                    continue;
+                let mut rows = self.step(&mut transaction, step, &mut gone).await?;
+                if let Some(instead) = step.instead.filter(|_| rows == 0) {
+                    rows = self.step(&mut transaction, instead, &mut gone).await?;
                 }
-                if let Some((text, values)) = step.instead {
-                    let query = bound::<Postgres>(text, values).persistent(!self.pooler);
-                    taken = query.fetch_all(&mut *transaction).await?;
-                }
-                if taken.is_empty() {
+                if rows == 0 && step.required {
                     transaction.rollback().await?;
                     return Ok(Err(index));
                 }
             }
             transaction.commit().await?;
-            taken.iter().map(found).collect::<sqlx::Result<_>>().map(Ok)
+            Ok(Ok(gone))
         })
         .await?;
         lease.give_back();
         Ok(answer)
+    }
+
+    /// Takes one step; tells how many rows it found or changed.
+    async fn step(
+        &self,
+        connection: &mut PgConnection,
+        step: &Step<'_>,
+        gone: &mut Vec<Arc<Client>>,
+    ) -> sqlx::Result<usize> {
+        let query = bound::<Postgres>(step.text, step.values).persistent(!self.pooler);
+        if !step.removes {
+            return Ok(query.execute(connection).await?.rows_affected() as usize);
+        }
+        let rows = query.fetch_all(connection).await?;
+        gone.extend(rows.iter().map(removed).collect::<sqlx::Result<Vec<_>>>()?);
+        Ok(rows.len())
     }
 }
 
@@ -332,10 +346,6 @@ impl Backend for PostgresStore {
     }
 
     async fn fetch(&self, text: &str, values: &[Value<'_>]) -> sqlx::Result<Vec<Found>> {
-        self.change(text, values).await
-    }
-
-    async fn change(&self, text: &str, values: &[Value<'_>]) -> sqlx::Result<Vec<Found>> {
         self.persist(|| self.rows(text, values)).await?.iter().map(found).collect()
     }
 

@@ -9,7 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Executor as _, Row as _, Sqlite, SqlitePool};
 
 use super::statements::{Dialect, Statements};
-use super::{Backend, Found, Step, Taken, Value, bound, client_store, found, pending};
+use super::{Backend, Found, Step, Taken, Value, bound, client_store, found, pending, removed};
 use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
 use crate::credential::{ClientId, Digest};
@@ -64,6 +64,7 @@ const DIALECT: Dialect = Dialect {
         "DELETE FROM {p}clients WHERE tenant = $1 AND id IN (SELECT id FROM {p}clients WHERE ",
         ") RETURNING last_used, record",
     ),
+    forget: "DELETE FROM {p}remembered WHERE tenant = $1 AND until <= $2",
     locking: ["", ""],
     among: "id IN (SELECT value FROM json_each({}))",
     spend: "UPDATE {p}tokens SET uses_left = uses_left - 1 WHERE tenant = $1 AND digest = $2
@@ -145,10 +146,6 @@ impl Backend for SqliteStore {
         bound::<Sqlite>(text, values).fetch_all(&self.readers).await?.iter().map(found).collect()
     }
 
-    async fn change(&self, text: &str, values: &[Value<'_>]) -> sqlx::Result<Vec<Found>> {
-        bound::<Sqlite>(text, values).fetch_all(&self.writer).await?.iter().map(found).collect()
-    }
-
     async fn execute(&self, text: &str, values: &[Value<'_>]) -> sqlx::Result<u64> {
         Ok(bound::<Sqlite>(text, values).execute(&self.writer).await?.rows_affected())
     }
@@ -157,27 +154,37 @@ impl Backend for SqliteStore {
     /// statement itself is not safe to give up halfway with this driver.
     async fn transact(&self, steps: &[Step<'_>]) -> sqlx::Result<Taken> {
         let mut transaction = self.writer.begin().await?;
-        let mut taken = Vec::new();
+        let mut gone = Vec::new();
         for (index, step) in steps.iter().enumerate() {
-            let query = bound::<Sqlite>(step.text, step.values);
-            let rows = match step.text.starts_with("SELECT") {
-                true => query.fetch_all(&mut *transaction).await?.len() as u64,
-                false => query.execute(&mut *transaction).await?.rows_affected(),
-            };
-            if rows > 0 || !step.required {
-                continue;
+            let mut rows = take(&mut transaction, step, &mut gone).await?;
+            if let Some(instead) = step.instead.filter(|_| rows == 0) {
+                rows = take(&mut transaction, instead, &mut gone).await?;
             }
-            if let Some((text, values)) = step.instead {
-                taken = bound::<Sqlite>(text, values).fetch_all(&mut *transaction).await?;
-            }
-            if taken.is_empty() {
+            if rows == 0 && step.required {
                 transaction.rollback().await?;
                 return Ok(Err(index));
             }
         }
         transaction.commit().await?;
-        taken.iter().map(found).collect::<sqlx::Result<_>>().map(Ok)
+        Ok(Ok(gone))
     }
+}
+
+/// Takes one step; tells how many rows it found or changed.
+async fn take(
+    connection: &mut sqlx::SqliteConnection,
+    step: &Step<'_>,
+    gone: &mut Vec<Arc<Client>>,
+) -> sqlx::Result<usize> {
+    let query = bound::<Sqlite>(step.text, step.values);
+    if !step.removes && !step.text.starts_with("SELECT") {
+        return Ok(query.execute(connection).await?.rows_affected() as usize);
+    }
+    let rows = query.fetch_all(connection).await?;
+    if step.removes {
+        gone.extend(rows.iter().map(removed).collect::<sqlx::Result<Vec<_>>>()?);
+    }
+    Ok(rows.len())
 }
 
 client_store!(SqliteStore);

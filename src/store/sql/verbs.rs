@@ -96,6 +96,10 @@ pub(super) async fn remove<B: Backend>(backend: &B, id: &ClientId, removal: &Rem
     let mut steps = vec![Step::required(&sql.remove, &row)];
     steps.extend(refund.iter().map(|values| Step::optional(&sql.refund, values)));
     steps.extend(forgetting.iter().map(|values| Step::optional(&sql.forget_key, values)));
+    let record = removal.restores.as_deref().map(record::encode_client);
+    let restored = removal.restores.as_deref().zip(record.as_deref());
+    let restored = restored.map(|(client, record)| super::insert::row(backend.tenant(), client, record));
+    steps.extend(restored.iter().map(|values| Step::optional(&sql.insert, values)));
     let removed = match &steps[..] {
         [alone] => backend.execute(alone.text, alone.values).await? > 0,
         steps => backend.transact(steps).await?.is_ok(),
@@ -136,7 +140,7 @@ pub(super) async fn expire<B: Backend>(
     backend.execute(&sql.forget, &[bytes(backend.tenant()), at(cutoffs.now)]).await?;
     let filter = Filter::of(backend.tenant()).idle(cutoffs, sql.among, ids.as_deref()).first(limit);
     let text = [&*sql.expire.0, &filter.text, sql.locking[0], &sql.expire.1].concat();
-    let mut expired = clients(&backend.change(&text, &filter.values).await?)?;
+    let mut expired = backend.transact(&[Step::removing(&text, &filter.values)]).await?.unwrap_or_default();
     expired.sort_unstable_by(|one, other| (one.issued_at, &one.id).cmp(&(other.issued_at, &other.id)));
     Ok(expired)
 }
@@ -181,8 +185,12 @@ pub(super) struct Key {
 }
 
 impl Key {
+    /// In an order that is the same for all, so that nobody who holds one waits for another who waits for that one.
     pub(super) fn all(keys: &[OneTimeKey]) -> Vec<Self> {
-        keys.iter().map(|once| Self { digest: Digest::of(&once.key), until: once.until }).collect()
+        let mut keys: Vec<_> =
+            keys.iter().map(|once| Self { digest: Digest::of(&once.key), until: once.until }).collect();
+        keys.sort_unstable_by_key(|key| *key.digest.as_bytes());
+        keys
     }
 
     pub(super) fn named<'a>(&'a self, tenant: &'a [u8]) -> [Value<'a>; 2] {

@@ -25,6 +25,7 @@ enum Fault {
     UpdateUsesKeysForConflicts,
     UpdateForgetsNothing,
     RemoveForgetsNothing,
+    RemoveRestoresNobody,
     RoomIsMadeByTheLatest,
     RoomIsMadeByTheUsed,
     RoomIsMadeFirst,
@@ -129,6 +130,8 @@ caught! {
         by an_update_uses_its_keys_up, "update: a forgotten key counts again";
     RemoveForgetsNothing in a_removal_that_forgets_no_key_is_caught
         by a_removal_forgets_keys, "remove: keys that were forgotten count again";
+    RemoveRestoresNobody in a_removal_that_brings_nobody_back_is_caught
+        by a_removal_brings_who_made_room_back, "remove: brings the client back that made room";
     RoomIsMadeByTheLatest in room_made_by_the_latest_is_caught
         by the_first_idle_client_makes_room, "insert: the first client that is idle makes room";
     RoomIsMadeByTheUsed in room_made_by_the_used_is_caught

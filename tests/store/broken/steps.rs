@@ -90,7 +90,7 @@ impl Broken {
         looked.once = once.clone();
         let free = self.inner.insert(&probe, &looked).await?;
         if free == Admitted::Inserted {
-            self.inner.remove(client.id(), &Removal::undoing(&looked)).await?;
+            self.inner.remove(client.id(), &Removal::undoing(looked, None)).await?;
         } else if free == Admitted::Replayed {
             return Ok(free);
         }

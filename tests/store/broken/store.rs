@@ -174,6 +174,7 @@ impl ClientStore for Broken {
             }
             Fault::RemoveRefundsNothing => removal.refunds = None,
             Fault::RemoveForgetsNothing => removal.forgets.clear(),
+            Fault::RemoveRestoresNobody => removal.restores = None,
             Fault::RemoveRefundsForNobody => {
                 let refund = removal.refunds.take();
                 let removed = self.inner.remove(id, &removal).await?;
