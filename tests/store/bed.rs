@@ -91,7 +91,7 @@ mod cache {
 }
 
 #[cfg(feature = "redis")]
-pub(crate) use redis::Redis;
+pub(crate) use redis::{Redis, url};
 
 #[cfg(feature = "redis")]
 mod redis {
@@ -112,6 +112,12 @@ mod redis {
     /// Where Redis is.
     pub(crate) fn url() -> String {
         std::env::var("TOWER_DCR_TEST_REDIS").unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned())
+    }
+
+    impl Redis {
+        pub(crate) fn prefix(&self) -> &str {
+            &self.prefix
+        }
     }
 
     impl Bed for Redis {

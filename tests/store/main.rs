@@ -9,6 +9,8 @@ mod cached;
 #[allow(dead_code, reason = "its main function runs the suite")]
 #[path = "../../examples/custom_store.rs"]
 mod custom_store;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
+mod damaged;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod durable;
 mod records;

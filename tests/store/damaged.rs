@@ -1,0 +1,98 @@
+//! Where somebody damaged what a store keeps.
+
+use tower_dcr::credential::Secrets;
+use tower_dcr::metadata::ClientMetadata;
+use tower_dcr::retention::Retention;
+use tower_dcr::store::{ClientQuery, ClientStore};
+use tower_dcr::{Access, ErrorKind, Registry};
+
+fn metadata() -> ClientMetadata {
+    ClientMetadata::from_json(br#"{ "redirect_uris": ["https://app.example.com/cb"] }"#).unwrap()
+}
+
+fn crowded(store: impl ClientStore, most: u64) -> Registry {
+    let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(Secrets::hashed());
+    builder.with_retention(Retention::new().with_max_clients(most)).build(store).unwrap()
+}
+
+/// Whoever cannot be read does not go unheard: nobody could be told who it was.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+async fn who_cannot_be_read_does_not_go(store: impl ClientStore + Clone, damage: impl AsyncFnOnce()) {
+    use tower_dcr::store::Cutoffs;
+
+    let registry = crowded(store.clone(), 1);
+    registry.register(metadata()).await.unwrap();
+    damage().await;
+    assert!(store.list(&ClientQuery::new()).await.is_err(), "it cannot be read");
+    let refused = registry.register(metadata()).await.unwrap_err();
+    assert_eq!((refused.kind(), registry.count().await.unwrap()), (ErrorKind::Unavailable, 1));
+    assert!(store.list(&ClientQuery::new()).await.is_err(), "it is there as before");
+    let later = registry.now() + std::time::Duration::from_secs(60);
+    let expired = registry.expire(&Cutoffs::none(later).with_unused_since(later), 10).await;
+    assert_eq!((expired.unwrap_err().kind(), registry.count().await.unwrap()), (ErrorKind::Unavailable, 1));
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn who_cannot_be_read_in_sqlite_does_not_go() {
+    use sqlx::{Connection as _, SqliteConnection};
+
+    use crate::bed::Bed as _;
+
+    let bed = crate::sql::Sqlite::make().await;
+    let path = bed.path();
+    let damage = async || {
+        let mut connection = SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
+        sqlx::raw_sql("UPDATE dcr_clients SET record = x'00'").execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    };
+    who_cannot_be_read_does_not_go(bed.store(), damage).await;
+    bed.clear().await;
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test]
+async fn who_cannot_be_read_in_postgres_does_not_go() {
+    use crate::bed::Bed as _;
+    use crate::sql::Postgres;
+
+    let bed = Postgres::make().await;
+    let damage = async || {
+        let text = format!("UPDATE {}.clients SET record = ''", bed.schema());
+        sqlx::raw_sql(&text).execute(&mut Postgres::connection().await).await.unwrap();
+    };
+    who_cannot_be_read_does_not_go(bed.store(), damage).await;
+    bed.clear().await;
+}
+
+/// A script is told which keys it uses, so somebody has to read the index before, where rows may lie whose client is
+/// gone.
+#[cfg(feature = "redis")]
+#[tokio::test]
+async fn rows_without_a_client_and_clients_that_cannot_be_read_make_no_room_in_redis() {
+    use redis::AsyncCommands as _;
+
+    use crate::bed::{Bed as _, Redis, url};
+
+    let bed = Redis::make().await;
+    let registry = crowded(bed.store(), 40);
+    let mut ids = Vec::new();
+    for _ in 0..40 {
+        ids.push(registry.register(metadata()).await.unwrap().client().id().clone());
+    }
+    let mut connection = redis::Client::open(url()).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let key = |number: usize| format!("{{{}:}}:client:{}", bed.prefix(), ids[number]);
+    for number in 0..38 {
+        match number {
+            0..30 => assert_eq!(connection.del::<_, u8>(key(number)).await.unwrap(), 1),
+            _ => connection.append::<_, _, ()>(key(number), "damaged").await.unwrap(),
+        }
+    }
+    for gone in &ids[38..] {
+        let new = registry.register(metadata()).await.unwrap();
+        assert!(registry.client(gone.as_str()).await.unwrap().is_none());
+        assert!(registry.touch(new.client().id()).await.unwrap());
+    }
+    assert_eq!(registry.register(metadata()).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    bed.clear().await;
+}
