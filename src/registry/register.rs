@@ -101,7 +101,7 @@ impl Registry {
     /// Inserts a client; tells who made room for it.
     async fn insert(&self, client: &Client, admission: &Admission) -> Result<Option<Arc<Client>>, RegistrationError> {
         let mut admission = admission.clone();
-        for _ in 0..ATTEMPTS {
+        for attempt in 1..=ATTEMPTS {
             match self.inner.store.insert(client, &admission).await? {
                 Admitted::Inserted => return Ok(None),
                 Admitted::InPlaceOf(gone) => return Ok(Some(gone)),
@@ -113,7 +113,7 @@ impl Registry {
                 // Whoever could make room may have been taken or held by others at that moment.
                 Admitted::Full => match self.protected_room(admission.now).await? {
                     Some(room) => admission.room = Some(room),
-                    None if admission.room.is_none() => break,
+                    None if admission.room.is_none() || attempt > 1 => break,
                     None => {}
                 },
             }
