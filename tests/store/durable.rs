@@ -278,6 +278,32 @@ mod postgres {
         bed.clear().await;
     }
 
+    /// As above. The one has the only connection, the other waits for it.
+    #[tokio::test]
+    async fn whoever_waits_for_a_connection_has_only_so_much_patience() {
+        let bed = Postgres::make().await;
+        let options = PostgresOptions::new().with_schema(bed.schema()).with_most_connections(1);
+        let options = options.with_patience(Duration::from_secs(1));
+        let registry = super::registry(PostgresStore::connect(&crate::sql::url(), options).await.unwrap(), None);
+        registry.register(super::metadata()).await.unwrap();
+        let mut connection = Postgres::connection().await;
+        let mut transaction = connection.begin().await.unwrap();
+        let lock = format!("LOCK TABLE {}.clients IN ACCESS EXCLUSIVE MODE", bed.schema());
+        transaction.execute(&*lock).await.unwrap();
+        tokio::time::pause();
+        let begun = tokio::time::Instant::now();
+        let given_up = || async {
+            let error = registry.register(super::metadata()).await.unwrap_err();
+            assert_eq!(error.kind(), super::ErrorKind::Unavailable);
+            begun.elapsed()
+        };
+        let (has, waits) = tokio::join!(given_up(), given_up());
+        tokio::time::resume();
+        assert!(waits < Duration::from_secs(2) && waits < has, "{waits:?}, {has:?}");
+        transaction.rollback().await.unwrap();
+        bed.clear().await;
+    }
+
     #[tokio::test]
     async fn a_schema_may_be_named_like_a_word_of_the_language() {
         let mut connection = Postgres::connection().await;

@@ -74,14 +74,21 @@ impl Connections {
 
     pub(super) async fn lease(&self) -> sqlx::Result<Lease> {
         let Some(own) = &self.own else {
-            return Ok(Lease::of((self.pool.acquire().await?, Instant::now()), None));
+            return Ok(Lease::of(self.tested().await?, None));
         };
-        let turn = timeout(own.patience, Arc::clone(&own.turns).acquire_owned()).await;
-        let turn = turn.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)?;
-        let tested = own.at_hand().pop();
-        let tested = match tested.filter(|(_, at)| at.elapsed() < FRESH) {
+        timeout(own.patience, self.next(own)).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    }
+
+    async fn tested(&self) -> sqlx::Result<Tested> {
+        Ok((self.pool.acquire().await?, Instant::now()))
+    }
+
+    async fn next(&self, own: &Arc<Own>) -> sqlx::Result<Lease> {
+        let turn = Arc::clone(&own.turns).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
+        let at_hand = own.at_hand().pop();
+        let tested = match at_hand.filter(|(_, at)| at.elapsed() < FRESH) {
             Some(tested) => tested,
-            None => (self.pool.acquire().await?, Instant::now()),
+            None => self.tested().await?,
         };
         Ok(Lease::of(tested, Some((Arc::clone(own), turn))))
     }
