@@ -31,6 +31,12 @@ impl Admission {
     pub fn free(now: SystemTime) -> Self {
         Self { now, initial_access_token: None, once: Vec::new(), most_clients: None, room: None }
     }
+
+    /// Whether the insertion costs nothing, so that only another client with the identifier can be in its way.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        self.initial_access_token.is_none() && self.once.is_empty() && self.most_clients.is_none()
+    }
 }
 
 /// A key that counts once, such as the `jti` of a software statement.

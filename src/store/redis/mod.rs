@@ -103,6 +103,14 @@ impl RedisStore {
         self
     }
 
+    /// Inserts a client that costs nothing, with a script that asks for nothing else.
+    async fn add(&self, client: &Client) -> Result<Admitted, StoreError> {
+        let mut script = script::ADD.key(self.keys.client(client.id.as_str()));
+        script.key(self.keys.index()).arg(value::write(client));
+        index_rows(&mut script, client);
+        Ok(if self.run(&script).await? { Admitted::Inserted } else { Admitted::Exists })
+    }
+
     /// Inserts a client for which one of these others makes room, if that is needed.
     async fn insert_among(
         &self,
@@ -184,6 +192,9 @@ impl ClientStore for RedisStore {
     /// A store that is full is asked who may make room, and then once more with their keys, because a script must be told
     /// all keys that it uses. When all of them are gone by then, others made room for others.
     async fn insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
+        if admission.is_free() {
+            return self.add(client).await;
+        }
         let mut candidates = Vec::new();
         for _ in 0..ROUNDS {
             let admitted = self.insert_among(client, admission, &candidates).await?;

@@ -11,6 +11,7 @@ macro_rules! scripts {
 }
 
 scripts! {
+    ADD = "add.lua";
     INSERT = "client.lua" "once.lua" "insert.lua";
     UPDATE = "client.lua" "once.lua" "update.lua";
     REMOVE = "client.lua" "remove.lua";

@@ -18,7 +18,7 @@ pub(super) async fn insert<B: Backend>(
     let (sql, tenant, record) = (backend.statements(), bytes(backend.tenant()), record::encode_client(client));
     let row = row(backend.tenant(), client, &record);
     let Admission { now, initial_access_token, once, most_clients, room } = admission;
-    if initial_access_token.is_none() && once.is_empty() && most_clients.is_none() {
+    if admission.is_free() {
         let inserted = backend.execute(&sql.insert, &row).await?;
         return Ok(if inserted > 0 { Admitted::Inserted } else { Admitted::Exists });
     }

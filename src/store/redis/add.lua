@@ -1,0 +1,6 @@
+-- Adds a client that costs nothing. Its rows in the index come last and as ZADD takes them.
+local client, index, value = KEYS[1], KEYS[2], ARGV[1]
+
+if not redis.call('SET', client, value, 'NX') then return 0 end
+redis.call('ZADD', index, unpack(ARGV, 2))
+return 1
