@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::statements::Statements;
 use super::{Value, millis};
 use crate::client::Status;
 use crate::credential::ClientId;
@@ -39,7 +40,7 @@ impl<'a> Filter<'a> {
     }
 
     /// What a query selects, pages aside. `ids` is the JSON of [`ids`] for the query's cutoffs.
-    pub(super) fn matching(mut self, query: &'a ClientQuery, among: &str, ids: Option<&'a str>) -> Self {
+    pub(super) fn matching(mut self, query: &'a ClientQuery, sql: &Statements, ids: Option<&'a str>) -> Self {
         if let Some(owner) = &query.owner {
             self.and("owner = {}", Value::Bytes(Some(owner.as_bytes())));
         }
@@ -54,26 +55,27 @@ impl<'a> Filter<'a> {
         self.and_at("last_used >= {}", query.used_from);
         self.and_at("last_used < {}", query.used_before);
         if query.never_used {
-            self.text.push_str(" AND last_used IS NULL");
+            self.text.push_str(&format!(" AND {}", sql.never_used));
         }
         match &query.idle {
-            Some(cutoffs) => self.idle(cutoffs, among, ids),
+            Some(cutoffs) => self.idle(cutoffs, sql, ids),
             None => self,
         }
     }
 
     /// Who is idle.
-    pub(super) fn idle(mut self, cutoffs: &Cutoffs, among: &str, ids: Option<&'a str>) -> Self {
+    pub(super) fn idle(mut self, cutoffs: &Cutoffs, sql: &Statements, ids: Option<&'a str>) -> Self {
         self.and("status <> {}", Value::Text(Some(Status::Disabled.as_str())));
-        let mut idle = |condition: &str, since: Option<SystemTime>| {
-            let since = self.place(Value::Int(Some(since.map_or(i64::MIN, bound))));
-            condition.replace("{}", &since)
+        let mut since = |time: SystemTime| self.place(Value::Int(Some(bound(time))));
+        let unused = cutoffs.unused_since.map(|time| format!("{} AND issued_at < {}", sql.never_used, since(time)));
+        let used = cutoffs.idle_since.map(|time| format!("last_used < {}", since(time)));
+        let either = match (unused, used) {
+            (Some(unused), Some(used)) => format!("({unused} OR {used})"),
+            (one, other) => one.or(other).unwrap_or_else(|| "FALSE".to_owned()),
         };
-        let unused = idle("last_used IS NULL AND issued_at < {}", cutoffs.unused_since);
-        let used = idle("last_used < {}", cutoffs.idle_since);
-        self.text.push_str(&format!(" AND ({unused} OR {used})"));
+        self.text.push_str(&format!(" AND {either}"));
         if let Some(ids) = ids {
-            self.and(among, Value::Text(Some(ids)));
+            self.and(sql.among, Value::Text(Some(ids)));
         }
         self
     }

@@ -70,7 +70,7 @@ fn making_room<'a, B: Backend>(
     ids: Option<&'a str>,
 ) -> (String, Filter<'a>) {
     let sql = backend.statements();
-    let filter = Filter::of(backend.tenant()).idle(cutoffs, sql.among, ids).without(&new.id).first(1);
+    let filter = Filter::of(backend.tenant()).idle(cutoffs, sql, ids).without(&new.id).first(1);
     ([&*sql.expire.0, &filter.text, sql.locking[1], &sql.expire.1].concat(), filter)
 }
 

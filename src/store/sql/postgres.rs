@@ -138,6 +138,7 @@ const DIALECT: Dialect = Dialect {
     // it takes a row that nobody changes.
     locking: [" FOR UPDATE", " FOR UPDATE SKIP LOCKED"],
     among: "id IN (SELECT json_array_elements_text({}::json))",
+    never_used: "never_used",
     spend: "WITH spent AS (
             UPDATE {p}tokens SET uses_left = uses_left - 1 WHERE tenant = $1 AND digest = $2
             AND uses_left > 0 AND (expires_at IS NULL OR expires_at > $3) RETURNING 1)

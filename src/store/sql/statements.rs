@@ -20,6 +20,8 @@ pub(super) struct Statements {
     pub(super) forget: String,
     /// How a list of identifiers selects, the identifiers being one JSON array of texts.
     pub(super) among: &'static str,
+    /// Whether a client was never used, as the index of those says it.
+    pub(super) never_used: &'static str,
     pub(super) spend: String,
     pub(super) refund: String,
     /// Finds a row while there are no more clients than this.
@@ -43,6 +45,7 @@ pub(super) struct Dialect {
     pub(super) forget: &'static str,
     pub(super) locking: [&'static str; 2],
     pub(super) among: &'static str,
+    pub(super) never_used: &'static str,
     pub(super) spend: &'static str,
     pub(super) lock_clients: Option<&'static str>,
 }
@@ -63,6 +66,7 @@ impl Statements {
             forget: named(dialect.forget),
             locking: dialect.locking,
             among: dialect.among,
+            never_used: dialect.never_used,
             spend: named(dialect.spend),
             refund: named(REFUND),
             within: named("SELECT taken FROM {p}places WHERE tenant = $1 AND taken <= $2"),

@@ -117,13 +117,13 @@ pub(super) async fn touch<B: Backend>(backend: &B, id: &ClientId, used: SystemTi
 
 pub(super) async fn list<B: Backend>(backend: &B, query: &ClientQuery) -> Result<Vec<Arc<Client>>, StoreError> {
     let (sql, ids) = (backend.statements(), ids(query.idle.as_ref()));
-    let filter = Filter::of(backend.tenant()).matching(query, sql.among, ids.as_deref()).page(query);
+    let filter = Filter::of(backend.tenant()).matching(query, sql, ids.as_deref()).page(query);
     clients(&backend.fetch(&(sql.list.clone() + &filter.text), &filter.values).await?)
 }
 
 pub(super) async fn count<B: Backend>(backend: &B, query: &ClientQuery) -> Result<u64, StoreError> {
     let (sql, ids) = (backend.statements(), ids(query.idle.as_ref()));
-    let filter = Filter::of(backend.tenant()).matching(query, sql.among, ids.as_deref());
+    let filter = Filter::of(backend.tenant()).matching(query, sql, ids.as_deref());
     let counted = match query.is_unfiltered() {
         true => backend.fetch(&sql.count_all, &filter.values).await?,
         false => backend.fetch(&(sql.count.clone() + &filter.text), &filter.values).await?,
@@ -138,7 +138,7 @@ pub(super) async fn expire<B: Backend>(
 ) -> Result<Vec<Arc<Client>>, StoreError> {
     let (sql, ids) = (backend.statements(), ids(Some(cutoffs)));
     backend.execute(&sql.forget, &[bytes(backend.tenant()), at(cutoffs.now)]).await?;
-    let filter = Filter::of(backend.tenant()).idle(cutoffs, sql.among, ids.as_deref()).first(limit);
+    let filter = Filter::of(backend.tenant()).idle(cutoffs, sql, ids.as_deref()).first(limit);
     let text = [&*sql.expire.0, &filter.text, sql.locking[0], &sql.expire.1].concat();
     let mut expired = backend.transact(&[Step::removing(&text, &filter.values)]).await?.unwrap_or_default();
     expired.sort_unstable_by(|one, other| (one.issued_at, &one.id).cmp(&(other.issued_at, &other.id)));

@@ -8,9 +8,12 @@ CREATE TABLE {p}clients (
     owner BYTEA,
     fingerprint BYTEA,
     record BYTEA NOT NULL,
+    -- Changes once, so that an index may have it; one that has the last use would have to follow every use.
+    never_used BOOLEAN GENERATED ALWAYS AS (last_used IS NULL) STORED,
     PRIMARY KEY (tenant, id)
 );
 CREATE INDEX clients_by_issue ON {p}clients (tenant, issued_at, id);
+CREATE INDEX clients_never_used ON {p}clients (tenant, issued_at, id) WHERE never_used;
 CREATE INDEX clients_by_owner ON {p}clients (tenant, owner, issued_at, id) WHERE owner IS NOT NULL;
 CREATE INDEX clients_by_fingerprint ON {p}clients (tenant, fingerprint) WHERE fingerprint IS NOT NULL;
 

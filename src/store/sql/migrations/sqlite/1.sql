@@ -11,6 +11,7 @@ CREATE TABLE {p}clients (
     PRIMARY KEY (tenant, id)
 ) STRICT;
 CREATE INDEX {p}clients_by_issue ON {p}clients (tenant, issued_at, id);
+CREATE INDEX {p}clients_never_used ON {p}clients (tenant, issued_at, id) WHERE last_used IS NULL;
 CREATE INDEX {p}clients_by_owner ON {p}clients (tenant, owner, issued_at, id) WHERE owner IS NOT NULL;
 CREATE INDEX {p}clients_by_fingerprint ON {p}clients (tenant, fingerprint) WHERE fingerprint IS NOT NULL;
 
