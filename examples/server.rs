@@ -46,6 +46,9 @@ struct Options {
     /// An initial access token for `--access tokens` (repeatable). Without any, one is issued and printed.
     #[arg(long)]
     initial_access_token: Vec<String>,
+    /// How many clients the initial access token that is issued admits. Default: any number.
+    #[arg(long, value_name = "CLIENTS", conflicts_with = "initial_access_token")]
+    initial_access_token_uses: Option<u32>,
     /// Kind of server: oauth, oidc, mcp or fapi2. Presets switches and defaults.
     #[arg(long, default_value = "oauth")]
     profile: Profile,
@@ -128,7 +131,8 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
         eprintln!("server: --initial-access-token counts only with --access tokens");
     }
     if options.access == Who::Tokens && options.initial_access_token.is_empty() {
-        let (token, _) = registry.issue_initial_access_token(TokenOptions::new()).await?;
+        let counted = options.initial_access_token_uses.map(|uses| TokenOptions::new().with_uses(uses));
+        let (token, _) = registry.issue_initial_access_token(counted.unwrap_or_default()).await?;
         println!("initial access token: {}", token.expose());
     }
     match options.access {

@@ -6,10 +6,11 @@ use std::path::Path;
 use clap::Args;
 use tower_dcr::config::RegistryBuilder;
 use tower_dcr::credential::Secrets;
+use tower_dcr::retention::Retention;
 use tower_dcr::store::{ClientStore, MemoryStore};
 use tower_dcr::{Registry, StoreError};
 
-/// Where clients are kept, and how their secrets.
+/// Where clients are kept, how many, and how their secrets.
 #[derive(Debug, Args)]
 pub(crate) struct StoreOptions {
     /// Where clients are kept: memory, sqlite:PATH, postgres://USER@HOST/DATABASE or redis://HOST:PORT/DATABASE.
@@ -27,12 +28,19 @@ pub(crate) struct StoreOptions {
     #[cfg(feature = "cache")]
     #[arg(long)]
     cache: Option<u64>,
+    /// How many clients there may be; then the oldest that was never used makes room. Default: any number.
+    #[arg(long, value_name = "CLIENTS")]
+    max_clients: Option<u64>,
 }
 
 /// Builds the registry over the store of the flags.
 pub(crate) async fn build(builder: RegistryBuilder, options: &StoreOptions) -> Result<Registry, Box<dyn Error>> {
     let builder = match &options.secrets {
         Some(secrets) => builder.with_secrets(self::secrets(secrets)?),
+        None => builder,
+    };
+    let builder = match options.max_clients {
+        Some(clients) => builder.with_retention(Retention::new().with_max_clients(clients)),
         None => builder,
     };
     match &*options.store {

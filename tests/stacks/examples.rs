@@ -1,6 +1,6 @@
 //! The examples as they are built, started as their readers start them.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -14,6 +14,24 @@ pub(crate) struct Example {
     process: Child,
     output: BufReader<ChildStdout>,
     pub(crate) endpoint: String,
+    /// The one that it issued, if it was to issue one.
+    pub(crate) initial_access_token: Option<String>,
+}
+
+/// What a server says when it starts: the initial access token that it issued, if any, and its endpoint.
+pub(crate) fn greeting(name: &str, output: &mut impl BufRead) -> (Option<String>, String) {
+    let mut line = || {
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    };
+    let mut said = line();
+    let token = said.strip_prefix("initial access token: ").map(str::to_owned);
+    if token.is_some() {
+        said = line();
+    }
+    let endpoint = said.strip_prefix("registration endpoint: ");
+    (token, endpoint.unwrap_or_else(|| panic!("{name} said {said:?} instead of its endpoint")).to_owned())
 }
 
 impl Example {
@@ -25,10 +43,9 @@ impl Example {
         let mut process = command.spawn().unwrap_or_else(|error| {
             panic!("{}: {error}; `cargo test` builds the examples, `cargo test --test stacks` does not", path.display())
         });
-        let output = BufReader::new(process.stdout.take().unwrap());
-        let mut example = Self { name, process, output, endpoint: String::new() };
-        example.endpoint = example.says("registration endpoint: ");
-        example
+        let mut output = BufReader::new(process.stdout.take().unwrap());
+        let (initial_access_token, endpoint) = greeting(name, &mut output);
+        Self { name, process, output, endpoint, initial_access_token }
     }
 
     /// The rest of its next line, which must begin like this.

@@ -56,6 +56,33 @@ async fn access_says_who_may_register() {
 }
 
 #[tokio::test]
+async fn initial_access_token_uses_are_how_many_clients_the_issued_one_admits() {
+    let example = Example::start("server", &["--access", "tokens", "--initial-access-token-uses", "2"]);
+    let token = example.initial_access_token.as_deref();
+    let statuses = [StatusCode::CREATED, StatusCode::CREATED, StatusCode::UNAUTHORIZED];
+    for (number, status) in statuses.into_iter().enumerate() {
+        assert_eq!(register(&example.endpoint, token, &document()).await.status, status, "{number}");
+    }
+    example.end();
+}
+
+#[tokio::test]
+async fn max_clients_is_how_many_there_may_be() {
+    let example = Example::start("server", &["--max-clients", "2"]);
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        clients.push(register(&example.endpoint, None, &document()).await.json());
+    }
+    let mut there = 0;
+    for client in &clients {
+        let (uri, token) = (client["registration_client_uri"].as_str().unwrap(), &client["registration_access_token"]);
+        there += usize::from(send(Method::GET, uri, token.as_str(), None).await.status == StatusCode::OK);
+    }
+    assert_eq!(there, 2);
+    example.end();
+}
+
+#[tokio::test]
 async fn grant_types_and_body_limit_bound_what_is_registered() {
     let example =
         Example::start("server", &["--grant-types", "authorization_code,client_credentials", "--body-limit", "200"]);
