@@ -7,11 +7,15 @@
 mod greeter;
 
 mod admin;
+#[cfg(all(feature = "sqlite", feature = "postgres", feature = "redis", feature = "sealed"))]
+mod away;
 mod examples;
 mod flags;
 mod grpc;
 #[cfg(all(feature = "sqlite", feature = "postgres", feature = "redis", feature = "sealed"))]
 mod link;
+#[cfg(all(feature = "sqlite", feature = "postgres", feature = "redis", feature = "sealed"))]
+mod node;
 #[cfg(all(feature = "sqlite", feature = "postgres", feature = "redis", feature = "sealed"))]
 mod nodes;
 mod pass_through;
