@@ -80,6 +80,18 @@ impl Registry {
     /// When the store fails; or, the clients being gone, when the audit trail fails or what one of them was granted may
     /// not be gone ([`ErrorKind::RevocationFailed`]).
     pub async fn expire(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Vec<Arc<Client>>, RegistrationError> {
+        let mut all = Vec::new();
+        loop {
+            let expired = self.expire_some(cutoffs, limit.saturating_sub(all.len())).await?;
+            let is_over = expired.is_empty();
+            all.extend(expired);
+            if is_over || all.len() >= limit {
+                return Ok(all);
+            }
+        }
+    }
+
+    async fn expire_some(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Vec<Arc<Client>>, RegistrationError> {
         let expired = self.inner.store.expire(cutoffs, limit).await?;
         // All of them are on the trail before anything is waited for: whoever drops the future leaves none untold.
         let recorded = expired.iter().map(|client| self.audit(&AuditEvent::done(Operation::Expire, client)));

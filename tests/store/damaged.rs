@@ -65,6 +65,52 @@ async fn who_cannot_be_read_in_postgres_does_not_go() {
     bed.clear().await;
 }
 
+/// More clients than one script removes.
+#[cfg(all(feature = "redis", feature = "cache"))]
+#[tokio::test]
+async fn whoever_can_be_read_expires_in_redis_and_everybody_is_told() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex};
+
+    use redis::AsyncCommands as _;
+    use tower_dcr::store::{CachedStore, Cutoffs};
+    use tower_dcr::{BoxError, Client, Revoke};
+
+    use crate::bed::{Bed as _, Redis, url};
+
+    struct Counted(Arc<AtomicUsize>);
+
+    impl Revoke for Counted {
+        async fn revoke(&self, _: &Client) -> Result<(), BoxError> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        }
+    }
+
+    let (bed, revoked, told) = (Redis::make().await, Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
+    let tell = Arc::clone(&told);
+    let store = CachedStore::new(bed.store()).on_change(move |_, id| tell.lock().unwrap().push(id.clone()));
+    let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(Secrets::hashed());
+    let registry = builder.with_revocation(Counted(Arc::clone(&revoked))).build(store).unwrap();
+    let mut ids = Vec::new();
+    for _ in 0..250 {
+        ids.push(registry.register(metadata()).await.unwrap().client().id().clone());
+    }
+    let mut connection = redis::Client::open(url()).unwrap().get_multiplexed_async_connection().await.unwrap();
+    for damaged in [&ids[0], &ids[150]] {
+        let key = format!("{{{}:}}:client:{damaged}", bed.prefix());
+        connection.append::<_, _, ()>(key, "damaged").await.unwrap();
+    }
+    told.lock().unwrap().clear();
+    let later = registry.now() + std::time::Duration::from_secs(60);
+    let cutoffs = Cutoffs::none(later).with_unused_since(later);
+    assert_eq!(registry.expire(&cutoffs, 120).await.unwrap().len(), 120);
+    assert_eq!(registry.expire(&cutoffs, 1000).await.unwrap().len(), 128);
+    assert_eq!((registry.count().await.unwrap(), revoked.load(Ordering::SeqCst)), (2, 248));
+    assert_eq!(told.lock().unwrap().len(), 248);
+    bed.clear().await;
+}
+
 /// A script is told which keys it uses, so somebody has to read the index before, where rows may lie whose client is
 /// gone.
 #[cfg(feature = "redis")]

@@ -113,6 +113,29 @@ mod sqlite {
         bed.clear().await;
     }
 
+    /// Time stands still but for the patience of those who wait for their turn.
+    #[tokio::test]
+    async fn however_many_wait_for_a_locked_file_none_has_more_patience_than_another() {
+        let bed = Sqlite::make().await;
+        let registry = super::registry(bed.store(), None);
+        registry.register(super::metadata()).await.unwrap();
+        let mut connection = SqliteConnection::connect(bed.path().to_str().unwrap()).await.unwrap();
+        sqlx::raw_sql("BEGIN EXCLUSIVE").execute(&mut connection).await.unwrap();
+        tokio::time::pause();
+        let begun = tokio::time::Instant::now();
+        let given_up = (0..4).map(|_| async {
+            registry.register(super::metadata()).await.unwrap_err();
+            begun.elapsed().as_secs()
+        });
+        let times = futures_util::future::join_all(given_up).await;
+        let slow = times.iter().filter(|seconds| **seconds > 5);
+        assert!(slow.count() <= 1, "one waits for the file, for which time does not stand still: {times:?}");
+        tokio::time::resume();
+        sqlx::raw_sql("ROLLBACK").execute(&mut connection).await.unwrap();
+        registry.register(super::metadata()).await.unwrap();
+        bed.clear().await;
+    }
+
     #[tokio::test]
     async fn what_would_end_with_the_connection_is_no_store() {
         for path in ["", ":memory:", "file::memory:"] {

@@ -19,6 +19,11 @@ mod records;
 mod redis_server;
 #[cfg(feature = "redis")]
 mod servers;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod silence;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+#[path = "../support/silent_link.rs"]
+mod silent_link;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
 

@@ -119,7 +119,16 @@ impl<S: ClientStore> Subject<S> {
     }
 
     pub(super) async fn expire(&self, cutoffs: &Cutoffs, limit: usize) -> Vec<Arc<Client>> {
-        answer("expire", self.0.expire(cutoffs, limit).await)
+        let mut expired = Vec::new();
+        loop {
+            let some = answer("expire", self.0.expire(cutoffs, limit - expired.len()).await);
+            assert!(some.len() <= limit - expired.len(), "expire: removes no more than its limit");
+            let is_over = some.is_empty();
+            expired.extend(some);
+            if is_over || expired.len() >= limit {
+                return expired;
+            }
+        }
     }
 
     pub(super) async fn insert_token(&self, token: &InitialAccessTokenRecord) {

@@ -264,21 +264,19 @@ impl ClientStore for RedisStore {
         Ok(self.select(&all, usize::MAX).await?.len() as u64)
     }
 
+    /// One script, so that whoever is gone is told: the first of those who are idle, at most as many as a script may keep
+    /// Redis busy with. Clients that cannot be read are passed over.
     async fn expire(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
         let mut expired = Vec::new();
-        while expired.len() < limit {
-            let before = expired.len();
-            for places in self.idle_places(cutoffs, WINDOW).await?.chunks(BATCH) {
-                let mut idle = self.read(places.iter().filter_map(|place| keys::id_of(place))).await?;
-                idle.retain(|client| cutoffs.reach(client));
-                idle.truncate(limit - expired.len());
-                expired.extend(self.remove_unchanged(idle).await?);
-            }
-            if expired.len() == before {
+        for places in self.idle_places(cutoffs, WINDOW).await?.chunks(BATCH) {
+            let mut idle = self.readable(places).await?;
+            idle.retain(|client| cutoffs.reach(client));
+            idle.truncate(limit);
+            expired = self.remove_unchanged(idle).await?;
+            if !expired.is_empty() {
                 break;
             }
         }
-        expired.sort_unstable_by(|one, other| (one.issued_at, &one.id).cmp(&(other.issued_at, &other.id)));
         Ok(expired)
     }
 

@@ -28,6 +28,12 @@ impl RedisStore {
         self.values(ids).await?.iter().flatten().map(|value| value::read(value)).collect()
     }
 
+    /// The clients in these places that are there and can be read.
+    pub(super) async fn readable(&self, places: &[String]) -> Result<Vec<Arc<Client>>, StoreError> {
+        let found = self.values(places.iter().filter_map(|place| keys::id_of(place))).await?;
+        Ok(found.iter().flatten().filter_map(|value| value::read(value).ok()).collect())
+    }
+
     async fn values(&self, ids: impl IntoIterator<Item = &str>) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
         let keys: Vec<String> = ids.into_iter().map(|id| self.keys.client(id)).collect();
         if keys.is_empty() { Ok(Vec::new()) } else { self.ask(redis::cmd("MGET").arg(keys)).await }
@@ -140,9 +146,7 @@ impl RedisStore {
         let most = if cutoffs.idle_since.is_none() { BATCH.cast_signed() } else { super::WINDOW };
         let mut first = Vec::new();
         for places in self.idle_places(cutoffs, most).await?.chunks(FEW) {
-            let found = self.values(places.iter().filter_map(|place| keys::id_of(place))).await?;
-            let readable = found.iter().flatten().filter_map(|value| value::read(value).ok());
-            first.extend(readable.filter(|client| cutoffs.reach(client)));
+            first.extend(self.readable(places).await?.into_iter().filter(|client| cutoffs.reach(client)));
             if first.len() >= FEW {
                 break;
             }

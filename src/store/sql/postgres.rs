@@ -9,8 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, Postgres, Row as _};
+use tokio::time::timeout;
 
-use self::connections::{BEGIN, Connections, FRESH, in_time};
+use self::connections::{BEGIN, Connections, FRESH, TEST, in_time};
 use super::statements::{Dialect, Statements};
 use super::{Backend, Found, Step, Taken, Value, bound, client_store, found, pending, removed};
 use crate::access::InitialAccessTokenRecord;
@@ -162,9 +163,14 @@ impl PostgresStore {
             .test_before_acquire(false)
             .before_acquire(|connection, met| {
                 Box::pin(async move { Ok(met.idle_for < FRESH || connection.ping().await.is_ok()) })
+            })
+            // The pool tests what comes back to it and would wait for ever for a server that says nothing.
+            .after_release(|connection, _| {
+                Box::pin(async move { Ok(timeout(TEST, connection.ping()).await.is_ok_and(|test| test.is_ok())) })
             });
         // The first connection is made here, where whatever is wrong comes back at once and not when patience ends.
-        PgConnection::connect_with(&server).await?.close().await?;
+        let first = async { PgConnection::connect_with(&server).await?.close().await };
+        in_time(first).await?;
         Self::of(Connections::own(pool.connect_lazy_with(server)), options).await
     }
 
@@ -184,7 +190,7 @@ impl PostgresStore {
             return Err(StoreError::unavailable("the name of the schema must be 1 to 63 of a-z, 0-9 and _"));
         }
         migrate(connections.pool(), &schema).await?;
-        let wraps = pooler || !reads_committed(connections.pool()).await?;
+        let wraps = pooler || !in_time(reads_committed(connections.pool())).await?;
         let statements = Arc::new(Statements::new(&format!("\"{schema}\"."), &DIALECT));
         Ok(Self { connections, pooler, wraps, statements, tenant: Arc::default(), counting: Arc::default() })
     }
@@ -293,7 +299,7 @@ fn is_others_fault(error: &sqlx::Error) -> bool {
 /// transaction, not to the session, so it works through a pooler; where it locks nothing, creating a table twice fails
 /// and the node starts on its next attempt.
 async fn migrate(pool: &PgPool, schema: &str) -> Result<(), StoreError> {
-    let current = version(&mut *pool.acquire().await?, schema).await?;
+    let current = in_time(async { version(&mut *pool.acquire().await?, schema).await }).await?;
     if pending(MIGRATIONS, current).map_err(StoreError::unavailable)?.next().is_none() {
         return Ok(());
     }

@@ -87,7 +87,8 @@ impl SqliteStore {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(PATIENCE);
-        let pool = |most| SqlitePoolOptions::new().max_connections(most).test_before_acquire(false);
+        let pool =
+            |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(PATIENCE).test_before_acquire(false);
         let writer = pool(1).connect_with(options.clone()).await?;
         let journal: String = writer.fetch_one("PRAGMA journal_mode").await?.try_get(0)?;
         if journal != "wal" {

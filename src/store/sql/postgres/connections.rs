@@ -14,8 +14,12 @@ use tokio::time::{Instant, timeout};
 pub(super) const FRESH: Duration = Duration::from_secs(1);
 /// How long the server may take to answer. A call that waits longer fails, and its connection is closed.
 const ANSWER: Duration = Duration::from_secs(10);
-/// Every transaction sees what was committed while it waited for a lock, whatever the database does by default.
-pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+/// How long the server may take to answer a test.
+pub(super) const TEST: Duration = Duration::from_secs(1);
+/// Every transaction sees what was committed while it waited for a lock, whatever the database does by default. One whose
+/// node stopped in the midst is ended by the server, so that others do not wait for its locks.
+pub(super) const BEGIN: &str =
+    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = 1000";
 
 /// The connections of a pool.
 ///

@@ -1,0 +1,135 @@
+//! A network that loses connections without a word.
+
+use tower_dcr::credential::Secrets;
+use tower_dcr::metadata::ClientMetadata;
+use tower_dcr::store::ClientStore;
+use tower_dcr::{Access, ErrorKind, Registry};
+
+use crate::silent_link::SilentLink;
+
+fn metadata() -> ClientMetadata {
+    ClientMetadata::from_json(br#"{ "redirect_uris": ["https://app.example.com/cb"] }"#).unwrap()
+}
+
+fn registry(store: impl ClientStore) -> Registry {
+    let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(Secrets::hashed());
+    builder.build(store).unwrap()
+}
+
+/// After the connections are lost, one caller meets that, whose time does not really pass; the others find the database
+/// by new ones.
+async fn assert_found_again(registry: &Registry, link: &SilentLink, tries: usize) {
+    link.lose();
+    tokio::time::pause();
+    let error = registry.register(metadata()).await.unwrap_err();
+    tokio::time::resume();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    for _ in 1..tries {
+        if registry.register(metadata()).await.is_ok() {
+            return;
+        }
+    }
+    registry.register(metadata()).await.unwrap();
+}
+
+#[cfg(feature = "redis")]
+#[tokio::test]
+async fn redis_is_found_again_by_a_new_connection() {
+    use tower_dcr::store::RedisStore;
+
+    let server = crate::redis_server::RedisServer::start(&[]);
+    let link = SilentLink::to(format!("127.0.0.1:{}", server.port())).await;
+    let store = RedisStore::connect(&format!("redis://127.0.0.1:{}", link.port)).await.unwrap();
+    let registry = registry(store);
+    for _ in 0..2 {
+        registry.register(metadata()).await.unwrap();
+        assert_found_again(&registry, &link, 1).await;
+    }
+}
+
+#[cfg(feature = "postgres")]
+mod postgres {
+    use std::sync::Arc;
+
+    use futures_util::future::join_all;
+    use sqlx::{Connection as _, Executor as _};
+    use tokio::net::TcpListener;
+    use tower_dcr::Client;
+    use tower_dcr::access::TokenOptions;
+    use tower_dcr::store::{Admission, Admitted, ClientStore as _, MemoryStore, PostgresOptions, PostgresStore};
+
+    use super::*;
+    use crate::bed::Bed as _;
+    use crate::sql::{Postgres, url};
+
+    /// The server of the tests through a link, and as a store of some connections.
+    async fn linked(bed: &Postgres, connections: u32) -> (SilentLink, PostgresStore) {
+        let target = url::Url::parse(&url()).unwrap();
+        let address = format!("{}:{}", target.host_str().unwrap(), target.port().unwrap_or(5432));
+        let link = SilentLink::to(address).await;
+        let mut near = target;
+        near.set_host(Some("127.0.0.1")).unwrap();
+        near.set_port(Some(link.port)).unwrap();
+        let options = PostgresOptions::new().with_schema(bed.schema()).with_most_connections(connections);
+        let store = PostgresStore::connect(near.as_str(), options).await.unwrap();
+        (link, store)
+    }
+
+    #[tokio::test]
+    async fn postgres_is_found_again_by_new_connections() {
+        let bed = Postgres::make().await;
+        let (link, store) = linked(&bed, 4).await;
+        let registry = registry(store);
+        for done in join_all((0..16).map(|_| registry.register(metadata()))).await {
+            done.unwrap();
+        }
+        assert_found_again(&registry, &link, 4).await;
+        for done in join_all((0..16).map(|_| registry.register(metadata()))).await {
+            done.unwrap();
+        }
+        bed.clear().await;
+    }
+
+    /// A client as any registration makes one.
+    async fn client() -> Arc<Client> {
+        registry(MemoryStore::new()).register(metadata()).await.unwrap().client().clone()
+    }
+
+    /// A node stops in the midst of an insertion, which holds the count of the clients.
+    #[tokio::test]
+    async fn a_node_that_is_lost_in_a_transaction_stops_no_other() {
+        let bed = Postgres::make().await;
+        let (link, lost) = linked(&bed, 1).await;
+        let (_, record) =
+            registry(bed.store()).issue_initial_access_token(TokenOptions::new().with_uses(9)).await.unwrap();
+        let mut admission = Admission::free(std::time::SystemTime::now());
+        admission.most_clients = Some(10);
+        let mut spending = admission.clone();
+        spending.initial_access_token = Some(*record.digest());
+
+        let mut connection = Postgres::connection().await;
+        let mut transaction = connection.begin().await.unwrap();
+        transaction.execute(&*format!("SELECT * FROM {}.tokens FOR UPDATE", bed.schema())).await.unwrap();
+        let inserting = tokio::spawn(async move { lost.insert(&*client().await, &spending).await });
+        let waiting = format!(
+            "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%\"{}\".tokens%'",
+            bed.schema()
+        );
+        let mut observer = Postgres::connection().await;
+        while observer.fetch_all(&*waiting).await.unwrap().is_empty() {}
+        link.lose();
+        transaction.rollback().await.unwrap();
+        let admitted = bed.store().insert(&*client().await, &admission).await.unwrap();
+        assert_eq!(admitted, Admitted::Inserted);
+        inserting.abort();
+        bed.clear().await;
+    }
+
+    #[tokio::test]
+    async fn a_server_that_says_nothing_is_given_up_at_the_start() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("postgres://postgres@127.0.0.1:{}/postgres", silent.local_addr().unwrap().port());
+        tokio::time::pause();
+        PostgresStore::connect(&url, PostgresOptions::new()).await.unwrap_err();
+    }
+}
