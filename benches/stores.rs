@@ -170,27 +170,74 @@ mod sqlite {
 
 #[cfg(feature = "postgres")]
 mod postgres {
+    use std::sync::{Arc, Mutex};
+
+    use sqlx::pool::PoolConnection;
     use sqlx::postgres::PgPoolOptions;
+    use sqlx::{PgConnection, PgPool, Postgres};
+    use tokio::sync::Semaphore;
     use tower_dcr::store::{PostgresOptions, PostgresStore};
+
+    const CONNECTIONS: u32 = 10;
+
+    /// Connections that go from caller to caller without the test that the pool makes of each that comes back, which is
+    /// a round trip that the store saves too.
+    #[derive(Clone)]
+    struct Held {
+        pool: PgPool,
+        turns: Arc<Semaphore>,
+        at_hand: Arc<Mutex<Vec<PoolConnection<Postgres>>>>,
+    }
+
+    impl Held {
+        fn new(pool: PgPool) -> Self {
+            Self { pool, turns: Arc::new(Semaphore::new(CONNECTIONS as usize)), at_hand: Arc::default() }
+        }
+
+        async fn with(&self, act: impl AsyncFnOnce(&mut PgConnection)) {
+            let _turn = self.turns.acquire().await.unwrap();
+            let at_hand = self.at_hand.lock().unwrap().pop();
+            let mut connection = match at_hand {
+                Some(connection) => connection,
+                None => self.pool.acquire().await.unwrap(),
+            };
+            act(&mut connection).await;
+            self.at_hand.lock().unwrap().push(connection);
+        }
+    }
 
     pub(crate) async fn measure(callers: usize) {
         let named = std::env::var("TOWER_DCR_TEST_POSTGRES");
         let url = named.unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned());
         let schema = super::unique();
         let store = PostgresStore::connect(&url, PostgresOptions::new().with_schema(schema.as_str())).await.unwrap();
-        let pool = PgPoolOptions::new().max_connections(10).test_before_acquire(false).connect(&url).await.unwrap();
+        let options = PgPoolOptions::new().max_connections(CONNECTIONS).test_before_acquire(false);
+        let (pool, other) = (options.clone().connect(&url).await.unwrap(), options.connect(&url).await.unwrap());
         let create = format!("CREATE TABLE {schema}.bare (id TEXT PRIMARY KEY, record BYTEA)");
         sqlx::raw_sql(&create).execute(&pool).await.unwrap();
         let (sample, insert) = (super::sample().await, format!("INSERT INTO {schema}.bare VALUES ($1, $2)"));
-        let inserting = pool.clone();
-        let bare = move || {
-            let (pool, sample, insert) = (inserting.clone(), sample.clone(), insert.clone());
+        let registry = super::registry(store);
+        let (tested, held) = (pool.clone(), Held::new(other));
+        let (record, text) = (sample.clone(), insert.clone());
+        let by_the_pool = move || {
+            let (pool, record, text) = (tested.clone(), record.clone(), text.clone());
             async move {
-                let insert = sqlx::query(&insert).bind(super::id()).bind(sample);
+                let insert = sqlx::query(&text).bind(super::id()).bind(record);
                 assert_eq!(insert.execute(&pool).await.unwrap().rows_affected(), 1);
             }
         };
-        super::compare("PostgreSQL", callers, super::registry(store), bare).await;
+        super::compare("PostgreSQL", callers, registry.clone(), by_the_pool).await;
+        let by_the_held = move || {
+            let (held, record, text) = (held.clone(), sample.clone(), insert.clone());
+            async move {
+                let insert = sqlx::query(&text).bind(super::id()).bind(record);
+                held.with(async |connection| {
+                    assert_eq!(insert.execute(connection).await.unwrap().rows_affected(), 1);
+                })
+                .await;
+            }
+        };
+        super::compare("PostgreSQL, connections held", callers, registry, by_the_held).await;
         sqlx::raw_sql(&format!("DROP SCHEMA {schema} CASCADE")).execute(&pool).await.unwrap();
     }
 }

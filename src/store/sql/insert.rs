@@ -19,8 +19,8 @@ pub(super) async fn insert<B: Backend>(
     let row = row(backend.tenant(), client, &record);
     let Admission { now, initial_access_token, once, most_clients, room } = admission;
     if admission.is_free() {
-        let inserted = backend.execute(&sql.insert, &row).await?;
-        return Ok(if inserted > 0 { Admitted::Inserted } else { Admitted::Exists });
+        let is_in = backend.execute(&sql.add, &row).await? > 0 || backend.execute(&sql.insert, &row).await? > 0;
+        return Ok(if is_in { Admitted::Inserted } else { Admitted::Exists });
     }
     let spent = initial_access_token.as_ref().map(|digest| [tenant, bytes(digest.as_bytes()), at(*now)]);
     let keys = Key::all(once);

@@ -113,6 +113,9 @@ const MIGRATIONS: &[&str] = &[include_str!("migrations/postgres/1.sql")];
 
 /// The place of a client is taken and freed in the same statement that adds and removes it, if places are counted.
 const DIALECT: Dialect = Dialect {
+    add: "INSERT INTO {p}clients (tenant, id, issued_at, last_used, revision, status, owner, fingerprint, record)
+        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 WHERE NOT EXISTS (SELECT 1 FROM {p}places WHERE tenant = $1)
+        ON CONFLICT DO NOTHING",
     insert: "WITH added AS (
             INSERT INTO {p}clients (tenant, id, issued_at, last_used, revision, status, owner, fingerprint, record)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING 1),

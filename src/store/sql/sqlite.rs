@@ -56,9 +56,13 @@ const READERS: u32 = 4;
 const PATIENCE: Duration = Duration::from_secs(5);
 const MIGRATIONS: &[&str] = &[include_str!("migrations/sqlite/1.sql")];
 
+const INSERT: &str =
+    "INSERT INTO {p}clients (tenant, id, issued_at, last_used, revision, status, owner, fingerprint, record)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING";
+
 const DIALECT: Dialect = Dialect {
-    insert: "INSERT INTO {p}clients (tenant, id, issued_at, last_used, revision, status, owner, fingerprint, record)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
+    add: INSERT,
+    insert: INSERT,
     remove: "DELETE FROM {p}clients WHERE tenant = $1 AND id = $2 AND revision = COALESCE($3, revision)",
     expire: (
         "DELETE FROM {p}clients WHERE tenant = $1 AND id IN (SELECT id FROM {p}clients WHERE ",

@@ -3,6 +3,9 @@
 /// The statements of one database, with the names of its tables in place.
 #[derive(Debug)]
 pub(super) struct Statements {
+    /// Inserts a client of a tenant whose clients are not counted.
+    pub(super) add: String,
+    /// Inserts a client of any tenant.
     pub(super) insert: String,
     pub(super) get: String,
     pub(super) update: String,
@@ -39,6 +42,7 @@ pub(super) struct Statements {
 
 /// What the databases do not say alike.
 pub(super) struct Dialect {
+    pub(super) add: &'static str,
     pub(super) insert: &'static str,
     pub(super) remove: &'static str,
     pub(super) expire: (&'static str, &'static str),
@@ -54,6 +58,7 @@ impl Statements {
     pub(super) fn new(prefix: &str, dialect: &Dialect) -> Self {
         let named = |text: &str| text.replace("{p}", prefix);
         Self {
+            add: named(dialect.add),
             insert: named(dialect.insert),
             get: named("SELECT last_used, record FROM {p}clients WHERE tenant = $1 AND id = $2"),
             update: named(UPDATE),
