@@ -17,8 +17,7 @@ for number = 1, clients do
     remove_rows(index, rows_of(used_now, rows))
     local uses = tonumber(redis.call('HGET', tokens, refunds) or nil)
     if uses and uses < 4294967295 then redis.call('HINCRBY', tokens, refunds, 1) end
-    if restored == 1 then
-      redis.call('SET', KEYS[clients + 3], ARGV[2 * clients + 4])
+    if restored == 1 and redis.call('SET', KEYS[clients + 3], ARGV[2 * clients + 4], 'NX') then
       redis.call('ZADD', index, unpack(ARGV, 2 * clients + 5))
     end
     for key = clients + restored + 3, #KEYS do redis.call('DEL', KEYS[key]) end

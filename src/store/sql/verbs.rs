@@ -137,10 +137,11 @@ pub(super) async fn expire<B: Backend>(
     limit: usize,
 ) -> Result<Vec<Arc<Client>>, StoreError> {
     let (sql, ids) = (backend.statements(), ids(Some(cutoffs)));
-    backend.execute(&sql.forget, &[bytes(backend.tenant()), at(cutoffs.now)]).await?;
     let filter = Filter::of(backend.tenant()).idle(cutoffs, sql, ids.as_deref()).first(limit);
     let text = [&*sql.expire.0, &filter.text, sql.locking[0], &sql.expire.1].concat();
-    let mut expired = backend.transact(&[Step::removing(&text, &filter.values)]).await?.unwrap_or_default();
+    let over = [bytes(backend.tenant()), at(cutoffs.now)];
+    let steps = [Step::optional(&sql.forget, &over), Step::removing(&text, &filter.values)];
+    let mut expired = backend.transact(&steps).await?.unwrap_or_default();
     expired.sort_unstable_by(|one, other| (one.issued_at, &one.id).cmp(&(other.issued_at, &other.id)));
     Ok(expired)
 }
