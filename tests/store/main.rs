@@ -91,6 +91,7 @@ macro_rules! with_all_checks {
         as_many_make_room_as_come
         making_room_and_other_changes_exclude_each_other
         an_abandoned_insertion_makes_room_or_not
+        an_abandoned_removal_brings_who_made_room_back
         tenants_see_nothing_of_each_other
         tokens_and_places_belong_to_a_tenant
         a_tenant_expires_alone

@@ -182,7 +182,7 @@ pub(super) async fn pages_survive_clients_that_come_and_go<S: ClientStore>(store
     store.hold(&go).await;
     let mut seen: Vec<Arc<Client>> = Vec::new();
     for turn in 0..go.len() {
-        let first = ClientQuery::new().with_limit(2);
+        let first = ClientQuery::new().with_limit(3);
         let query = seen.last().map_or_else(|| first.clone(), |last| first.clone().after(last));
         seen.extend(store.list(&query).await);
         let come = [start - Duration::from_secs(1), start + Duration::from_secs(turn as u64 / 2)];

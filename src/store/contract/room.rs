@@ -196,11 +196,35 @@ pub(super) async fn an_abandoned_insertion_makes_room_or_not<S: ClientStore>(sto
         };
         abandon(store.admit(&new, &admission), polls).await;
         let again = store.admit(&new, &admission).await;
-        let settled = again.is_in() || matches!(again, Admitted::Exists | Admitted::Replayed);
+        let settled = matches!(again, Admitted::InPlaceOf(_) | Admitted::Exists | Admitted::Replayed);
         assert!(settled, "insert: dropped halfway, nobody went without the client (got {again:?})");
         assert_same(store.get(&new.id).await.as_deref(), &new, "insert: once more settles it");
         assert_eq!(store.count().await, POLLS as u64, "insert: dropped halfway, one comes and one goes or nothing");
         let left = 100 - store.uses_left(&plenty.digest).await;
         assert_eq!(left, polls as u32, "insert: dropped halfway, it spends a use only with the client");
     }
+}
+
+pub(super) async fn an_abandoned_removal_brings_who_made_room_back<S: ClientStore>(store: Subject<S>) {
+    let now = now();
+    let old = client("old", now - DAY);
+    store.hold(std::slice::from_ref(&old)).await;
+    for polls in 1..=POLLS {
+        let new = client(&format!("abandoned-{polls}"), now);
+        let admission = crowding(1, now);
+        assert_eq!(
+            store.admit(&new, &admission).await,
+            in_place_of(&old),
+            "insert: whoever came back makes room again"
+        );
+        let undo = Removal::undoing(admission, Some(std::sync::Arc::new(old.clone())));
+        abandon(store.remove_as(&new.id, &undo), polls).await;
+        store.remove_as(&new.id, &undo).await;
+        assert!(store.get(&new.id).await.is_none(), "remove: once more settles it");
+        let back = store.get(&old.id).await;
+        assert_same(back.as_deref(), &old, "remove: dropped halfway, one goes and one comes back or nothing");
+        assert_eq!(store.count().await, 1, "count: one came back for one who went");
+    }
+    let beyond = store.admit(&client("beyond", now), &below(1, now)).await;
+    assert_eq!(beyond, Admitted::Full, "remove: whoever came back takes a place");
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use tokio::task::yield_now;
+use tower_dcr::access::InitialAccessTokenRecord;
 use tower_dcr::store::{Admission, Admitted, ClientQuery, ClientStore as _, OneTimeKey, Removal};
 use tower_dcr::{Client, StoreError};
 
-use super::{Broken, Fault};
+use super::{Broken, CALLERS, Fault};
 
 impl Broken {
     /// Spends a use and then, after a pause, inserts.
@@ -15,36 +16,84 @@ impl Broken {
         client: &Client,
         admission: &Admission,
     ) -> Result<Admitted, StoreError> {
-        let Some(digest) = &admission.initial_access_token else { return self.inner.insert(client, admission).await };
-        let token = self.inner.get_token(digest).await?.filter(|token| token.is_usable(admission.now));
-        let Some(token) = token else { return Ok(Admitted::TokenRefused) };
-        let mut unpaid = admission.clone();
-        unpaid.initial_access_token = None;
-        if self.fault == Fault::UseIsReadThenSpent {
-            yield_now().await;
+        if admission.initial_access_token.is_none() {
+            return self.inner.insert(client, admission).await;
+        }
+        let Some(token) = self.usable_token(admission).await? else { return Ok(Admitted::TokenRefused) };
+        match self.fault {
+            Fault::UseIsReadThenSpent => self.meet().await,
+            Fault::UseBringsTheTokenBack => {
+                self.arrive();
+                self.until_left(CALLERS / 8).await;
+            }
+            _ => {}
         }
         self.inner.insert_token(&token.spent_once()).await?;
         if self.fault == Fault::UseIsSpentBeforeTheClientIsIn {
             yield_now().await;
         }
-        let admitted = self.inner.insert(client, &unpaid).await?;
+        let admitted = self.insert_unpaid(client, admission).await?;
         if admitted != Admitted::Inserted && self.fault != Fault::UseIsSpentForRefusals {
             self.inner.insert_token(&token).await?;
         }
         Ok(admitted)
     }
 
-    pub(super) async fn make_room(&self, admission: &mut Admission) -> Result<Option<Arc<Client>>, StoreError> {
+    /// Takes a use, inserts when all others have left, and gives the use back when that is refused.
+    pub(super) async fn hold_then_insert(
+        &self,
+        client: &Client,
+        admission: &Admission,
+    ) -> Result<Admitted, StoreError> {
+        if admission.initial_access_token.is_none() {
+            return self.inner.insert(client, admission).await;
+        }
+        let turn = self.one_by_one.lock().await;
+        let Some(token) = self.usable_token(admission).await? else {
+            self.leave();
+            return Ok(Admitted::TokenRefused);
+        };
+        self.inner.insert_token(&token.spent_once()).await?;
+        drop(turn);
+        self.until_others_left().await;
+        let admitted = self.insert_unpaid(client, admission).await?;
+        if !admitted.is_in() {
+            self.inner.insert_token(&token).await?;
+        }
+        self.leave();
+        Ok(admitted)
+    }
+
+    async fn insert_unpaid(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
+        let mut unpaid = admission.clone();
+        unpaid.initial_access_token = None;
+        self.inner.insert(client, &unpaid).await
+    }
+
+    pub(super) async fn usable_token(
+        &self,
+        admission: &Admission,
+    ) -> Result<Option<InitialAccessTokenRecord>, StoreError> {
+        let Some(digest) = &admission.initial_access_token else { return Ok(None) };
+        let token = self.inner.get_token(digest).await?;
+        Ok(token.filter(|token| token.is_usable(admission.now)))
+    }
+
+    /// Looks for the identifier and then, when somebody else has looked too, takes it.
+    pub(super) async fn look_then_overwrite(&self, client: &Client) -> Result<Admitted, StoreError> {
+        if self.inner.get(client.id()).await?.is_some() {
+            return Ok(Admitted::Exists);
+        }
+        self.meet().await;
+        self.overwrite(client).await.map(|()| Admitted::Inserted)
+    }
+
+    async fn make_room(&self, admission: &mut Admission) -> Result<Option<Arc<Client>>, StoreError> {
         let Some(room) = admission.room.take() else { return Ok(None) };
         if admission.most_clients.is_some_and(|most| most > 0) && self.is_full(admission).await? {
             return Ok(self.inner.expire(&room, 1).await?.pop());
         }
         Ok(None)
-    }
-
-    pub(super) async fn is_full(&self, admission: &Admission) -> Result<bool, StoreError> {
-        let count = self.inner.count(&ClientQuery::new()).await?;
-        Ok(admission.most_clients.is_some_and(|most| count >= most))
     }
 
     /// Makes room and then, after a pause, inserts.
@@ -61,6 +110,29 @@ impl Broken {
             Some(gone) if admitted == Admitted::Inserted => Admitted::InPlaceOf(gone),
             _ => admitted,
         })
+    }
+
+    /// Chooses who makes room and then, after a pause, lets that one go whatever it did meanwhile.
+    pub(super) async fn choose_then_make_room(
+        &self,
+        client: &Client,
+        mut admission: Admission,
+    ) -> Result<Admitted, StoreError> {
+        let full = self.is_full(&admission).await?;
+        let Some(room) = admission.room.take().filter(|_| full) else {
+            return self.inner.insert(client, &admission).await;
+        };
+        let first = ClientQuery::new().with_idle(room).with_limit(1);
+        let Some(chosen) = self.inner.list(&first).await?.pop() else { return Ok(Admitted::Full) };
+        if self.arrive() > 0 {
+            return Ok(Admitted::Full);
+        }
+        self.until_left(CALLERS / 4).await;
+        if !self.inner.remove(chosen.id(), &Removal::new()).await? {
+            return Ok(Admitted::Full);
+        }
+        admission.most_clients = None;
+        self.inner.insert(client, &admission).await.map(|_| Admitted::InPlaceOf(chosen))
     }
 
     /// Uses keys up and then, after a pause, inserts.
@@ -85,16 +157,15 @@ impl Broken {
         mut admission: Admission,
     ) -> Result<Admitted, StoreError> {
         let once = std::mem::take(&mut admission.once);
-        let probe = client.clone();
-        let mut looked = Admission::free(admission.now);
-        looked.once = once.clone();
-        let free = self.inner.insert(&probe, &looked).await?;
-        if free == Admitted::Inserted {
-            self.inner.remove(client.id(), &Removal::undoing(looked, None)).await?;
-        } else if free == Admitted::Replayed {
-            return Ok(free);
+        if once.is_empty() {
+            return self.inner.insert(client, &admission).await;
         }
-        yield_now().await;
+        for OneTimeKey { key, .. } in &once {
+            if !self.is_new(key, admission.now).await? {
+                return Ok(Admitted::Replayed);
+            }
+        }
+        self.meet().await;
         let admitted = self.inner.insert(client, &admission).await?;
         if admitted.is_in() {
             for OneTimeKey { key, until, .. } in &once {

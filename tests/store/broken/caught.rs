@@ -1,0 +1,220 @@
+//! Which check finds which fault, and what it says then.
+
+use tower_dcr::store::contract;
+
+use super::{Broken, Fault, complaint};
+
+macro_rules! caught {
+    ($($fault:ident $(($part:literal))? in $name:ident by $check:ident, $says:literal;)+) => {
+        /// The checks that find a fault, each as often as it does.
+        const CHECKS: &[&str] = &[$(stringify!($check)),+];
+
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+        async fn $name() {
+            let complaint = complaint(Fault::$fault $(($part))?, stringify!($check)).await.expect("the check finds the fault");
+            assert!(complaint.contains($says), "the complaint is: {complaint}");
+        })+
+    };
+}
+
+caught! {
+    InsertOverwrites in an_insertion_that_overwrites_is_caught
+        by insert_never_replaces_a_client, "insert: a second client of an identifier Exists";
+    LimitIsOneTooHigh in a_limit_that_is_one_too_high_is_caught
+        by a_full_store_admits_nobody, "insert: no place at all";
+    LimitIsReadThenUsed in a_limit_that_is_no_guarantee_is_caught
+        by many_insertions_stop_at_the_limit, "insert: fills ten places with ten of many";
+    UseIsReadThenSpent in a_use_that_is_spent_twice_is_caught
+        by one_use_admits_one_of_many, "insert: one use of a token admits one of many";
+    UseIsSpentForRefusals in a_use_that_is_spent_for_nothing_is_caught
+        by a_refused_insertion_costs_nothing, "insert: spends no use when it is refused";
+    UseIsSpentBeforeTheClientIsIn in a_use_that_is_lost_when_the_caller_hangs_up_is_caught
+        by an_abandoned_insertion_is_whole, "insert: dropped halfway, it spends a use only with the client";
+    KeyIsIgnored in a_key_that_counts_twice_is_caught
+        by an_insertion_uses_its_keys_up, "insert: a key that was used is Replayed";
+    KeyIsReadThenUsed in a_key_that_admits_many_is_caught
+        by one_key_admits_one_of_many, "insert, update: one key admits one of many";
+    KeyIsUsedForRefusals in a_key_that_is_used_for_nothing_is_caught
+        by a_refused_insertion_uses_no_key_up, "insert: refused with a new key";
+    UpdateIgnoresKeys in an_update_that_ignores_keys_is_caught
+        by an_update_uses_its_keys_up, "update: a key that was used is Replayed";
+    UpdateUsesKeysForConflicts in an_update_that_uses_keys_for_nothing_is_caught
+        by an_update_uses_its_keys_up, "update: a conflict uses no key up";
+    UpdateForgetsNothing in an_update_that_forgets_no_key_is_caught
+        by an_update_uses_its_keys_up, "update: a forgotten key counts again";
+    RemoveForgetsNothing in a_removal_that_forgets_no_key_is_caught
+        by a_removal_forgets_keys, "remove: keys that were forgotten count again";
+    RemoveRestoresNobody in a_removal_that_brings_nobody_back_is_caught
+        by a_removal_brings_who_made_room_back, "remove: brings the client back that made room";
+    RoomIsMadeByTheLatest in room_made_by_the_latest_is_caught
+        by the_first_idle_client_makes_room, "insert: the first client that is idle makes room";
+    RoomIsMadeByTheUsed in room_made_by_the_used_is_caught
+        by the_first_idle_client_makes_room, "insert: ";
+    RoomIsMadeFirst in room_made_for_the_refused_is_caught
+        by nobody_makes_room_for_itself_or_for_the_refused, "insert: nobody makes room for one who is refused";
+    RoomIsMadeInSteps in room_made_too_often_is_caught
+        by as_many_make_room_as_come, "insert: ";
+    RoomIsMadeInSilence in room_made_in_silence_is_caught
+        by the_first_idle_client_makes_room, "insert: the first client that is idle makes room";
+    GetIgnoresCase in a_get_that_ignores_case_is_caught
+        by identifiers_are_compared_byte_by_byte, "get: identifiers that differ in a byte differ";
+    UpdateDoesNotCompare in an_update_without_comparison_is_caught
+        by update_conflicts_with_any_other_revision, "update: must conflict when the revision is one back";
+    UpdateComparesThenWrites in an_update_that_compares_too_early_is_caught
+        by one_of_many_updates_of_a_revision_wins, "update: one of many of a revision";
+    UpdateLosesTheUse in an_update_that_loses_a_use_is_caught
+        by update_keeps_what_touch_recorded, "update: keeps what touch recorded meanwhile";
+    UpdateBringsBack in an_update_that_brings_a_client_back_is_caught
+        by update_never_brings_a_client_back, "update: must conflict when there is no such client";
+    RemoveIsAlwaysTrue in a_removal_that_is_always_true_is_caught
+        by remove_is_true_once, "remove: false for a client that is gone";
+    RemoveLooksThenRemoves in a_removal_that_many_believe_in_is_caught
+        by one_of_many_removals_is_true, "remove: true for one of many";
+    RemoveIgnoresTheRevision in a_removal_of_any_revision_is_caught
+        by a_removal_is_for_one_revision, "remove: must conflict at another revision";
+    RemoveComparesThenRemoves in a_removal_that_compares_too_early_is_caught
+        by a_removal_at_a_revision_and_an_update_exclude_each_other, "remove, update: of all at one revision one wins";
+    RemoveRefundsNothing in a_use_that_is_not_given_back_is_caught
+        by a_removal_gives_a_use_back, "remove: gives the use back";
+    RemoveRefundsForNobody in a_use_that_is_given_back_for_nobody_is_caught
+        by a_removal_gives_a_use_back, "remove: gives the use back only once";
+    RemoveRefundsInSteps in a_use_that_is_not_given_back_when_the_caller_hangs_up_is_caught
+        by an_abandoned_removal_is_whole, "remove: dropped halfway, it gives the use back with the client";
+    TouchIsAlwaysTrue in a_use_of_nobody_is_caught
+        by touch_of_nobody_is_false, "touch: false for a client that is gone";
+    ListIsUnordered in a_list_without_order_is_caught
+        by list_is_ordered_by_issue_and_identifier, "list: ordered by time of issue";
+    ListStartsOver in pages_that_start_over_are_caught
+        by pages_are_complete_and_repeat_nobody, "list: pages come to an end";
+    ListIgnoresTheOwner in a_list_of_everybody_is_caught
+        by list_selects_one_owner, "list: the clients of exactly the owner";
+    ListIgnoresTheStatus in a_list_of_every_status_is_caught
+        by list_selects_by_every_filter, "list: exactly the clients by this filter: pending";
+    ListIgnoresTheIssue in a_list_of_every_issue_is_caught
+        by list_selects_by_every_filter, "list: exactly the clients by this filter: issued from";
+    ListIgnoresTheLastUse in a_list_of_every_use_is_caught
+        by list_selects_by_every_filter, "list: exactly the clients by this filter: used from";
+    ListIgnoresTheFirstUse in a_list_of_the_used_is_caught
+        by list_selects_by_every_filter, "list: exactly the clients by this filter: never used";
+    ListIgnoresTheFingerprint in a_list_of_every_fingerprint_is_caught
+        by list_selects_by_every_filter, "list: exactly the clients by this filter: the fingerprint";
+    ListIgnoresTheCutoffs in a_list_of_the_busy_is_caught
+        by list_selects_by_every_filter, "list: exactly the clients by this filter: unused and idle";
+    CountIgnoresTheQuery in a_count_of_everybody_is_caught
+        by count_equals_the_list, "count: equals the list by this filter: the owner";
+    CountStartsLate in a_count_of_a_page_is_caught
+        by count_equals_the_list, "count: ignores pages";
+    CountIsStale in a_stale_count_is_caught
+        by count_follows_insertions_and_removals, "count: every inserted client";
+    ExpireTakesAnybody in an_expiry_of_others_is_caught
+        by expire_takes_only_whom_it_may, "expire: removes nobody among nobody";
+    ExpireTakesTheDisabled in an_expiry_of_the_disabled_is_caught
+        by expire_keeps_the_disabled, "expire: a disabled client is never idle";
+    ExpireTellsNothing in an_expiry_in_silence_is_caught
+        by expire_tells_whom_it_removed, "expire: tells whom it removed";
+    SpentTokensAreGone in a_store_that_hides_spent_tokens_is_caught
+        by tokens_are_found_also_spent_and_expired, "get_token: also spent and expired";
+    RememberIsAlwaysTrue in a_memory_without_memory_is_caught
+        by remember_is_true_once_until_its_time, "remember: false until the time is over";
+    RememberNeverForgets in a_memory_that_never_forgets_is_caught
+        by remember_is_true_once_until_its_time, "remember: true again at that time";
+    TenantsAreOne in tenants_that_are_one_are_caught
+        by tenants_see_nothing_of_each_other, "for_tenant: nobody is in";
+    PlacesAreNumbered in tenants_that_share_a_limit_are_caught
+        by tokens_and_places_belong_to_a_tenant, "for_tenant: places of its own";
+    RecordForgets("/client/owner") in a_record_without_the_owner_is_caught
+        by every_field_of_a_client_comes_back, "insert: keeps every field: the owner";
+    RecordForgets("/token/expires_at") in a_token_without_its_end_is_caught
+        by every_field_of_a_token_comes_back, "insert_token: keeps every field: the end";
+    RecordsAreShort in a_column_that_is_too_short_is_caught
+        by a_document_near_64_kib_comes_back, "insert: must not fail";
+    TextIsAscii in text_that_is_ascii_is_caught
+        by unusual_metadata_come_back_unchanged, "insert: keeps every field: the metadata";
+    TimesAreSeconds in times_that_are_seconds_are_caught
+        by times_keep_their_milliseconds, "insert: keeps every field: the ";
+    InsertIsNotCommitted in an_insertion_that_is_not_committed_is_caught
+        by an_inserted_client_is_found, "get: what was inserted";
+    InsertLooksThenOverwrites in an_insertion_that_looks_too_early_is_caught
+        by one_of_many_insertions_of_an_identifier_wins, "insert: one of many of an identifier, not";
+    UseIsHeldForTheRefused in a_use_that_is_held_for_the_refused_is_caught
+        by refused_insertions_are_in_nobodys_way, "insert: whoever is refused is in nobody's way (got TokenRefused)";
+    UseBringsTheTokenBack in a_use_that_brings_its_token_back_is_caught
+        by spending_brings_no_revoked_token_back, "insert: spending brings no removed token back";
+    TokenIsIgnored in a_token_that_is_ignored_is_caught
+        by an_admission_spends_one_use, "insert: spends one use";
+    TokenExpiresByTheClock in a_token_that_expires_by_another_clock_is_caught
+        by an_unusable_token_admits_nobody, "insert: a token that is expired by the time of the admission is refused";
+    NoCountIsNoUse in a_count_that_is_missed_is_caught
+        by an_uncounted_token_admits_any_number, "insert: a token without a count is accepted again and again";
+    RoomIsMadeAtTheLimitAlone in room_made_at_the_limit_alone_is_caught
+        by a_lowered_limit_lets_one_come_for_one_who_goes, "insert: above the limit one makes room for one";
+    RoomIsChosenThenMade in room_made_by_whoever_was_idle_is_caught
+        by making_room_and_other_changes_exclude_each_other, "insert: makes room of nobody who was used or removed before";
+    RoomIsMadeInSteps in room_made_for_who_hangs_up_is_caught
+        by an_abandoned_insertion_makes_room_or_not, "insert: dropped halfway, nobody went without the client";
+    RemoveRestoresInSteps in a_client_that_does_not_come_back_when_the_caller_hangs_up_is_caught
+        by an_abandoned_removal_brings_who_made_room_back, "remove: dropped halfway, one goes and one comes back";
+    GetHidesTheDisabled in a_get_that_hides_the_disabled_is_caught
+        by disabled_and_expired_clients_are_kept, "insert: keeps every field: disabled is not there";
+    UpdateKeeps("/metadata") in an_update_of_half_a_client_is_caught
+        by update_replaces_the_revision_before, "update: replaces the whole client: the metadata";
+    UpdateKeeps("/client/fingerprint") in an_update_that_forgets_an_index_is_caught
+        by list_follows_what_becomes_of_a_client, "list: follows updates and uses: the fingerprint before";
+    UpdateWritesInSteps in an_update_that_ends_when_the_caller_hangs_up_is_caught
+        by an_abandoned_update_is_whole, "update: dropped halfway, the client is the old or the new one";
+    RemoveRefundsInSteps in a_use_that_is_lost_with_its_client_is_caught
+        by an_abandoned_removal_gives_a_use_back_with_the_client, "remove: dropped halfway, it gives the use back exactly once";
+    PlacesAreNumbered in places_that_are_never_free_again_are_caught
+        by a_client_that_goes_gives_its_place_back, "remove: gives the place back";
+    TouchKeepsTheLastCall in a_use_that_is_earlier_is_caught
+        by touch_keeps_the_latest_use, "touch: keeps the latest use";
+    TouchRaisesTheRevision in a_use_that_is_an_update_is_caught
+        by touch_changes_nothing_else, "touch: records the use and nothing else: the revision";
+    TouchGivesUp in a_use_that_gives_way_to_an_update_is_caught
+        by updates_lose_no_use, "update, touch: no use is lost between them";
+    TouchBringsBack in a_use_that_brings_a_client_back_is_caught
+        by a_removal_outlasts_the_updates_around_it, "update, touch: never bring a removed client back";
+    TouchWritesInSteps in a_use_that_takes_the_client_along_is_caught
+        by an_abandoned_use_is_whole, "touch: dropped halfway, the use is known or it is not";
+    ListIsCapped in a_list_with_a_limit_of_its_own_is_caught
+        by list_keeps_to_its_limit, "list: at most 101 of 101 clients";
+    ListNeedsTheLastOne in pages_that_need_the_last_client_are_caught
+        by pages_survive_clients_that_come_and_go, "list: pages keep the order";
+    ExpireTakesTheLatest in an_expiry_of_the_latest_is_caught
+        by expire_takes_those_issued_first, "expire: in the order of the list";
+    ExpireIncludesTheCutoffs in an_expiry_one_moment_too_early_is_caught
+        by expire_takes_the_unused_by_their_issue, "expire: who was never used and was issued before the time";
+    ExpireIncludesTheCutoffs in an_expiry_of_the_used_one_moment_too_early_is_caught
+        by expire_takes_the_used_by_their_last_use, "expire: who was last used before the time";
+    ExpireForgetsEveryKey in an_expiry_of_every_key_is_caught
+        by expire_forgets_no_key_too_early, "expire: forgets no key before its time is over";
+    ExpireIgnoresTheTenant in an_expiry_of_every_tenant_is_caught
+        by a_tenant_expires_alone, "expire: nobody of another tenant";
+    ExpireLooksThenRemoves in an_expiry_of_who_was_idle_is_caught
+        by expire_spares_who_is_touched_in_time, "expire: spares whoever was touched in time";
+    ExpireMarksThenRemoves in an_expiry_that_marks_the_client_first_is_caught
+        by an_abandoned_expiry_is_whole, "expire: dropped halfway, a client is whole or gone: the status";
+    TokensAreUnordered in tokens_without_order_are_caught
+        by tokens_are_listed_in_order, "list_tokens: ordered by time of issue";
+    TokensAreNeverReplaced in a_token_that_stays_is_caught
+        by a_token_of_the_same_digest_is_replaced, "insert_token: replaces the token of the same digest: the identifier";
+    TokensAreWrittenInSteps in a_token_without_its_count_is_caught
+        by an_abandoned_token_is_whole, "insert_token: dropped halfway, the token is whole or not there: the uses";
+    RemoveTokenIsAlwaysTrue in a_token_that_is_always_removed_is_caught
+        by remove_token_is_true_once, "remove_token: false for a token that never was";
+    RememberIgnoresCase in keys_without_case_are_caught
+        by remembered_keys_are_compared_byte_by_byte, "remember: \"JTI\" is another key";
+    RememberLooksThenWrites in a_memory_that_looks_too_early_is_caught
+        by one_of_many_is_remembered, "remember: true for one of many";
+    RememberWritesTheTimeLater in a_key_that_stays_when_the_caller_hangs_up_is_caught
+        by an_abandoned_key_is_remembered_or_not, "remember: dropped halfway, it keeps the time";
+    PlacesAreNumbered in tenants_that_fill_one_another_up_are_caught
+        by tenants_fill_up_side_by_side, "insert: fills the ten places of each tenant";
+}
+
+#[test]
+fn every_check_finds_a_fault() {
+    for check in contract::checks::<Broken>() {
+        assert!(CHECKS.contains(&check.name()), "nothing proves that {} finds a fault", check.name());
+    }
+}

@@ -1,0 +1,173 @@
+//! The verbs that change a client or take it away, each with its faults.
+
+use std::time::SystemTime;
+
+use tokio::task::yield_now;
+use tower_dcr::credential::{ClientId, Digest};
+use tower_dcr::store::{Admission, ClientStore as _, OneTimeKey, Removal, Replacement};
+use tower_dcr::{Client, StoreError};
+
+use super::record::{at_revision, with_member_of};
+use super::{Broken, CALLERS, Fault};
+
+impl Broken {
+    pub(super) async fn broken_update(&self, client: &Client, replacement: &Replacement) -> Result<(), StoreError> {
+        let stored = match self.inner.get(client.id()).await? {
+            Some(stored) => stored,
+            None if self.fault == Fault::UpdateBringsBack => return self.overwrite(client).await,
+            None => return Err(StoreError::conflict()),
+        };
+        let follows = stored.revision() + 1 == client.revision();
+        match self.fault {
+            Fault::UpdateDoesNotCompare => self.overwrite_but_keep_the_use(client, &stored).await,
+            Fault::UpdateLosesTheUse if follows => self.overwrite(client).await,
+            Fault::UpdateComparesThenWrites if follows => {
+                yield_now().await;
+                self.overwrite_but_keep_the_use(client, &stored).await
+            }
+            Fault::UpdateKeeps(member) => {
+                self.inner.update(&with_member_of(&stored, client, member)?, replacement).await
+            }
+            Fault::UpdateWritesInSteps if follows => {
+                self.overwrite(&at_revision(client, stored.revision())?).await?;
+                yield_now().await;
+                self.overwrite(client).await
+            }
+            Fault::TouchGivesUp => {
+                self.until_arrived(CALLERS / 2).await;
+                let updated = self.inner.update(client, replacement).await;
+                self.leave();
+                updated
+            }
+            Fault::UpdateIgnoresKeys => self.inner.update(client, &Replacement::free(replacement.now)).await,
+            Fault::UpdateUsesKeysForConflicts => {
+                let mut free = replacement.clone();
+                for OneTimeKey { key, until, .. } in free.once.drain(..) {
+                    if !self.inner.remember(&key, until, replacement.now).await? {
+                        return Err(StoreError::replayed());
+                    }
+                }
+                self.inner.update(client, &free).await
+            }
+            Fault::UpdateForgetsNothing => {
+                let mut stubborn = replacement.clone();
+                stubborn.forgets.clear();
+                self.inner.update(client, &stubborn).await
+            }
+            _ => self.inner.update(client, replacement).await,
+        }
+    }
+
+    pub(super) async fn broken_remove(&self, id: &ClientId, removal: &Removal) -> Result<bool, StoreError> {
+        let mut removal = removal.clone();
+        match self.fault {
+            Fault::RemoveIsAlwaysTrue => return self.inner.remove(id, &removal).await.map(|_| true),
+            Fault::RemoveLooksThenRemoves => {
+                let there = self.inner.get(id).await?.is_some();
+                yield_now().await;
+                return self.inner.remove(id, &removal).await.map(|_| there);
+            }
+            Fault::RemoveIgnoresTheRevision => removal.revision = None,
+            Fault::RemoveComparesThenRemoves => {
+                let client = self.inner.get(id).await?;
+                if client.is_some_and(|client| !removal.permits(&client)) {
+                    return Err(StoreError::conflict());
+                }
+                yield_now().await;
+                removal.revision = None;
+            }
+            Fault::RemoveRefundsNothing => removal.refunds = None,
+            Fault::RemoveForgetsNothing => removal.forgets.clear(),
+            Fault::RemoveRestoresNobody => removal.restores = None,
+            Fault::RemoveRefundsForNobody => {
+                let refund = removal.refunds.take();
+                let removed = self.inner.remove(id, &removal).await?;
+                return self.refund(refund).await.map(|()| removed);
+            }
+            Fault::RemoveRefundsInSteps => {
+                let refund = removal.refunds.take();
+                let removed = self.inner.remove(id, &removal).await?;
+                yield_now().await;
+                self.refund(refund.filter(|_| removed)).await?;
+                return Ok(removed);
+            }
+            Fault::RemoveRestoresInSteps => {
+                let gone = removal.restores.take();
+                let removed = self.inner.remove(id, &removal).await?;
+                yield_now().await;
+                if let Some(gone) = gone.filter(|_| removed) {
+                    self.inner.insert(&gone, &Admission::free(SystemTime::now())).await?;
+                }
+                return Ok(removed);
+            }
+            Fault::TouchBringsBack => {
+                self.until_arrived(1).await;
+                let removed = self.inner.remove(id, &removal).await;
+                self.leave();
+                return removed;
+            }
+            _ => {}
+        }
+        self.inner.remove(id, &removal).await
+    }
+
+    pub(super) async fn broken_touch(&self, id: &ClientId, at: SystemTime) -> Result<bool, StoreError> {
+        if matches!(self.fault, Fault::ExpireLooksThenRemoves | Fault::RoomIsChosenThenMade) {
+            self.until_arrived(1).await;
+            let touched = self.inner.touch(id, at).await;
+            self.leave();
+            return touched;
+        }
+        let Some(stored) = self.inner.get(id).await? else { return Ok(self.fault == Fault::TouchIsAlwaysTrue) };
+        let used = Client::clone(&stored).with_last_used(Some(at));
+        match self.fault {
+            Fault::TouchKeepsTheLastCall => self.overwrite(&used).await?,
+            Fault::TouchRaisesTheRevision => {
+                let next = at_revision(&used, stored.revision() + 1)?;
+                self.inner.update(&next, &Replacement::free(at)).await?;
+            }
+            Fault::TouchGivesUp => {
+                self.arrive();
+                self.until_left(1).await;
+                let now = self.inner.get(id).await?;
+                if now.is_some_and(|now| now.revision() == stored.revision()) {
+                    return self.inner.touch(id, at).await;
+                }
+            }
+            Fault::TouchBringsBack => {
+                self.arrive();
+                self.until_left(CALLERS / 8).await;
+                self.inner.insert(&used, &Admission::free(at)).await?;
+            }
+            Fault::TouchWritesInSteps => {
+                self.inner.remove(id, &Removal::new()).await?;
+                yield_now().await;
+                self.inner.insert(&used, &Admission::free(at)).await?;
+            }
+            _ => return self.inner.touch(id, at).await,
+        }
+        Ok(true)
+    }
+
+    /// Puts a client in the place of another, whatever the revision.
+    pub(super) async fn overwrite(&self, client: &Client) -> Result<(), StoreError> {
+        self.inner.remove(client.id(), &Removal::new()).await?;
+        self.inner.insert(client, &Admission::free(SystemTime::now())).await?;
+        Ok(())
+    }
+
+    async fn overwrite_but_keep_the_use(&self, client: &Client, stored: &Client) -> Result<(), StoreError> {
+        self.overwrite(client).await?;
+        if let Some(used) = stored.last_used() {
+            self.inner.touch(client.id(), used).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives a use back, whatever happened to the client.
+    async fn refund(&self, token: Option<Digest>) -> Result<(), StoreError> {
+        let Some(digest) = token else { return Ok(()) };
+        let Some(token) = self.inner.get_token(&digest).await? else { return Ok(()) };
+        self.inner.insert_token(&token.refunded_once()).await
+    }
+}

@@ -1,0 +1,94 @@
+//! The insertion with its faults.
+
+use std::time::SystemTime;
+
+use tokio::task::yield_now;
+use tower_dcr::store::{Admission, Admitted, ClientQuery, ClientStore as _, Removal};
+use tower_dcr::{Client, StoreError};
+
+use super::{Broken, Fault};
+
+impl Broken {
+    pub(super) async fn broken_insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
+        let mut admission = self.broken_admission(admission).await?;
+        match self.fault {
+            Fault::InsertIsNotCommitted => Ok(Admitted::Inserted),
+            Fault::InsertOverwrites => {
+                self.inner.remove(client.id(), &Removal::new()).await?;
+                self.inner.insert(client, &admission).await
+            }
+            Fault::InsertLooksThenOverwrites => self.look_then_overwrite(client).await,
+            Fault::LimitIsReadThenUsed => {
+                let full = self.is_full(&admission).await?;
+                admission.most_clients = None;
+                yield_now().await;
+                if full { Ok(Admitted::Full) } else { self.inner.insert(client, &admission).await }
+            }
+            Fault::PlacesAreNumbered => {
+                let number = self.arrive();
+                match admission.most_clients {
+                    Some(most) if number >= most => Ok(Admitted::Full),
+                    _ => self.inner.insert(client, &admission).await,
+                }
+            }
+            Fault::NoCountIsNoUse => match self.usable_token(&admission).await? {
+                Some(token) if token.uses_left().is_none() => Ok(Admitted::TokenRefused),
+                _ => self.inner.insert(client, &admission).await,
+            },
+            Fault::UseIsReadThenSpent | Fault::UseBringsTheTokenBack => {
+                self.spend_then_insert(client, &admission).await
+            }
+            Fault::UseIsSpentForRefusals | Fault::UseIsSpentBeforeTheClientIsIn => {
+                let _turn = self.one_by_one.lock().await;
+                self.spend_then_insert(client, &admission).await
+            }
+            Fault::UseIsHeldForTheRefused => self.hold_then_insert(client, &admission).await,
+            Fault::KeyIsReadThenUsed => self.look_then_insert(client, admission).await,
+            Fault::KeyIsUsedForRefusals => self.use_up_then_insert(client, admission).await,
+            Fault::RoomIsMadeFirst => {
+                let _turn = self.one_by_one.lock().await;
+                self.make_room_then_insert(client, &admission).await
+            }
+            Fault::RoomIsMadeInSteps => self.make_room_then_insert(client, &admission).await,
+            Fault::RoomIsChosenThenMade => self.choose_then_make_room(client, admission).await,
+            Fault::RoomIsMadeInSilence => {
+                let admitted = self.inner.insert(client, &admission).await?;
+                Ok(if admitted.is_in() { Admitted::Inserted } else { admitted })
+            }
+            _ => self.inner.insert(client, &admission).await,
+        }
+    }
+
+    /// What the fault takes the costs for.
+    async fn broken_admission(&self, admission: &Admission) -> Result<Admission, StoreError> {
+        let mut admission = admission.clone();
+        match self.fault {
+            Fault::LimitIsOneTooHigh => {
+                admission.most_clients = admission.most_clients.map(|most| most.saturating_add(1))
+            }
+            Fault::TokenIsIgnored => admission.initial_access_token = None,
+            Fault::TokenExpiresByTheClock => admission.now = SystemTime::now(),
+            Fault::KeyIsIgnored => admission.once.clear(),
+            Fault::RoomIsMadeByTheUsed => {
+                admission.room = admission.room.map(|room| room.with_idle_since(admission.now))
+            }
+            Fault::RoomIsMadeByTheLatest if self.is_full(&admission).await? => {
+                let room = admission.room.clone().map(|room| ClientQuery::new().with_idle(room));
+                let idle = self.inner.list(&room.unwrap_or_else(|| ClientQuery::new().with_limit(0))).await?;
+                let latest = idle.last().map(|client| client.id().clone());
+                admission.room = admission.room.map(|room| room.among(latest.into_iter().collect()));
+            }
+            Fault::RoomIsMadeAtTheLimitAlone => {
+                let count = self.inner.count(&ClientQuery::new()).await?;
+                admission.room = admission.room.filter(|_| admission.most_clients == Some(count));
+            }
+            _ => {}
+        }
+        Ok(admission)
+    }
+
+    pub(super) async fn is_full(&self, admission: &Admission) -> Result<bool, StoreError> {
+        let count = self.inner.count(&ClientQuery::new()).await?;
+        Ok(admission.most_clients.is_some_and(|most| count >= most))
+    }
+}
