@@ -53,7 +53,7 @@ caught! {
     RoomIsMadeFirst in room_made_for_the_refused_is_caught
         by nobody_makes_room_for_itself_or_for_the_refused, "insert: nobody makes room for one who is refused";
     RoomIsMadeInSteps in room_made_too_often_is_caught
-        by as_many_make_room_as_come, "insert: ";
+        by as_many_make_room_as_come, "insert: as many make room as there are uses or idle clients";
     RoomIsMadeInSilence in room_made_in_silence_is_caught
         by the_first_idle_client_makes_room, "insert: the first client that is idle makes room";
     GetIgnoresCase in a_get_that_ignores_case_is_caught
@@ -150,7 +150,7 @@ caught! {
         by a_lowered_limit_lets_one_come_for_one_who_goes, "insert: above the limit one makes room for one";
     RoomIsChosenThenMade in room_made_by_whoever_was_idle_is_caught
         by making_room_and_other_changes_exclude_each_other, "insert: makes room of nobody who was used or removed before";
-    RoomIsMadeInSteps in room_made_for_who_hangs_up_is_caught
+    RoomIsMadeFirst in room_made_for_who_hangs_up_is_caught
         by an_abandoned_insertion_makes_room_or_not, "insert: dropped halfway, nobody went without the client";
     RemoveRestoresInSteps in a_client_that_does_not_come_back_when_the_caller_hangs_up_is_caught
         by an_abandoned_removal_brings_who_made_room_back, "remove: dropped halfway, one goes and one comes back";

@@ -22,7 +22,7 @@ impl Broken {
             Fault::UpdateDoesNotCompare => self.overwrite_but_keep_the_use(client, &stored).await,
             Fault::UpdateLosesTheUse if follows => self.overwrite(client).await,
             Fault::UpdateComparesThenWrites if follows => {
-                yield_now().await;
+                self.meet().await;
                 self.overwrite_but_keep_the_use(client, &stored).await
             }
             Fault::UpdateKeeps(member) => {
@@ -33,11 +33,13 @@ impl Broken {
                 yield_now().await;
                 self.overwrite(client).await
             }
+            Fault::KeyIsReadThenUsed | Fault::RemoveComparesThenRemoves => {
+                self.until_arrived(2).await;
+                self.update_and_leave(client, replacement).await
+            }
             Fault::TouchGivesUp => {
                 self.until_arrived(CALLERS / 2).await;
-                let updated = self.inner.update(client, replacement).await;
-                self.leave();
-                updated
+                self.update_and_leave(client, replacement).await
             }
             Fault::UpdateIgnoresKeys => self.inner.update(client, &Replacement::free(replacement.now)).await,
             Fault::UpdateUsesKeysForConflicts => {
@@ -58,13 +60,19 @@ impl Broken {
         }
     }
 
+    async fn update_and_leave(&self, client: &Client, replacement: &Replacement) -> Result<(), StoreError> {
+        let updated = self.inner.update(client, replacement).await;
+        self.leave();
+        updated
+    }
+
     pub(super) async fn broken_remove(&self, id: &ClientId, removal: &Removal) -> Result<bool, StoreError> {
         let mut removal = removal.clone();
         match self.fault {
             Fault::RemoveIsAlwaysTrue => return self.inner.remove(id, &removal).await.map(|_| true),
             Fault::RemoveLooksThenRemoves => {
                 let there = self.inner.get(id).await?.is_some();
-                yield_now().await;
+                self.meet().await;
                 return self.inner.remove(id, &removal).await.map(|_| there);
             }
             Fault::RemoveIgnoresTheRevision => removal.revision = None,
@@ -73,7 +81,8 @@ impl Broken {
                 if client.is_some_and(|client| !removal.permits(&client)) {
                     return Err(StoreError::conflict());
                 }
-                yield_now().await;
+                self.arrive();
+                self.until_left(1).await;
                 removal.revision = None;
             }
             Fault::RemoveRefundsNothing => removal.refunds = None,

@@ -2,11 +2,10 @@
 
 use std::time::SystemTime;
 
-use tokio::task::yield_now;
 use tower_dcr::store::{Admission, Admitted, ClientQuery, ClientStore as _, Removal};
 use tower_dcr::{Client, StoreError};
 
-use super::{Broken, Fault};
+use super::{Broken, CALLERS, Fault};
 
 impl Broken {
     pub(super) async fn broken_insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
@@ -19,9 +18,10 @@ impl Broken {
             }
             Fault::InsertLooksThenOverwrites => self.look_then_overwrite(client).await,
             Fault::LimitIsReadThenUsed => {
+                self.arrive();
                 let full = self.is_full(&admission).await?;
+                self.until_arrived(CALLERS).await;
                 admission.most_clients = None;
-                yield_now().await;
                 if full { Ok(Admitted::Full) } else { self.inner.insert(client, &admission).await }
             }
             Fault::PlacesAreNumbered => {
