@@ -1,28 +1,43 @@
 """Clients that register, rotate their tokens and delete themselves, and keep a ledger of what was acknowledged."""
 
 import collections
+import dataclasses
 import http.client
 import json
 import random
 import threading
+import time
 import urllib.parse
 
 DOCUMENT = {"redirect_uris": ["https://app.example.com/cb"], "client_name": "Fault run"}
-ALIVE, DELETED, UNKNOWN = "alive", "deleted", "unknown"
+ALIVE, DELETED, UNKNOWN, DISPLACED = "alive", "deleted", "unknown", "displaced"
+CALLERS = 8
+
+
+@dataclasses.dataclass
+class Client:
+    """A registration that was acknowledged; it took place between two times."""
+
+    name: str
+    token: str
+    asked: float
+    answered: float
+    state: str = ALIVE
+    updates: int = 0
 
 
 class Load:
     """So many callers at once. A caller that gets no answer, or 503, does not know what happened and goes on."""
 
-    def __init__(self, endpoint, callers=8):
-        self.endpoint = endpoint
+    def __init__(self, server, most=None):
+        self.server, self.most = server, most
         self.lock = threading.Lock()
-        self.clients = {}
+        self.clients = []
         self.counts = collections.Counter()
         self.complaints = []
         self.stopped, self.serving = threading.Event(), threading.Event()
         self.serving.set()
-        self.threads = [threading.Thread(target=self._caller, args=(seed,)) for seed in range(callers)]
+        self.threads = [threading.Thread(target=self._caller, args=(seed,)) for seed in range(CALLERS)]
 
     def start(self):
         for thread in self.threads:
@@ -34,81 +49,70 @@ class Load:
         for thread in self.threads:
             thread.join()
 
-    def registered(self):
+    def count(self, what):
         with self.lock:
-            return self.counts["registered"]
+            self.counts[what] += 1
+
+    def refused(self):
+        return self.counts["unavailable"] + self.counts["unanswered"]
 
     def complain(self, text):
         with self.lock:
             self.complaints.append(text)
 
     def _caller(self, seed):
-        chance, own, line = random.Random(seed), [], Line(self)
+        # Where clients make room, the youngest are those that are likely to be there.
+        own = collections.deque(maxlen=self.most and max(1, self.most // CALLERS))
+        chance, line = random.Random(seed), Line(self)
         while not self.stopped.is_set():
             self.serving.wait()
             act = chance.random()
             if not own or act < 0.7:
-                self._register(line, own)
-            elif act < 0.9:
-                self._update(line, chance.choice(own))
+                client = self.register(line)
+                own.extend([client] if client else [])
+                continue
+            place = chance.randrange(len(own))
+            if act < 0.9:
+                self._update(line, own[place])
             else:
-                self._delete(line, own.pop(chance.randrange(len(own))))
+                self._delete(line, own[place])
+            if own[place].state != ALIVE:
+                del own[place]
         line.close()
 
-    def _register(self, line, own):
-        status, reply = line.ask("POST", "", None, DOCUMENT)
-        if status == 201:
-            with self.lock:
-                self.counts["registered"] += 1
-                client = self.clients[reply["client_id"]] = [ALIVE, reply["registration_access_token"], 0]
-            own.append((reply["client_id"], client))
+    def register(self, line):
+        """The new client, if it was acknowledged."""
+        asked = time.monotonic()
+        status, reply = line.ask("POST", "", self.server.initial_access_token, DOCUMENT)
+        self.count({201: "registered", 401: "not admitted"}.get(status, "in doubt"))
+        if status != 201:
+            return None
+        client = Client(reply["client_id"], reply["registration_access_token"], asked, time.monotonic())
+        with self.lock:
+            self.clients.append(client)
+        return client
 
-    def _update(self, line, one):
-        name, client = one
-        status, reply = line.ask("PUT", f"/{name}", client[1], DOCUMENT)
-        client[2] += 1
+    def _update(self, line, client):
+        status, reply = line.ask("PUT", f"/{client.name}", client.token, DOCUMENT)
+        client.updates += 1
         if status == 200:
-            client[1] = reply["registration_access_token"]
-            self.counts["updated"] += 1
+            client.token = reply["registration_access_token"]
+            self.count("updated")
         elif status == 401:
-            self.complain(f"{name} was locked out by an update")
+            self._gone(client, "was locked out by an update")
 
-    def _delete(self, line, one):
-        name, client = one
-        status, _ = line.ask("DELETE", f"/{name}", client[1], None)
-        client[0] = DELETED if status == 204 else UNKNOWN
-        self.counts[client[0]] += 1
+    def _delete(self, line, client):
+        status, _ = line.ask("DELETE", f"/{client.name}", client.token, None)
+        client.state = DELETED if status == 204 else UNKNOWN
+        self.count(client.state)
         if status == 401:
-            self.complain(f"{name} was gone before it was deleted")
+            self._gone(client, "was gone before it was deleted")
 
-    def audit(self):
-        """Asks for every client once more, now that all is quiet."""
-        outcome, todo = collections.Counter(), list(self.clients.items())
-
-        def look():
-            line = Line(self)
-            while True:
-                with self.lock:
-                    if not todo:
-                        break
-                    name, (state, token, updates) = todo.pop()
-                status, _ = line.ask("GET", f"/{name}", token, None)
-                verdict = None
-                if state == ALIVE and status != 200:
-                    verdict = "locked out" if updates else "lost"
-                elif state == DELETED and status != 401:
-                    verdict = "back"
-                if verdict:
-                    with self.lock:
-                        outcome[verdict] += 1
-            line.close()
-
-        lookers = [threading.Thread(target=look) for _ in range(8)]
-        for looker in lookers:
-            looker.start()
-        for looker in lookers:
-            looker.join()
-        return outcome
+    def _gone(self, client, otherwise):
+        if self.most:
+            client.state = DISPLACED
+        else:
+            self.complain(f"{client.name} {otherwise}")
 
 
 class Line:
@@ -119,7 +123,7 @@ class Line:
 
     def ask(self, method, path, token, document):
         """Status and document of the answer; 0 if none came."""
-        endpoint = self.load.endpoint
+        endpoint = self.load.server.endpoint
         address = urllib.parse.urlsplit(endpoint)
         if self.connection is None or self.endpoint != endpoint:
             self.close()
@@ -135,10 +139,10 @@ class Line:
             text = reply.read()
         except (OSError, http.client.HTTPException):
             self.close()
-            self.load.counts["unanswered"] += 1
+            self.load.count("unanswered")
             return 0, None
         if reply.status == 503:
-            self.load.counts["unavailable"] += 1
+            self.load.count("unavailable")
             if not reply.headers["retry-after"]:
                 self.load.complain("503 without Retry-After")
         elif reply.status not in (200, 201, 204, 401):

@@ -7,145 +7,132 @@
     run.py full sqlite                    lets the disk be full for a while
     run.py short                          a little of everything
 
-Options: --times N, --registrations N (at least so many acknowledged ones). Build the server first:
-cargo build --example server --features sqlite,postgres,redis
+Options: --times N, --registrations N (at least so many acknowledged ones); --most N (so many clients at most, of which
+the oldest makes room) and --uses N (an initial access token that admits so many), so that registrations cost something.
+Build the server first: cargo build --example server --features sqlite,postgres,redis
 """
 
 import argparse
 import os
 import pathlib
 import shutil
+import signal
 import sys
 import tempfile
 import time
+import typing
 
+from audit import settle
+from faults import FAULTS
 from load import Load
-from services import STORES, Proxy, Server, eventually
+from services import STORES, Server, eventually
+
+
+class Run(typing.NamedTuple):
+    fault: str
+    store: str
+    times: int
+    registrations: int
+    most: int | None = None
+    uses: int | None = None
+
+    def options(self):
+        """What the server is told of the costs."""
+        most = ["--max-clients", str(self.most)] if self.most else []
+        uses = ["--access", "tokens", "--initial-access-token-uses", str(self.uses)] if self.uses else []
+        return most + uses
 
 
 def more(load, number):
     """Waits for so many more acknowledged registrations: the service is there, or there again."""
-    goal = load.registered() + number
-    eventually(f"another {number} registrations", lambda: load.registered() >= goal, 120)
+    goal = load.counts["registered"] + number
+    eventually(f"another {number} registrations", lambda: load.counts["registered"] >= goal, 120)
 
 
-def kill(database, folder, times, registrations):
-    server = Server(database.store, folder)
+def strike(run, fault, server):
+    """The load and what it did while things broke, all callers being at their end and the server started anew."""
     server.start()
-    load = Load(server.endpoint)
+    load = Load(server, run.most)
     load.start()
-    for _ in range(times):
-        more(load, -(-registrations // times))
-        load.serving.clear()
-        server.kill()
-        server.start()
-        load.endpoint = server.endpoint
-        load.serving.set()
-    return server, load
-
-
-def restart(database, folder, times, registrations):
-    server = Server(database.store, folder)
-    server.start()
-    load = Load(server.endpoint)
-    load.start()
-    for _ in range(times):
-        more(load, -(-registrations // times))
-        database.stop()
-        seen = load.counts["unavailable"] + load.counts["unanswered"]
-        eventually("a refusal", lambda: load.counts["unavailable"] + load.counts["unanswered"] > seen)
-        database.start()
+    for _ in range(run.times):
+        more(load, max(20, -(-run.registrations // run.times)))
+        fault.strike(server, load)
     more(load, 20)
-    return server, load
-
-
-def cut(database, folder, times, registrations):
-    proxy = Proxy(database.port)
-    server = Server(database.store.replace(f":{database.port}", f":{proxy.port}"), folder)
+    load.stop()
+    server.kill()
     server.start()
-    load = Load(server.endpoint)
-    load.start()
-    for _ in range(times):
-        more(load, -(-registrations // times))
-        proxy.cut()
-    more(load, 20)
-    return server, load
+    return load
 
 
-def full(database, folder, times, registrations):
-    """No file may grow until the load has met that a hundred times; then there is room again."""
-    server = Server(database.store, folder)
-    server.start()
-    load = Load(server.endpoint)
-    load.start()
-    for _ in range(times):
-        more(load, max(20, -(-registrations // times)))
-        seen = load.counts["unavailable"]
-        server.limit_files(max(file.stat().st_size for file in folder.iterdir()))
-        eventually("a full disk", lambda: load.counts["unavailable"] >= seen + 100, 300)
-        server.limit_files(None)
-    more(load, 20)
-    return server, load
-
-
-RUNS = {"kill": kill, "restart": restart, "cut": cut, "full": full}
-
-
-def run(name, store, times, registrations):
+def perform(run):
     began = time.monotonic()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="tower-dcr-faults-"))
-    database = STORES[store](folder)
+    database = STORES[run.store](folder)
+    fault = FAULTS[run.fault](database, folder)
+    server = Server(fault.store, folder, run.options())
     try:
-        server, load = RUNS[name](database, folder, times, registrations)
-        load.stop()
-        server.kill()
-        server.start()
-        load.endpoint = server.endpoint
-        outcome = load.audit()
+        load = strike(run, fault, server)
+        counts = load.counts.copy()
+        outcome, found = settle(load, run.uses)
     except BaseException as failure:
-        print(f"{name} {store} failed: {failure}; see {folder}", flush=True)
+        print(f"{run.fault} {run.store} failed: {failure!r}; see {folder}", flush=True)
         Server.kill_all()
+        fault.end()
         database.end()
         os._exit(1)  # The callers still wait for answers.
     server.kill()
+    fault.end()
     database.end()
     lost, back, locked_out = (outcome[what] for what in ("lost", "back", "locked out"))
-    counts = load.counts
     print(
-        f"{name} {store}: {times} times, {counts['registered']} registrations, {counts['updated']} updates and"
-        f" {counts['deleted']} deletions acknowledged, {counts['unavailable']} refused with 503,"
-        f" {counts['unanswered']} unanswered; lost {lost}, back {back}, locked out {locked_out}"
+        f"{run.fault} {run.store}{fault.how}: {run.times} times, {counts['registered']} registrations,"
+        f" {counts['updated']} updates and {counts['deleted']} deletions acknowledged, {counts['unavailable']} refused"
+        f" with 503, {counts['unanswered']} unanswered; lost {lost}, back {back}, locked out {locked_out}{found}"
         f" ({time.monotonic() - began:.0f} s)",
         flush=True,
     )
     for complaint in load.complaints[:10]:
         print(f"  {complaint}")
-    good = not (lost or back or locked_out or load.complaints) and counts["registered"] >= registrations
+    good = not (lost or back or locked_out or load.complaints) and counts["registered"] >= run.registrations
     if good:
         shutil.rmtree(folder)
     return good
 
 
 SHORT = [
-    ("kill", "sqlite", 3, 150),
-    ("kill", "postgres", 3, 150),
-    ("restart", "postgres", 2, 100),
-    ("cut", "postgres", 5, 150),
-    ("full", "sqlite", 2, 100),
-    ("kill", "redis", 3, 150),
-    ("restart", "redis", 2, 100),
+    Run("kill", "sqlite", 3, 150),
+    Run("kill", "sqlite", 3, 150, most=40, uses=500),
+    Run("full", "sqlite", 2, 100),
+    Run("kill", "postgres", 3, 150),
+    Run("kill", "postgres", 3, 150, most=40),
+    Run("restart", "postgres", 2, 100, uses=500),
+    Run("cut", "postgres", 5, 150),
+    Run("cut", "postgres", 5, 150, most=40, uses=500),
+    Run("kill", "redis", 3, 150),
+    Run("kill", "redis", 3, 150, most=40),
+    Run("restart", "redis", 2, 100, uses=500),
+    Run("cut", "redis", 5, 150),
+    Run("cut", "redis", 5, 150, most=40, uses=500),
 ]
+
+
+def terminated(*_):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Another one would disturb the end.
+    sys.exit("terminated")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", choices=[*RUNS, "short"])
+    parser.add_argument("run", choices=[*FAULTS, "short"])
     parser.add_argument("store", choices=STORES, nargs="?", default="sqlite")
     parser.add_argument("--times", type=int, default=50)
     parser.add_argument("--registrations", type=int, default=0)
+    parser.add_argument("--most", type=int)
+    parser.add_argument("--uses", type=int)
     given = parser.parse_args()
-    runs = SHORT if given.run == "short" else [(given.run, given.store, given.times, given.registrations)]
-    sys.exit(not all([run(*one) for one in runs]))
+    signal.signal(signal.SIGTERM, terminated)
+    one = Run(given.run, given.store, given.times, given.registrations, given.most, given.uses)
+    sys.exit(not all([perform(run) for run in (SHORT if given.run == "short" else [one])]))
 
 
 main()

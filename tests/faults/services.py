@@ -33,9 +33,9 @@ class Server:
 
     running = set()
 
-    def __init__(self, store, folder):
-        self.store, self.folder = store, folder
-        self.process, self.endpoint = None, None
+    def __init__(self, store, folder, options):
+        self.store, self.folder, self.options = store, folder, options
+        self.process, self.endpoint, self.initial_access_token = None, None, None
 
     def start(self):
         def ignoring():
@@ -44,15 +44,19 @@ class Server:
 
         target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
         command = [target / "debug/examples/server", "--listen", "127.0.0.1:0", "--secrets", "hashed"]
-        command += ["--rotate-registration-tokens", "--store", self.store]
+        command += ["--rotate-registration-tokens", "--store", self.store, *self.options]
         log = open(self.folder / "server.log", "a")
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=log, text=True, preexec_fn=ignoring, restore_signals=False
         )
         Server.running.add(self.process)
         for line in self.process.stdout:
-            if line.startswith("registration endpoint: "):
-                self.endpoint = line.split(": ", 1)[1].strip()
+            what, told = line.strip().split(": ", 1)
+            if what == "initial access token":
+                # One that starts again issues another; the first one goes on to count.
+                self.initial_access_token = self.initial_access_token or told
+            if what == "registration endpoint":
+                self.endpoint = told
                 return
         raise SystemExit(f"the server did not start; see {self.folder}/server.log")
 
