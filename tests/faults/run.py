@@ -103,6 +103,7 @@ SHORT = [
     Run("kill", "sqlite", 3, 150),
     Run("kill", "sqlite", 3, 150, most=40, uses=500),
     Run("full", "sqlite", 2, 100),
+    Run("full", "sqlite", 2, 100, uses=3000),
     Run("kill", "postgres", 3, 150),
     Run("kill", "postgres", 3, 150, most=40),
     Run("restart", "postgres", 2, 100, uses=500),

@@ -84,6 +84,7 @@ async fn assert_choice_of_secrets_is_asked_for(store: impl ClientStore) {
 
 #[cfg(feature = "sqlite")]
 mod sqlite {
+    use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
     use sqlx::{Connection as _, SqliteConnection};
     use tower_dcr::store::{ClientQuery, ClientStore as _, SqliteStore};
 
@@ -110,6 +111,30 @@ mod sqlite {
         let after = super::registry(SqliteStore::open(bed.path()).await.unwrap(), None);
         let token = registered.registration_access_token().unwrap().expose();
         assert!(after.read(registered.client().id(), token).await.is_ok());
+        bed.clear().await;
+    }
+
+    /// SQLite ends a transaction by itself when its commit fails, as on a full disk; a refusal ends another one.
+    #[tokio::test]
+    async fn what_is_registered_after_a_commit_failed_is_there_for_others() {
+        let bed = Sqlite::make().await;
+        let options = SqliteConnectOptions::new().filename(bed.path());
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+        let store = SqliteStore::from_pool(pool.clone()).await.unwrap();
+        let (registry, refusing) = (super::registry(store.clone(), Some(1 << 20)), super::registry(store, Some(1)));
+        let mut connection = pool.acquire().await.unwrap();
+        connection.lock_handle().await.unwrap().set_commit_hook(|| false);
+        drop(connection);
+        registry.register(super::metadata()).await.unwrap_err();
+        let mut connection = pool.acquire().await.unwrap();
+        connection.lock_handle().await.unwrap().remove_commit_hook();
+        drop(connection);
+        registry.register(super::metadata()).await.unwrap();
+        refusing.register(super::metadata()).await.unwrap_err();
+        let registered = registry.register(super::metadata()).await.unwrap();
+        let another = SqliteStore::open(bed.path()).await.unwrap();
+        assert!(another.get(registered.client().id()).await.unwrap().is_some(), "acknowledged and not there");
+        pool.close().await;
         bed.clear().await;
     }
 

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
 
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::SqliteTransactionManager;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Executor as _, Row as _, Sqlite, SqlitePool};
+use sqlx::{Connection as _, Executor as _, Row as _, Sqlite, SqlitePool, TransactionManager as _};
 
 use super::statements::{Dialect, Statements};
 use super::{Backend, Found, Step, Taken, Value, bound, client_store, found, pending, removed};
@@ -153,13 +155,14 @@ impl Backend for SqliteStore {
     }
 
     async fn execute(&self, text: &str, values: &[Value<'_>]) -> sqlx::Result<u64> {
-        Ok(bound::<Sqlite>(text, values).execute(&self.writer).await?.rows_affected())
+        Ok(bound::<Sqlite>(text, values).execute(&mut *self.lease().await?).await?.rows_affected())
     }
 
     /// The first step always writes, so it waits for its turn before anything is read, as `BEGIN IMMEDIATE` would; that
     /// statement itself is not safe to give up halfway with this driver.
     async fn transact(&self, steps: &[Step<'_>]) -> sqlx::Result<Taken> {
-        let mut transaction = self.writer.begin().await?;
+        let mut lease = self.lease().await?;
+        let mut transaction = lease.begin().await?;
         let mut gone = Vec::new();
         for (index, step) in steps.iter().enumerate() {
             let mut rows = take(&mut transaction, step, &mut gone).await?;
@@ -173,6 +176,20 @@ impl Backend for SqliteStore {
         }
         transaction.commit().await?;
         Ok(Ok(gone))
+    }
+}
+
+impl SqliteStore {
+    /// A connection that writes, outside of any transaction. SQLite ends one by itself when its commit fails, as on a
+    /// full disk; the driver still counts it, and would commit others as parts of one that never ends.
+    async fn lease(&self) -> sqlx::Result<PoolConnection<Sqlite>> {
+        loop {
+            let lease = self.writer.acquire().await?;
+            if SqliteTransactionManager::get_transaction_depth(&lease) == 0 {
+                return Ok(lease);
+            }
+            lease.close().await?;
+        }
     }
 }
 
