@@ -1,9 +1,10 @@
 //! SQLite: one file, no server.
 
+use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqliteTransactionManager;
@@ -56,6 +57,8 @@ pub struct SqliteStore {
 const PREFIX: &str = "dcr_";
 const READERS: u32 = 4;
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How soon a file is tried again that others are beginning.
+const PAUSE: Duration = Duration::from_millis(20);
 const MIGRATIONS: &[&str] = &[include_str!("migrations/sqlite/1.sql")];
 
 const INSERT: &str =
@@ -95,7 +98,7 @@ impl SqliteStore {
             .busy_timeout(PATIENCE);
         let pool =
             |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(PATIENCE).test_before_acquire(false);
-        let writer = pool(1).connect_with(options.clone()).await?;
+        let writer = patiently(|| pool(1).connect_with(options.clone())).await?;
         let journal: String = writer.fetch_one("PRAGMA journal_mode").await?.try_get(0)?;
         if journal != "wal" {
             return Err(StoreError::unavailable("the path names no file that can have a write-ahead log"));
@@ -120,6 +123,24 @@ impl SqliteStore {
         let statements = Arc::new(Statements::new(PREFIX, &DIALECT));
         Ok(Self { writer, readers, statements, tenant: Arc::default(), counting: Arc::default() })
     }
+}
+
+/// Opens a file, which for a fresh one means to begin its write-ahead log. SQLite waits for nobody then: of several
+/// processes that start together all but one are told that the file is locked.
+async fn patiently<F: Future<Output = sqlx::Result<SqlitePool>>>(open: impl Fn() -> F) -> sqlx::Result<SqlitePool> {
+    let begun = Instant::now();
+    loop {
+        match open().await {
+            Err(error) if is_busy(&error) && begun.elapsed() < PATIENCE => tokio::time::sleep(PAUSE).await,
+            done => return done,
+        }
+    }
+}
+
+/// `SQLITE_BUSY` or one of its [kinds](https://www.sqlite.org/rescode.html#busy).
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xff == 5)
 }
 
 /// Whoever comes first of several processes does it, the others wait and find it done.
