@@ -15,8 +15,8 @@
 //! - `outcome` of a request: `done`, `refused` (a 4xx reply), `failed` (a 5xx reply), or `abandoned`, when the caller went
 //!   away before the answer.
 //! - `error`: the error code of the reply, `no_credentials` for a 401 without one, else `none`.
-//! - `verb`: the method of [`ClientStore`](crate::store::ClientStore). Its `outcome`: `ok`, `conflict`, `replayed`, `unavailable`, or
-//!   `abandoned`.
+//! - `verb`: the method of [`ClientStore`](crate::store::ClientStore). Its `outcome`: `ok`, `conflict`, `replayed`,
+//!   `unavailable`, or `abandoned`.
 //! - `tenant`: the name given to [`with_tenant`](crate::RegistryBuilder::with_tenant), empty without.
 //! - `tower_dcr_clients` is what [`Registry::count`](crate::Registry::count) found last: call it from a timer, or before
 //!   the metrics are read.

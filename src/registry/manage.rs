@@ -107,10 +107,11 @@ impl Registry {
     ) -> Result<ClientInformation, RegistrationError> {
         let Authenticated { mut client, token, .. } = caller;
         for _ in 0..ATTEMPTS {
-            let document = document.clone();
+            let mut document = document.clone();
             #[cfg(feature = "software-statements")]
-            let document = self.attest(document, Asker::updating(&client, request)).await?;
-            let mut document = document;
+            {
+                document = self.attest(document, Asker::updating(&client, request)).await?;
+            }
             let replacement = Replacement { once: document.once.clone(), ..Replacement::free(self.now()) };
             self.check_credentials(&client, &mut document);
             let settled = self.settle(document, Asker::updating(&client, request)).await?;

@@ -1,7 +1,8 @@
 //! The one door: what a document becomes, for a registration, an update and a dry run alike.
 //!
 //! First the rules, then the operator's policy, then the rules again for what the policy replaced, then what the client
-//! names by its URL. All that may be stored comes out of [`Registry::settle`], so an update reaches nothing that a registration could not
+//! names by its URL. All that may be stored comes out of [`Registry::settle`], so an update reaches nothing that a
+//! registration could not
 //! ([RFC 7592 §2.2](https://www.rfc-editor.org/rfc/rfc7592#section-2.2)).
 
 use http::request::Parts;
