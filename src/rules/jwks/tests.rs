@@ -241,6 +241,9 @@ fn a_certificate_stands_in_x5c() {
 fn rows_of_the_corpus_about_keys_get_their_verdict() {
     for line in include_str!("../../../tests/data/corpus/metadata.jsonl").lines() {
         let row: Value = serde_json::from_str(line).unwrap();
+        if row["since"] == 2 {
+            continue; // not agreed yet
+        }
         let Some(set) = row["body"]["jwks"].as_object() else {
             continue;
         };
