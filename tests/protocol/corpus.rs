@@ -11,7 +11,6 @@ use super::server::{Reply, Server, send};
 /// holds (M19).
 const OF_STATEMENTS: usize = 3;
 
-
 #[tokio::test]
 async fn every_redirection_uri_gets_its_verdict() {
     let server = Server::open().await;
