@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use super::change::{self, Change};
 use super::context::Context;
 use super::operation::Operation;
+use super::requested::RequestedClient;
 use crate::access::{Grant, InitialAccessTokenRecord};
 use crate::client::{Client, Origin};
 use crate::credential::ClientId;
@@ -16,6 +17,7 @@ pub struct AuditEvent<'a> {
     operation: Operation,
     subject: Subject<'a>,
     refusal: Option<&'a RegistrationError>,
+    requested: Option<&'a RequestedClient>,
     at: SystemTime,
     tenant: &'a str,
     request_id: Option<&'a str>,
@@ -40,7 +42,8 @@ enum Subject<'a> {
 impl<'a> AuditEvent<'a> {
     fn new(operation: Operation, subject: Subject<'a>, refusal: Option<&'a RegistrationError>) -> Self {
         let (tenant, request_id, actor) = ("", None, None);
-        Self { operation, subject, refusal, at: SystemTime::UNIX_EPOCH, tenant, request_id, actor }
+        let at = SystemTime::UNIX_EPOCH;
+        Self { operation, subject, refusal, requested: None, at, tenant, request_id, actor }
     }
 
     pub(crate) fn done(operation: Operation, client: &'a Client) -> Self {
@@ -72,6 +75,11 @@ impl<'a> AuditEvent<'a> {
     /// The caller was let in; what came then was refused.
     pub(crate) fn refused_to(operation: Operation, grant: &'a Grant, error: &'a RegistrationError) -> Self {
         Self::new(operation, Subject::Caller(grant), Some(error))
+    }
+
+    /// The request was refused after its body was read.
+    pub(crate) fn requesting(self, requested: Option<&'a RequestedClient>) -> Self {
+        Self { requested, ..self }
     }
 
     pub(crate) fn within(&self, at: SystemTime, tenant: &'a str, context: &'a Context) -> Self {
@@ -191,5 +199,12 @@ impl<'a> AuditEvent<'a> {
     #[must_use]
     pub fn refusal(&self) -> Option<&RegistrationError> {
         self.refusal
+    }
+
+    /// What a refused registration, update or dry run asked for, as far as the body of the request could be read; `None`
+    /// for what was refused before that.
+    #[must_use]
+    pub fn requested(&self) -> Option<&RequestedClient> {
+        self.requested
     }
 }

@@ -53,6 +53,7 @@ mod fan_out;
 mod json_lines;
 mod operation;
 mod record;
+mod requested;
 #[cfg(feature = "tracing")]
 mod trace;
 
@@ -65,6 +66,7 @@ pub use fan_out::FanOut;
 pub use json_lines::JsonLines;
 pub use operation::Operation;
 pub use record::{AuditRecord, Outcome, RefusalRecord, ViolationRecord};
+pub use requested::RequestedClient;
 #[cfg(feature = "tracing")]
 pub use trace::TracingAudit;
 

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
 
-use super::{AuditEvent, Change, Operation};
+use super::{AuditEvent, Change, Operation, RequestedClient};
 use crate::client::{Client, Origin};
 use crate::error::{ErrorCode, RegistrationError};
 
@@ -69,6 +69,9 @@ pub struct AuditRecord {
     /// Why it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<RefusalRecord>,
+    /// What a refused request asked for; none where it was refused before its body was read. Nothing here was verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requested: Option<RequestedClient>,
 }
 
 /// What became of an operation.
@@ -157,6 +160,7 @@ impl AuditRecord {
             owner: event.owner().map(str::to_owned),
             changes: event.changes().into_iter().map(|change| change.bounded(most)).collect(),
             refusal: event.refusal().map(RefusalRecord::of),
+            requested: event.requested().cloned(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The audit trail as `tracing` events.
 
-use super::{AuditEvent, AuditSink};
+use super::{AuditEvent, AuditSink, RequestedClient};
 use crate::client::{Client, Origin};
 use crate::credential::ClientId;
 use crate::error::{BoxError, ErrorCode};
@@ -55,12 +55,18 @@ fn refused(event: &AuditEvent<'_>) {
         error = refusal.code().map(ErrorCode::as_str),
         reason = %refusal,
         cause = std::error::Error::source(refusal).map(tracing::field::display),
+        client_name = event.requested().and_then(|requested| requested.client_name.as_deref()),
+        redirect_hosts = event.requested().and_then(redirect_hosts),
         "refused"
     );
 }
 
 fn tenant<'a>(event: &'a AuditEvent<'_>) -> Option<&'a str> {
     Some(event.tenant()).filter(|tenant| !tenant.is_empty())
+}
+
+fn redirect_hosts(requested: &RequestedClient) -> Option<String> {
+    Some(requested.redirect_hosts.join(" ")).filter(|hosts| !hosts.is_empty())
 }
 
 /// The names of changed members, where an update has any.

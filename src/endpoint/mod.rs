@@ -77,11 +77,13 @@ where
     B::Error: Into<BoxError>,
 {
     let grant = registry.refusal_audited(Operation::Register, None, admit(registry, parts).await)?;
+    let mut sent = Bytes::new();
     let registered = async {
-        let document = document(registry, parts, body).await?;
+        let document = document(registry, parts, body, &mut sent).await?;
         registry.register_document(document, grant.clone(), Some(parts)).await
     };
-    let information = registry.refusal_to_caller_audited(Operation::Register, &grant, registered.await)?;
+    let registered = registered.await;
+    let information = registry.refusal_to_caller_audited(Operation::Register, &grant, &sent, registered)?;
     Ok(reply::information(StatusCode::CREATED, &information))
 }
 
@@ -92,11 +94,13 @@ where
     B::Error: Into<BoxError>,
 {
     let grant = registry.refusal_audited(Operation::Check, None, admit(registry, parts).await)?;
+    let mut sent = Bytes::new();
     let checked = async {
-        let document = document(registry, parts, body).await?;
+        let document = document(registry, parts, body, &mut sent).await?;
         registry.check_document(document, &grant, Some(parts)).await
     };
-    let checked = registry.refusal_to_caller_audited(Operation::Check, &grant, checked.await)?;
+    let checked = checked.await;
+    let checked = registry.refusal_to_caller_audited(Operation::Check, &grant, &sent, checked)?;
     Ok(reply::checked(&checked))
 }
 
@@ -132,13 +136,15 @@ where
     B::Error: Into<BoxError>,
 {
     let (id, token) = registry.refusal_audited(Operation::Update, None, credentials(registry, parts, id).await)?;
+    let mut sent = Bytes::new();
     let updated = async {
         let caller = registry.authorize(&id, token, Management::Update).await?;
-        let document = document(registry, parts, body).await?;
+        let document = document(registry, parts, body, &mut sent).await?;
         let is_meant = |client: &Client| check_precondition(registry, &parts.headers, client);
         registry.update_document(caller, document, Some(parts), &is_meant).await
     };
-    let information = registry.refusal_audited(Operation::Update, Some(&id), updated.await)?;
+    let updated = updated.await;
+    let information = registry.refused_update_audited(&id, &sent, updated)?;
     Ok(reply::information(StatusCode::OK, &information))
 }
 
@@ -171,12 +177,19 @@ async fn credentials<'a>(
     Ok((id, token))
 }
 
-async fn document<B>(registry: &Registry, parts: &Parts, body: B) -> Result<Document, RegistrationError>
+/// The document of a request. Its text is left in `sent`, so that a refusal can say on the audit trail what was asked.
+async fn document<B>(
+    registry: &Registry,
+    parts: &Parts,
+    body: B,
+    sent: &mut Bytes,
+) -> Result<Document, RegistrationError>
 where
     B: Body + Send,
     B::Error: Into<BoxError>,
 {
     let (media_type, body) = body::read(&parts.headers, body, registry.config().body_limit, accepted(registry)).await?;
+    *sent = body.clone();
     match media_type {
         MediaType::Json => Document::read(&body, registry.config().offer.known()),
         #[cfg(feature = "software-statements")]

@@ -47,7 +47,7 @@ pub use host::Stats;
 pub use settle::Checked;
 
 use crate::access::{Access, Grant};
-use crate::audit::{AuditEvent, Context, Operation};
+use crate::audit::{AuditEvent, Context, Operation, RequestedClient};
 use crate::client::Client;
 use crate::config::{Config, RegistryBuilder};
 use crate::credential::{ClientId, ClientSecret, RegistrationAccessToken};
@@ -158,14 +158,33 @@ impl Registry {
         })
     }
 
-    /// As [`refusal_audited`](Self::refusal_audited), for a registration or a dry run by somebody who was let in.
+    /// As [`refusal_audited`](Self::refusal_audited), for a registration or a dry run by somebody who was let in. `sent`
+    /// is the body of the request, as far as it arrived.
     pub(crate) fn refusal_to_caller_audited<T>(
         &self,
         operation: Operation,
         grant: &Grant,
+        sent: &[u8],
         done: Result<T, RegistrationError>,
     ) -> Result<T, RegistrationError> {
-        done.inspect_err(|error| drop(self.audit(&AuditEvent::refused_to(operation, grant, error))))
+        done.inspect_err(|error| {
+            let requested = RequestedClient::read(sent);
+            drop(self.audit(&AuditEvent::refused_to(operation, grant, error).requesting(requested.as_ref())));
+        })
+    }
+
+    /// As [`refusal_audited`](Self::refusal_audited), for an update over HTTP.
+    pub(crate) fn refused_update_audited<T>(
+        &self,
+        id: &ClientId,
+        sent: &[u8],
+        done: Result<T, RegistrationError>,
+    ) -> Result<T, RegistrationError> {
+        done.inspect_err(|error| {
+            let requested = RequestedClient::read(sent);
+            let event = AuditEvent::refused(Operation::Update, Some(id), error);
+            drop(self.audit(&event.requesting(requested.as_ref())));
+        })
     }
 }
 

@@ -26,7 +26,7 @@ impl Registry {
         let document = Document { metadata, ..Document::default() };
         let grant = Grant::of(Origin::Application);
         let done = self.register_document(document, grant.clone(), None).await;
-        self.refusal_to_caller_audited(Operation::Register, &grant, done)
+        self.refusal_to_caller_audited(Operation::Register, &grant, &[], done)
     }
 
     pub(crate) async fn register_document(

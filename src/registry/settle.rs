@@ -53,7 +53,7 @@ impl Registry {
         let document = Document { metadata, ..Document::default() };
         let grant = Grant::of(Origin::Application);
         let done = self.check_document(document, &grant, None).await;
-        self.refusal_to_caller_audited(Operation::Check, &grant, done)
+        self.refusal_to_caller_audited(Operation::Check, &grant, &[], done)
     }
 
     pub(crate) async fn check_document(

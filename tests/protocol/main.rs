@@ -4,6 +4,7 @@
 
 mod audit;
 mod audit_records;
+mod audit_refusals;
 mod authentication;
 mod ceiling;
 mod clauses_extensions;
