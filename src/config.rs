@@ -4,7 +4,7 @@
 //! use std::time::Duration;
 //! use tower_dcr::metadata::GrantType;
 //! use tower_dcr::store::MemoryStore;
-//! use tower_dcr::{Access, ConfigError, Registry};
+//! use tower_dcr::{Access, ConfigError, ConfigErrorKind, Registry};
 //!
 //! let registry = Registry::builder("https://id.example.com", Access::Tokens)
 //!     .with_path("/register")
@@ -15,7 +15,7 @@
 //! assert_eq!(registry.registration_endpoint(), Some("https://id.example.com/register"));
 //!
 //! let insecure = Registry::builder("http://id.example.com", Access::Open).build(MemoryStore::new());
-//! assert_eq!(insecure.unwrap_err(), ConfigError::BaseUrl);
+//! assert_eq!(insecure.unwrap_err().kind(), ConfigErrorKind::BaseUrl);
 //! # Ok::<(), ConfigError>(())
 //! ```
 
@@ -30,7 +30,7 @@ use crate::audit::AuditSink;
 use crate::clock::{Clock, SystemClock};
 use crate::credential::{Digest, InitialAccessToken, Secrets};
 use crate::documents::DocumentSource;
-use crate::error::ConfigError;
+use crate::error::{ConfigError, ConfigErrorKind};
 #[cfg(feature = "software-statements")]
 use crate::jwt::KeySets;
 use crate::management::Permissions;
@@ -294,24 +294,56 @@ impl RegistryBuilder {
         Ok(Registry::new(config, Box::new(store)))
     }
 
+    fn check_endpoint(&self) -> Result<(), ConfigError> {
+        if let Some(path) = self.aliases.iter().chain([&self.path]).find(|path| !is_plain_path(path)) {
+            return Err(ConfigErrorKind::Path.value(path));
+        }
+        if !(1..=Self::MOST_BODY).contains(&self.body_limit) {
+            return Err(ConfigErrorKind::BodyLimit.found(self.body_limit));
+        }
+        if !is_quotable(&self.realm) {
+            return Err(ConfigErrorKind::Realm.value(&self.realm));
+        }
+        match self.tenant.as_deref().filter(|name| !is_tenant_name(name)) {
+            Some(name) => Err(ConfigErrorKind::Tenant.value(name)),
+            None => Ok(()),
+        }
+    }
+
+    fn check_secrets_and_tokens(&self) -> Result<(), ConfigError> {
+        if let Some(lifetime) = self.secret_lifetime.filter(|lifetime| lifetime.as_secs() == 0) {
+            return Err(ConfigErrorKind::SecretLifetime.found(format_args!("{lifetime:?}")));
+        }
+        match self.static_tokens.iter().position(|token| !is_strong(token)) {
+            Some(index) => {
+                let length = self.static_tokens[index].expose().chars().count();
+                let found = format_args!("token number {} with {length} characters", index + 1);
+                Err(ConfigErrorKind::InitialAccessToken.found(found))
+            }
+            None => Ok(()),
+        }
+    }
+
     fn check(self, durable: bool) -> Result<Config, ConfigError> {
         let base_url = check_base_url(&self.base_url)?;
-        require(self.aliases.iter().chain([&self.path]).all(|path| is_plain_path(path)), ConfigError::Path)?;
-        require((1..=Self::MOST_BODY).contains(&self.body_limit), ConfigError::BodyLimit)?;
-        require(is_quotable(&self.realm), ConfigError::Realm)?;
-        require(self.tenant.as_deref().is_none_or(is_tenant_name), ConfigError::Tenant)?;
-        require(self.secret_lifetime.is_none_or(|lifetime| lifetime.as_secs() > 0), ConfigError::SecretLifetime)?;
-        require(self.static_tokens.iter().all(is_strong), ConfigError::InitialAccessToken)?;
-        require(!self.jwks_uri_checked || self.documents.is_some(), ConfigError::Documents)?;
-        require(extra::are_distinct(&self.extra_members), ConfigError::ExtraMember)?;
+        self.check_endpoint()?;
+        self.check_secrets_and_tokens()?;
+        if self.jwks_uri_checked && self.documents.is_none() {
+            return Err(ConfigErrorKind::Documents.into());
+        }
+        if let Some(name) = extra::repeated_or_invalid(&self.extra_members) {
+            return Err(ConfigErrorKind::ExtraMember.value(name));
+        }
         let offer = Offer { extra_members: self.extra_members, ..self.offer.build(&self.access)? };
         let mut aliases = self.aliases;
         if offer.is_on(Switch::RegisterPath) {
             aliases.push("/register".to_owned());
         }
         let secrets = match self.secrets {
-            Some(Secrets::InMemory) | None if durable => return Err(ConfigError::Secrets),
-            Some(Secrets::Hashed) if offer.has_symmetric_algorithms() => return Err(ConfigError::SymmetricAlgorithms),
+            Some(Secrets::InMemory) | None if durable => return Err(ConfigErrorKind::Secrets.into()),
+            Some(Secrets::Hashed) if offer.has_symmetric_algorithms() => {
+                return Err(ConfigErrorKind::SymmetricAlgorithms.into());
+            }
             secrets => secrets.unwrap_or(Secrets::InMemory),
         };
         Ok(Config {
@@ -365,17 +397,13 @@ impl fmt::Debug for RegistryBuilder {
     }
 }
 
-fn require(condition: bool, otherwise: ConfigError) -> Result<(), ConfigError> {
-    condition.then_some(()).ok_or(otherwise)
-}
-
 /// The base URL without a slash at its end: `https`, or `http` on this machine, and nothing after the path.
 fn check_base_url(url: &str) -> Result<&str, ConfigError> {
     use rules::redirect_uri::Kind;
-    let kind = rules::redirect_uri::check(url).map_err(|_| ConfigError::BaseUrl)?;
-    let usable = matches!(kind, Kind::Https | Kind::LoopbackHttp) && !url.contains('?');
-    require(usable, ConfigError::BaseUrl)?;
-    Ok(url.trim_end_matches('/'))
+    match rules::redirect_uri::check(url) {
+        Ok(Kind::Https | Kind::LoopbackHttp) if !url.contains('?') => Ok(url.trim_end_matches('/')),
+        _ => Err(ConfigErrorKind::BaseUrl.url(url)),
+    }
 }
 
 /// One or more segments of unreserved characters.

@@ -132,7 +132,8 @@ pub use client::{Client, Origin, Status};
 pub use clock::{Clock, SystemClock};
 pub use config::RegistryBuilder;
 pub use error::{
-    BoxError, ConfigError, ErrorCode, ErrorKind, RegistrationError, StoreError, StoreErrorKind, Violation,
+    BoxError, ConfigError, ConfigErrorKind, ErrorCode, ErrorKind, RegistrationError, StoreError, StoreErrorKind,
+    Violation,
 };
 pub use future::ResponseFuture;
 pub use information::ClientInformation;

@@ -105,11 +105,14 @@ impl fmt::Display for Profile {
 /// A name that no profile has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct UnknownProfile;
+pub struct UnknownProfile {
+    name: String,
+}
 
 impl fmt::Display for UnknownProfile {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("not the name of a profile; known are oauth, oidc, mcp, fapi2")
+        let known = Profile::ALL.iter().map(|profile| profile.name());
+        crate::error::unknown_name(formatter, &self.name, "profile", known)
     }
 }
 
@@ -119,6 +122,10 @@ impl FromStr for Profile {
     type Err = UnknownProfile;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL.iter().copied().find(|profile| profile.name() == name).ok_or(UnknownProfile)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|profile| profile.name() == name)
+            .ok_or_else(|| UnknownProfile { name: name.to_owned() })
     }
 }

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::secrets::unreadable;
 use super::{ClientSecret, SealedText, SecretOwner};
-use crate::error::{ConfigError, ErrorKind, RegistrationError};
+use crate::error::{ConfigError, ConfigErrorKind, ErrorKind, RegistrationError};
 
 const KEY: usize = 32;
 const NONCE: usize = 24;
@@ -65,17 +65,23 @@ impl SealingKeys {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::SealingKeys`] when there is no key, a line is none, or two have the same name.
+    /// [`ConfigErrorKind::SealingKeys`] when there is no key, a line is none, or two have the same name.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-        let keys = lines.map(SealingKey::parse).collect::<Option<Vec<_>>>().ok_or(ConfigError::SealingKeys)?;
-        let repeated = |(index, key): (usize, &SealingKey)| keys[..index].iter().any(|other| other.id == key.id);
-        match keys.split_first() {
-            Some((first, others)) if !keys.iter().enumerate().any(repeated) => {
-                Ok(Self { first: first.clone(), others: others.into() })
+        let mut keys: Vec<SealingKey> = Vec::new();
+        for (index, line) in text.lines().map(str::trim).enumerate() {
+            if line.is_empty() || line.starts_with('#') {
+                continue;
             }
-            _ => Err(ConfigError::SealingKeys),
+            // The line itself may be a key, so a message has only its number.
+            let refused = |what: &str| ConfigErrorKind::SealingKeys.found(format_args!("line {}, {what}", index + 1));
+            let key = SealingKey::parse(line).ok_or_else(|| refused("which is not name:base64 of 32 bytes"))?;
+            if keys.iter().any(|other| other.id == key.id) {
+                return Err(refused("whose name another key has"));
+            }
+            keys.push(key);
         }
+        let (first, others) = keys.split_first().ok_or_else(|| ConfigErrorKind::SealingKeys.found("no key"))?;
+        Ok(Self { first: first.clone(), others: others.into() })
     }
 
     pub(super) fn seal(&self, secret: &ClientSecret, owner: SecretOwner<'_>) -> Result<SealedText, RegistrationError> {
@@ -239,7 +245,7 @@ mod tests {
             ),
         ];
         for (name, text) in rows {
-            assert_eq!(SealingKeys::parse(text).unwrap_err(), ConfigError::SealingKeys, "{name}");
+            assert_eq!(SealingKeys::parse(text).unwrap_err().kind(), ConfigErrorKind::SealingKeys, "{name}");
         }
     }
 

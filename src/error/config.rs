@@ -3,10 +3,107 @@
 use std::error::Error;
 use std::fmt;
 
+use super::BoxError;
+
 /// A configuration that cannot work.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// `Display` names the option, what it must be, and what was found instead, unless that is a secret. What a parser said
+/// about it is in [`source`](std::error::Error::source).
+///
+/// ```
+/// use tower_dcr::store::MemoryStore;
+/// use tower_dcr::{Access, ConfigErrorKind, Registry};
+///
+/// let builder = Registry::builder("https://id.example.com", Access::Open).with_path("register");
+/// let error = builder.build(MemoryStore::new()).unwrap_err();
+/// assert_eq!(error.kind(), ConfigErrorKind::Path);
+/// assert_eq!(
+///     error.to_string(),
+///     "the endpoint path must look like /oidc/register (with_path, with_alias); found \"register\"",
+/// );
+/// ```
+#[derive(Debug)]
+pub struct ConfigError {
+    kind: ConfigErrorKind,
+    found: Option<String>,
+    source: Option<BoxError>,
+}
+
+impl ConfigError {
+    /// How much of a value a message repeats, in characters.
+    const MAX_FOUND: usize = 200;
+
+    /// Names the value that was found. It is quoted, escaped and cut, so it may be any text that is no secret.
+    pub(crate) fn value(self, value: impl AsRef<str>) -> Self {
+        let value = value.as_ref();
+        let cut = value.char_indices().nth(Self::MAX_FOUND).map_or(value, |(end, _)| &value[..end]);
+        self.found(format_args!("{cut:?}"))
+    }
+
+    /// Names a URL without its user and its query, which may hold a secret.
+    pub(crate) fn url(self, url: &str) -> Self {
+        let (url, query) = url.split_once('?').map_or((url, ""), |(url, _)| (url, "?…"));
+        let (scheme, rest) = url.split_once("//").unwrap_or(("", url));
+        let authority = rest.find(['/', '\\', '#']).unwrap_or(rest.len());
+        match rest[..authority].rfind('@') {
+            Some(user) => self.value(format!("{scheme}//…{}{query}", &rest[user..])),
+            None => self.value(format!("{url}{query}")),
+        }
+    }
+
+    /// Says in words of our own what was found.
+    pub(crate) fn found(self, found: impl fmt::Display) -> Self {
+        Self { found: Some(found.to_string()), ..self }
+    }
+
+    #[cfg(any(feature = "fetch", feature = "software-statements"))]
+    pub(crate) fn caused_by(self, source: impl Into<BoxError>) -> Self {
+        Self { source: Some(source.into()), ..self }
+    }
+
+    /// Which part of the configuration cannot work.
+    #[must_use]
+    pub fn kind(&self) -> ConfigErrorKind {
+        self.kind
+    }
+}
+
+/// Writes that nothing of a kind has this name, and which names there are.
+pub(crate) fn unknown_name<'a>(
+    formatter: &mut fmt::Formatter<'_>,
+    name: &str,
+    kind: &str,
+    known: impl Iterator<Item = &'a str>,
+) -> fmt::Result {
+    let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    let name: String = name.chars().take(ConfigError::MAX_FOUND).collect();
+    write!(formatter, "{name:?} is not the name of {article} {kind}; known are ")?;
+    formatter.write_str(&known.collect::<Vec<_>>().join(", "))
+}
+
+impl From<ConfigErrorKind> for ConfigError {
+    fn from(kind: ConfigErrorKind) -> Self {
+        Self { kind, found: None, source: None }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.kind.requirement())?;
+        self.found.iter().try_for_each(|found| write!(formatter, "; found {found}"))
+    }
+}
+
+impl Error for ConfigError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// Which part of a configuration cannot work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum ConfigError {
+pub enum ConfigErrorKind {
     /// The base URL is not an `https` URL (or `http` on this machine) without query and fragment.
     BaseUrl,
     /// The path of the endpoint does not start with `/`, ends with `/`, or holds more than plain path segments.
@@ -60,38 +157,79 @@ pub enum ConfigError {
     ExtraMember,
 }
 
-impl fmt::Display for ConfigError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::BaseUrl => "the base URL must be https (http only on loopback), without query and fragment",
-            Self::Path => "the endpoint path must look like /oidc/register",
+impl ConfigErrorKind {
+    /// The error that names this value.
+    pub(crate) fn value(self, value: impl AsRef<str>) -> ConfigError {
+        ConfigError::from(self).value(value)
+    }
+
+    /// The error that names this URL without its user and its query.
+    pub(crate) fn url(self, url: &str) -> ConfigError {
+        ConfigError::from(self).url(url)
+    }
+
+    /// The error that says what was found.
+    pub(crate) fn found(self, found: impl fmt::Display) -> ConfigError {
+        ConfigError::from(self).found(found)
+    }
+
+    /// What the configuration must be, and which option sets it.
+    fn requirement(self) -> &'static str {
+        match self {
+            Self::BaseUrl => {
+                "the base URL must be https, or http on loopback, without user, query and fragment (Registry::builder)"
+            }
+            Self::Path => "the endpoint path must look like /oidc/register (with_path, with_alias)",
             Self::GrantTypes => {
-                "at least one grant type other than refresh_token must be offered, and none that the profile forbids"
+                "at least one grant type other than refresh_token must be offered, and none that the profile forbids \
+                 (with_grant_types)"
             }
-            Self::AuthMethods => "an authentication method must be offered, and its extension must be on",
-            Self::Algorithms => "a signature algorithm other than none must be offered",
-            Self::SubjectTypes => "a subject type must be offered",
-            Self::Scopes => "scopes must follow RFC 6749, and the default scope must be allowed",
-            Self::InitialAccessToken => "an initial access token must be a bearer token of at least 16 characters",
-            Self::Realm => "the realm must be printable ASCII without quotes and backslashes",
-            Self::Tenant => "the name of a tenant must be 1 to 64 letters, digits, dashes, dots, underscores or tildes",
-            Self::Tenants => "two tenants must not share a name, a host or a path",
-            Self::BodyLimit => "the body limit must lie between 1 byte and 1 MiB",
-            Self::SecretLifetime => "client secrets must live for a second at least",
-            Self::IssuerAlgorithms => "an issuer needs signature algorithms, and such as can be verified",
-            Self::Keys => "the keys of an issuer must be a JWK Set with a usable key, or an https URL",
-            Self::RateLimit => "the numbers of a rate limit must be above zero",
-            Self::Documents => "a source of documents is needed to check jwks_uri",
-            Self::Fetcher => "a fetcher needs limits above zero and root certificates as PEM",
-            Self::SymmetricAlgorithms => "algorithms under the client secret need secrets that can be read back",
-            Self::Secrets => "a durable store needs an explicit choice of how client secrets are kept",
-            Self::SealingKeys => "sealing keys must be lines of name:base64, 32 bytes each, with different names",
+            Self::AuthMethods => {
+                "an authentication method must be offered, and its extension must be on (with_auth_methods, \
+                 with_extensions)"
+            }
+            Self::Algorithms => "a signature algorithm other than none must be offered (with_signing_algorithms)",
+            Self::SubjectTypes => "a subject type must be offered (with_subject_types)",
+            Self::Scopes => {
+                "scopes must follow RFC 6749, and the default scope must be allowed (with_scopes, with_default_scope)"
+            }
+            Self::InitialAccessToken => {
+                "an initial access token must be a bearer token of at least 16 characters (with_initial_access_token)"
+            }
+            Self::Realm => "the realm must be printable ASCII without quotes and backslashes (with_realm)",
+            Self::Tenant => {
+                "the name of a tenant must be 1 to 64 letters, digits, dashes, dots, underscores or tildes (with_tenant)"
+            }
+            Self::Tenants => "two tenants must not share a name, a host or a path (Tenants)",
+            Self::BodyLimit => "the body limit must be 1 byte to 1 MiB, 1048576 bytes (with_body_limit)",
+            Self::SecretLifetime => "client secrets must be valid for a second at least (with_client_secret_lifetime)",
+            Self::IssuerAlgorithms => {
+                "an issuer needs signature algorithms, and only such as can be verified here (Issuer::new)"
+            }
+            Self::Keys => {
+                "the keys of an issuer must be a JWK Set with a key that can verify, or an https URL of a public host \
+                 (Keys)"
+            }
+            Self::RateLimit => "the numbers of a rate limit must be above zero (RateLimit::builder)",
+            Self::Documents => "checking jwks_uri needs a source of documents (with_documents)",
+            Self::Fetcher => "a fetcher needs limits above zero and root certificates as PEM (Fetcher::builder)",
+            Self::SymmetricAlgorithms => {
+                "algorithms under the client secret need secrets that can be read back (with_secrets)"
+            }
+            Self::Secrets => {
+                "a durable store needs an explicit choice of how client secrets are kept: hashed or sealed (with_secrets)"
+            }
+            Self::SealingKeys => {
+                "sealing keys must be lines of name:base64, 32 bytes each, with different names (SealingKeys::parse)"
+            }
             Self::RedirectHost => {
-                "a redirect host must look like app.example.com, *.example.com:8443 or app.example.com/cb"
+                "a redirect host must look like app.example.com, *.example.com:8443 or app.example.com/cb \
+                 (RedirectHosts::new)"
             }
-            Self::ExtraMember => "the name of an extra member must be plain, free and declared once",
-        })
+            Self::ExtraMember => {
+                "the name of an extra member must be plain, not defined by a standard and declared once \
+                 (with_extra_members)"
+            }
+        }
     }
 }
-
-impl Error for ConfigError {}

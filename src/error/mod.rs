@@ -21,7 +21,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use code::ErrorCode;
-pub use config::ConfigError;
+pub(crate) use config::unknown_name;
+pub use config::{ConfigError, ConfigErrorKind};
 pub use store::{StoreError, StoreErrorKind};
 pub use violation::Violation;
 pub(crate) use violation::Violations;

@@ -12,7 +12,7 @@ use super::flights::Flights;
 use super::resolver::{ErasedResolver, Guard};
 use super::{Fetcher, Inner, Limits, Resolver, SystemResolver};
 use crate::clock::{Clock, SystemClock};
-use crate::error::ConfigError;
+use crate::error::{ConfigError, ConfigErrorKind};
 
 /// Builds a [`Fetcher`].
 #[must_use = "a builder does nothing until `build`"]
@@ -102,11 +102,16 @@ impl FetcherBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Fetcher`] when a limit is zero, a root certificate cannot be read, or the operating system has
+    /// [`ConfigErrorKind::Fetcher`] when a limit is zero, a root certificate cannot be read, or the operating system has
     /// none to trust.
     pub fn build(self) -> Result<Fetcher, ConfigError> {
-        let usable = self.limits.are_above_zero() && (1..=Semaphore::MAX_PERMITS).contains(&self.concurrency);
-        let http = self.http().filter(|_| usable).ok_or(ConfigError::Fetcher)?;
+        if !self.limits.are_above_zero() {
+            return Err(ConfigErrorKind::Fetcher.found(format_args!("{:?}", self.limits)));
+        }
+        if !(1..=Semaphore::MAX_PERMITS).contains(&self.concurrency) {
+            return Err(ConfigErrorKind::Fetcher.found(format_args!("{} fetches at a time", self.concurrency)));
+        }
+        let http = self.http()?;
         let inner = Inner {
             http,
             limits: self.limits,
@@ -118,7 +123,7 @@ impl FetcherBuilder {
     }
 
     /// A client that does nothing of its own accord, and keeps no connection for another document.
-    fn http(&self) -> Option<Client> {
+    fn http(&self) -> Result<Client, ConfigError> {
         let guard = Guard { resolver: Arc::clone(&self.resolver), allowed: self.allowed.as_slice().into() };
         let client = Client::builder()
             .tls_backend_rustls()
@@ -136,12 +141,18 @@ impl FetcherBuilder {
             .dns_resolver(guard);
         let client = match &self.root_certificates {
             Some(pem) => {
-                let certificates = Certificate::from_pem_bundle(pem).ok().filter(|found| !found.is_empty())?;
+                let refused = ConfigErrorKind::Fetcher.found("root certificates that are no PEM");
+                let certificates = Certificate::from_pem_bundle(pem).map_err(|error| refused.caused_by(error))?;
+                if certificates.is_empty() {
+                    return Err(ConfigErrorKind::Fetcher.found("no root certificate"));
+                }
                 client.tls_certs_only(certificates)
             }
             None => client,
         };
-        client.build().ok()
+        client
+            .build()
+            .map_err(|error| ConfigErrorKind::Fetcher.found("root certificates that cannot be used").caused_by(error))
     }
 }
 

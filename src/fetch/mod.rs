@@ -195,7 +195,7 @@ fn check(url: &str) -> Result<Url, FetchError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ConfigError;
+    use crate::error::ConfigErrorKind;
     use std::io;
 
     /// A resolver that finds nothing.
@@ -229,7 +229,7 @@ mod tests {
             ("no PEM", |builder| builder.with_root_certificates("-----BEGIN CERTIFICATE-----\n!")),
         ];
         for (name, change) in rows {
-            assert_eq!(change(Fetcher::builder()).build().unwrap_err(), ConfigError::Fetcher, "{name}");
+            assert_eq!(change(Fetcher::builder()).build().unwrap_err().kind(), ConfigErrorKind::Fetcher, "{name}");
         }
     }
 

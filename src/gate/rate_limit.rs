@@ -18,7 +18,7 @@ use http::request::Parts;
 use super::peer;
 use crate::access::{Decision, Gate, Grant};
 use crate::clock::Clock;
-use crate::error::ConfigError;
+use crate::error::{ConfigError, ConfigErrorKind};
 
 /// Counts attempts, those that are refused for other reasons too, and asks whoever comes too often to wait.
 ///
@@ -134,10 +134,11 @@ impl RateLimitBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::RateLimit`] when a number is zero.
+    /// [`ConfigErrorKind::RateLimit`] when a number is zero.
     pub fn build(self) -> Result<RateLimit, ConfigError> {
         let clock = ByClock(self.clock);
-        let most_keys = Some(self.most_keys).filter(|keys| *keys > 0).ok_or(ConfigError::RateLimit)?;
+        let most_keys = Some(self.most_keys).filter(|keys| *keys > 0);
+        let most_keys = most_keys.ok_or_else(|| ConfigErrorKind::RateLimit.found("0 keys"))?;
         let each = RateLimiter::dashmap_with_clock(quota(self.each)?, clock.clone());
         let all = self.all.map(quota).transpose()?;
         let all = all.map(|all| RateLimiter::direct_with_clock(all, clock.clone()));
@@ -157,10 +158,11 @@ impl fmt::Debug for RateLimitBuilder {
 }
 
 fn quota((attempts, per): (u32, Duration)) -> Result<Quota, ConfigError> {
-    let attempts = NonZeroU32::new(attempts).ok_or(ConfigError::RateLimit)?;
+    let refused = || ConfigErrorKind::RateLimit.found(format_args!("{attempts} attempts in {per:?}"));
+    let attempts = NonZeroU32::new(attempts).ok_or_else(refused)?;
     // One unit must be a nanosecond at least, or the limit would be none.
-    let each = Some(per / attempts.get()).filter(|each| !each.is_zero()).ok_or(ConfigError::RateLimit)?;
-    Ok(Quota::with_period(each).ok_or(ConfigError::RateLimit)?.allow_burst(attempts))
+    let each = Some(per / attempts.get()).filter(|each| !each.is_zero()).ok_or_else(refused)?;
+    Ok(Quota::with_period(each).ok_or_else(refused)?.allow_burst(attempts))
 }
 
 /// Our clock in the terms of the library.
@@ -278,7 +280,7 @@ mod tests {
             ("no key", RateLimit::builder(1, MINUTE).with_most_keys(0)),
         ];
         for (name, builder) in rows {
-            assert_eq!(builder.build().unwrap_err(), ConfigError::RateLimit, "{name}");
+            assert_eq!(builder.build().unwrap_err().kind(), ConfigErrorKind::RateLimit, "{name}");
         }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::Token;
 use super::published::Published;
 use crate::documents::{DocumentSource, Documents};
-use crate::error::{BoxError, ConfigError};
+use crate::error::{BoxError, ConfigError, ConfigErrorKind, RegistrationError};
 use crate::metadata::{Object, read_object};
 use crate::rules::{jwks, uri};
 
@@ -29,10 +29,15 @@ impl Keys {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Keys`] when this is no JWK Set, or one without a key that can verify a signature.
+    /// [`ConfigErrorKind::Keys`] when this is no JWK Set, or one without a key that can verify a signature.
     pub fn from_jwks(json: &str) -> Result<Self, ConfigError> {
-        let object = read_object(json.as_bytes()).map_err(|_| ConfigError::Keys)?;
-        let set = KeySet::read(&object).filter(|set| !set.0.is_empty()).ok_or(ConfigError::Keys)?;
+        let object = read_object(json.as_bytes());
+        let object = object
+            .map_err(|error| ConfigErrorKind::Keys.found("no JSON object").caused_by(RegistrationError::from(error)))?;
+        let set = KeySet::read(&object).ok_or_else(|| ConfigErrorKind::Keys.found("an object without keys"))?;
+        if set.0.is_empty() {
+            return Err(ConfigErrorKind::Keys.found("no key that can verify"));
+        }
         Ok(Self(Arc::new(Source::Given(set))))
     }
 
@@ -43,10 +48,10 @@ impl Keys {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Keys`] when the URL is not `https` to a public name.
+    /// [`ConfigErrorKind::Keys`] when the URL is not `https` to a public name.
     pub fn published(url: impl Into<String>, documents: impl Documents) -> Result<Self, ConfigError> {
         let url = url.into();
-        uri::check_fetched(&url).map_err(|_| ConfigError::Keys)?;
+        uri::check_fetched(&url).map_err(|_| ConfigErrorKind::Keys.url(&url))?;
         Ok(Self::at(url, DocumentSource::new(documents)))
     }
 

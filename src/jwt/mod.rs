@@ -7,7 +7,7 @@
 //! here.
 //!
 //! ```
-//! use tower_dcr::ConfigError;
+//! use tower_dcr::{ConfigError, ConfigErrorKind};
 //! use tower_dcr::jwt::{Issuer, Keys};
 //! use tower_dcr::metadata::SigningAlgorithm;
 //!
@@ -16,7 +16,7 @@
 //! # let _ = directory;
 //!
 //! let hmac = Issuer::new("https://directory.example", ["HS256".into()], Keys::from_jwks(keys)?);
-//! assert_eq!(hmac.unwrap_err(), ConfigError::IssuerAlgorithms);
+//! assert_eq!(hmac.unwrap_err().kind(), ConfigErrorKind::IssuerAlgorithms);
 //! # Ok::<(), ConfigError>(())
 //! ```
 
@@ -32,7 +32,7 @@ pub(crate) use token::Token;
 
 use std::time::Duration;
 
-use crate::error::{BoxError, ConfigError};
+use crate::error::{BoxError, ConfigError, ConfigErrorKind};
 use crate::metadata::SigningAlgorithm;
 
 /// Somebody whose tokens are believed.
@@ -51,7 +51,7 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::IssuerAlgorithms`] without an algorithm, or with one that cannot be verified here: everything but RS,
+    /// [`ConfigErrorKind::IssuerAlgorithms`] without an algorithm, or with one that cannot be verified here: everything but RS,
     /// PS and ES with 256 and 384 (RS and PS with 512 too), `EdDSA` and `Ed25519`.
     pub fn new(
         name: impl Into<String>,
@@ -59,8 +59,11 @@ impl Issuer {
         keys: Keys,
     ) -> Result<Self, ConfigError> {
         let algorithms: Vec<_> = algorithms.into_iter().collect();
-        if algorithms.is_empty() || !algorithms.iter().all(|algorithm| token::implementation(algorithm).is_some()) {
-            return Err(ConfigError::IssuerAlgorithms);
+        if algorithms.is_empty() {
+            return Err(ConfigErrorKind::IssuerAlgorithms.found("none"));
+        }
+        if let Some(algorithm) = algorithms.iter().find(|algorithm| token::implementation(algorithm).is_none()) {
+            return Err(ConfigErrorKind::IssuerAlgorithms.value(algorithm.as_str()));
         }
         let leeway = Duration::from_secs(30);
         Ok(Self { name: name.into(), algorithms, keys, types: Vec::new(), required_claims: Vec::new(), leeway })

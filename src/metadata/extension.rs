@@ -116,12 +116,14 @@ impl fmt::Display for Extension {
 /// A name that no extension has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct UnknownExtension;
+pub struct UnknownExtension {
+    name: String,
+}
 
 impl fmt::Display for UnknownExtension {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("not the name of an extension; known are all")?;
-        Extension::ALL.iter().try_for_each(|extension| write!(formatter, ", {extension}"))
+        let known = Extension::ALL.iter().map(|extension| extension.name());
+        crate::error::unknown_name(formatter, &self.name, "extension", known)
     }
 }
 
@@ -131,7 +133,11 @@ impl FromStr for Extension {
     type Err = UnknownExtension;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL.iter().copied().find(|extension| extension.name() == name).ok_or(UnknownExtension)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|extension| extension.name() == name)
+            .ok_or_else(|| UnknownExtension { name: name.to_owned() })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Redirection URIs only to listed hosts and paths.
 
 use super::{Policy, Refusal, Review, Verdict};
-use crate::error::ConfigError;
+use crate::error::{ConfigError, ConfigErrorKind};
 use crate::metadata::{Form, pointer};
 use crate::rules::redirect_uri::{self, Kind};
 use crate::rules::uri::Parts;
@@ -60,10 +60,11 @@ impl RedirectHosts {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::RedirectHost`] for an entry of another form; a scheme, a user, a query, percent-encoding or a
+    /// [`ConfigErrorKind::RedirectHost`] for an entry of another form; a scheme, a user, a query, percent-encoding or a
     /// wildcard for a whole top-level domain is none.
     pub fn new<T: AsRef<str>>(entries: impl IntoIterator<Item = T>) -> Result<Self, ConfigError> {
-        let entries = entries.into_iter().map(|entry| Entry::read(entry.as_ref()).ok_or(ConfigError::RedirectHost));
+        let read = |entry: &str| Entry::read(entry).ok_or_else(|| ConfigErrorKind::RedirectHost.url(entry));
+        let entries = entries.into_iter().map(|entry| read(entry.as_ref()));
         Ok(Self { entries: entries.collect::<Result<_, _>>()?, loopback: false, schemes: Vec::new() })
     }
 
@@ -271,7 +272,7 @@ mod tests {
             " h.example",
         ];
         for entry in entries {
-            assert_eq!(RedirectHosts::new([entry]).unwrap_err(), ConfigError::RedirectHost, "{entry}");
+            assert_eq!(RedirectHosts::new([entry]).unwrap_err().kind(), ConfigErrorKind::RedirectHost, "{entry}");
         }
     }
 }

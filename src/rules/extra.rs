@@ -144,12 +144,11 @@ impl ExtraType {
     }
 }
 
-/// Whether every member has a valid name of its own.
-pub(crate) fn are_distinct(members: &[ExtraMember]) -> bool {
-    let mut names: Vec<_> = members.iter().map(|member| &member.name).collect();
-    names.sort_unstable();
-    names.dedup();
-    names.len() == members.len() && members.iter().all(ExtraMember::has_valid_name)
+/// The first name that is not valid or that an earlier member has too.
+pub(crate) fn repeated_or_invalid(members: &[ExtraMember]) -> Option<&str> {
+    let is_repeated = |index: usize| members[..index].iter().any(|member| member.name == members[index].name);
+    let wrong = (0..members.len()).find(|index| !members[*index].has_valid_name() || is_repeated(*index))?;
+    Some(&members[wrong].name)
 }
 
 /// Drops what nobody declared and checks the rest.

@@ -4,7 +4,7 @@ use super::extra::ExtraMember;
 use super::{Switch, Switches, text};
 use crate::access::Access;
 use crate::config::RegistryBuilder;
-use crate::error::ConfigError;
+use crate::error::{ConfigError, ConfigErrorKind};
 use crate::metadata::{
     ContentEncryption, Extension, Extensions, GrantType, KeyManagementAlgorithm, Known, ResponseType, SigningAlgorithm,
     SubjectType, TokenEndpointAuthMethod,
@@ -127,33 +127,58 @@ impl OfferBuilder {
 
 impl Offer {
     fn check(&self) -> Result<(), ConfigError> {
+        self.check_grant_types()?;
+        self.check_auth_methods()?;
+        if self.signing_algorithms.is_empty() {
+            return Err(ConfigErrorKind::Algorithms.found("no algorithm"));
+        }
+        if self.signing_algorithms.iter().any(|algorithm| algorithm.as_str() == "none") {
+            return Err(ConfigErrorKind::Algorithms.value("none"));
+        }
+        if self.subject_types.is_empty() {
+            return Err(ConfigErrorKind::SubjectTypes.found("none"));
+        }
+        self.check_scopes()
+    }
+
+    fn check_grant_types(&self) -> Result<(), ConfigError> {
         let legacy = [GrantType::Implicit, GrantType::Password];
-        let forbidden =
-            self.is_on(Switch::LegacyGrantsRefused) && self.grant_types.iter().any(|grant| legacy.contains(grant));
+        let is_forbidden = |grant: &&GrantType| self.is_on(Switch::LegacyGrantsRefused) && legacy.contains(*grant);
+        if let Some(forbidden) = self.grant_types.iter().find(is_forbidden) {
+            return Err(ConfigErrorKind::GrantTypes.value(forbidden.as_str()));
+        }
         let is_useful = |grant: &GrantType| *grant != GrantType::RefreshToken && !grant.as_str().is_empty();
-        let useful = self.grant_types.iter().any(is_useful);
-        let has_extension = |method: &TokenEndpointAuthMethod| {
-            Extension::ALL
-                .iter()
-                .all(|extension| self.extensions.contains(*extension) || !extension.auth_methods().contains(method))
-        };
-        let unsigned = self.signing_algorithms.iter().any(|algorithm| algorithm.as_str() == "none");
+        if !self.grant_types.iter().any(is_useful) {
+            let offered: Vec<_> = self.grant_types.iter().map(GrantType::as_str).collect();
+            return Err(ConfigErrorKind::GrantTypes.value(offered.join(" ")));
+        }
+        Ok(())
+    }
+
+    fn check_auth_methods(&self) -> Result<(), ConfigError> {
+        if self.auth_methods.is_empty() {
+            return Err(ConfigErrorKind::AuthMethods.found("none"));
+        }
+        for method in &self.auth_methods {
+            let is_off = |extension: &&Extension| !self.extensions.contains(**extension);
+            let needed = Extension::ALL.iter().filter(is_off).find(|one| one.auth_methods().contains(method));
+            if let Some(extension) = needed {
+                let found = format_args!("{:?} without the extension {extension}", method.as_str());
+                return Err(ConfigErrorKind::AuthMethods.found(found));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_scopes(&self) -> Result<(), ConfigError> {
         let is_allowed =
             |token: &str| self.scopes.as_ref().is_none_or(|scopes| scopes.iter().any(|scope| scope == token));
-        let is_scope = |scope: &String| text::check_scope(scope).is_ok();
-        let default_scope = self.default_scope.iter();
-        let conditions = [
-            (useful && !forbidden, ConfigError::GrantTypes),
-            (!self.auth_methods.is_empty() && self.auth_methods.iter().all(has_extension), ConfigError::AuthMethods),
-            (!self.signing_algorithms.is_empty() && !unsigned, ConfigError::Algorithms),
-            (!self.subject_types.is_empty(), ConfigError::SubjectTypes),
-            (self.scopes.iter().flatten().all(|scope| is_scope(scope) && !scope.contains(' ')), ConfigError::Scopes),
-            (
-                default_scope.into_iter().all(|scope| is_scope(scope) && scope.split(' ').all(is_allowed)),
-                ConfigError::Scopes,
-            ),
-        ];
-        conditions.into_iter().try_for_each(|(holds, otherwise)| if holds { Ok(()) } else { Err(otherwise) })
+        let is_scope = |scope: &str| text::check_scope(scope).is_ok();
+        let mut scopes = self.scopes.iter().flatten();
+        let wrong = scopes.find(|scope| !is_scope(scope) || scope.contains(' '));
+        let default = self.default_scope.as_ref();
+        let wrong = wrong.or(default.filter(|scope| !is_scope(scope) || !scope.split(' ').all(is_allowed)));
+        wrong.map_or(Ok(()), |scope| Err(ConfigErrorKind::Scopes.value(scope)))
     }
 }
 

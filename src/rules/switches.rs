@@ -114,11 +114,14 @@ impl fmt::Display for Switch {
 /// A name that no switch has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct UnknownSwitch;
+pub struct UnknownSwitch {
+    name: String,
+}
 
 impl fmt::Display for UnknownSwitch {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("not the name of a switch")
+        let known = Switch::ALL.iter().map(|switch| switch.name());
+        crate::error::unknown_name(formatter, &self.name, "switch", known)
     }
 }
 
@@ -128,7 +131,11 @@ impl FromStr for Switch {
     type Err = UnknownSwitch;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL.iter().copied().find(|switch| switch.name() == name).ok_or(UnknownSwitch)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|switch| switch.name() == name)
+            .ok_or_else(|| UnknownSwitch { name: name.to_owned() })
     }
 }
 

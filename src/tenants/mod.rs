@@ -47,7 +47,7 @@ use http::Request;
 
 use crate::config::{Config, RegistryBuilder};
 use crate::endpoint::Route;
-use crate::error::ConfigError;
+use crate::error::{ConfigError, ConfigErrorKind};
 use crate::registry::Registry;
 
 /// The longest name of a tenant.
@@ -103,7 +103,7 @@ impl Tenants {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Tenants`] when two registries have the same host or the same tenant name.
+    /// [`ConfigErrorKind::Tenants`] when two registries have the same host or the same tenant name.
     pub fn by_host(registries: impl IntoIterator<Item = Registry>) -> Result<Self, ConfigError> {
         let registries = named_apart(registries)?;
         let mut paths: Vec<_> = registries.iter().flat_map(|registry| registry.config().paths().cloned()).collect();
@@ -111,7 +111,9 @@ impl Tenants {
         paths.dedup();
         let mut registries: Vec<_> = registries.into_iter().map(|registry| (host_of(&registry), registry)).collect();
         registries.sort_by(|(one, _), (other, _)| one.cmp(other));
-        require(registries.windows(2).all(|pair| pair[0].0 != pair[1].0))?;
+        if let Some(pair) = registries.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err(ConfigErrorKind::Tenants.found(format_args!("two with the host {:?}", pair[0].0)));
+        }
         Ok(Self { kind: Kind::Hosts(Arc::new(Hosts { paths, registries })) })
     }
 
@@ -120,7 +122,7 @@ impl Tenants {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Tenants`] when two registries have the same path or the same tenant name, or when the endpoint of
+    /// [`ConfigErrorKind::Tenants`] when two registries have the same path or the same tenant name, or when the endpoint of
     /// one is where another one has its clients.
     pub fn by_path(registries: impl IntoIterator<Item = Registry>) -> Result<Self, ConfigError> {
         let registries = named_apart(registries)?;
@@ -128,10 +130,18 @@ impl Tenants {
             registry.config().paths().map(|path| (path.clone(), registry.clone())).collect()
         };
         let places: Vec<_> = registries.into_iter().flat_map(named).collect();
-        let count = places.len();
-        let places: HashMap<_, _> = places.into_iter().collect();
-        let is_client = |path: &String| parent(path).is_some_and(|parent| places.contains_key(parent));
-        require(places.len() == count && !places.keys().any(is_client))?;
+        let mut paths = HashMap::new();
+        for (path, registry) in places {
+            if paths.insert(path.clone(), registry).is_some() {
+                return Err(ConfigErrorKind::Tenants.found(format_args!("two with the path {path:?}")));
+            }
+        }
+        let places = paths;
+        let is_client = |path: &&String| parent(path).is_some_and(|parent| places.contains_key(parent));
+        if let Some(path) = places.keys().find(is_client) {
+            let found = format_args!("the endpoint {path:?}, where another tenant has its clients");
+            return Err(ConfigErrorKind::Tenants.found(found));
+        }
         Ok(Self { kind: Kind::Paths(Arc::new(places)) })
     }
 
@@ -212,12 +222,10 @@ fn named_apart(registries: impl IntoIterator<Item = Registry>) -> Result<Vec<Reg
     let registries: Vec<_> = registries.into_iter().collect();
     let mut names: Vec<_> = registries.iter().map(|registry| &*registry.config().tenant).collect();
     names.sort_unstable();
-    require(names.windows(2).all(|pair| pair[0] != pair[1]))?;
+    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(ConfigErrorKind::Tenants.found(format_args!("two with the name {:?}", pair[0])));
+    }
     Ok(registries)
-}
-
-fn require(condition: bool) -> Result<(), ConfigError> {
-    condition.then_some(()).ok_or(ConfigError::Tenants)
 }
 
 /// The host of a registry's base URL, in lower case.

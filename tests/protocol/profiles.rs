@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tower_dcr::profile::{Profile, Switch};
 use tower_dcr::store::MemoryStore;
-use tower_dcr::{Access, ConfigError, Registry};
+use tower_dcr::{Access, ConfigErrorKind, Registry};
 
 use super::server::{Registered, Server, send};
 
@@ -276,32 +276,32 @@ fn an_offer_that_cannot_work_is_refused_at_start_up() {
     use tower_dcr::credential::Secrets;
     use tower_dcr::metadata::{GrantType, SigningAlgorithm, TokenEndpointAuthMethod};
     type Change = fn(RegistryBuilder) -> RegistryBuilder;
-    let rows: &[(&str, Change, ConfigError)] = &[
+    let rows: &[(&str, Change, ConfigErrorKind)] = &[
         (
             "implicit for MCP",
             |b| b.with_profile(Profile::Mcp).with_grant_types([GrantType::Implicit]),
-            ConfigError::GrantTypes,
+            ConfigErrorKind::GrantTypes,
         ),
-        ("no method", |b| b.with_auth_methods([]), ConfigError::AuthMethods),
+        ("no method", |b| b.with_auth_methods([]), ConfigErrorKind::AuthMethods),
         (
             "certificates without mtls",
             |b| b.with_auth_methods([TokenEndpointAuthMethod::TlsClientAuth]),
-            ConfigError::AuthMethods,
+            ConfigErrorKind::AuthMethods,
         ),
         (
             "assertions under forgotten secrets",
             |b| b.with_auth_methods([TokenEndpointAuthMethod::ClientSecretJwt]).with_secrets(Secrets::hashed()),
-            ConfigError::SymmetricAlgorithms,
+            ConfigErrorKind::SymmetricAlgorithms,
         ),
-        ("no algorithm", |b| b.with_signing_algorithms([]), ConfigError::Algorithms),
-        ("no signature", |b| b.with_signing_algorithms([SigningAlgorithm::from("none")]), ConfigError::Algorithms),
-        ("no subject", |b| b.with_subject_types([]), ConfigError::SubjectTypes),
-        ("two scopes in one", |b| b.with_scopes(["a b"]), ConfigError::Scopes),
-        ("default that is not allowed", |b| b.with_scopes(["a"]).with_default_scope("a b"), ConfigError::Scopes),
-        ("default that is no scope", |b| b.with_default_scope("a  b"), ConfigError::Scopes),
+        ("no algorithm", |b| b.with_signing_algorithms([]), ConfigErrorKind::Algorithms),
+        ("no signature", |b| b.with_signing_algorithms([SigningAlgorithm::from("none")]), ConfigErrorKind::Algorithms),
+        ("no subject", |b| b.with_subject_types([]), ConfigErrorKind::SubjectTypes),
+        ("two scopes in one", |b| b.with_scopes(["a b"]), ConfigErrorKind::Scopes),
+        ("default that is not allowed", |b| b.with_scopes(["a"]).with_default_scope("a b"), ConfigErrorKind::Scopes),
+        ("default that is no scope", |b| b.with_default_scope("a  b"), ConfigErrorKind::Scopes),
     ];
     for (name, change, expected) in rows {
         let builder = change(Registry::builder("https://id.example.com", Access::Open));
-        assert_eq!(builder.build(MemoryStore::new()).unwrap_err(), *expected, "{name}");
+        assert_eq!(builder.build(MemoryStore::new()).unwrap_err().kind(), *expected, "{name}");
     }
 }

@@ -7,7 +7,7 @@ use tower_dcr::access::TokenOptions;
 use tower_dcr::credential::Secrets;
 use tower_dcr::metadata::ClientMetadata;
 use tower_dcr::store::{ClientQuery, ClientStore, Cutoffs};
-use tower_dcr::{Access, ConfigError, ErrorKind, RegistrationError, Registry};
+use tower_dcr::{Access, ConfigErrorKind, ErrorKind, RegistrationError, Registry};
 
 fn metadata() -> ClientMetadata {
     ClientMetadata::from_json(br#"{ "redirect_uris": ["https://app.example.com/cb"] }"#).unwrap()
@@ -79,7 +79,7 @@ async fn tokens_are_known_across_nodes(one: impl ClientStore, other: impl Client
 
 async fn assert_choice_of_secrets_is_asked_for(store: impl ClientStore) {
     let refused = Registry::builder("https://id.example.com", Access::Open).build(store).unwrap_err();
-    assert_eq!(refused, ConfigError::Secrets);
+    assert_eq!(refused.kind(), ConfigErrorKind::Secrets);
 }
 
 #[cfg(feature = "sqlite")]
