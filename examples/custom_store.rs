@@ -52,6 +52,13 @@ impl ClientStore for LockedStore {
     async fn get(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
         Ok(self.with(|tenant| tenant.clients.get(id).cloned()))
     }
+    async fn get_current(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        self.get(id).await
+    }
+    async fn get_by_registration_token(&self, id: &ClientId, token: &Digest) -> Result<Option<Arc<Client>>, StoreError> {
+        let client = self.with(|tenant| tenant.clients.get(id).cloned());
+        Ok(client.filter(|client| client.has_registration_token(token)))
+    }
     async fn list(&self, query: &ClientQuery) -> Result<Vec<Arc<Client>>, StoreError> {
         Ok(self.with(|tenant| tenant.select(|client| query.selects(client), query.page_size())))
     }

@@ -235,6 +235,14 @@ impl Client {
         verified && self.is_active()
     }
 
+    /// Whether this is the digest of the client's registration access token, or of the one before where a rotation left
+    /// it valid. The comparison takes constant time. For stores; a [`Registry`](crate::Registry) also looks at the
+    /// status of the client.
+    #[must_use]
+    pub fn has_registration_token(&self, token: &Digest) -> bool {
+        self.token.as_ref().is_some_and(|known| known.recognise(token).is_some())
+    }
+
     /// The redirection URI to use when the client asks for this one; `None` when it is not registered or the client is
     /// not active.
     ///

@@ -247,7 +247,26 @@ impl Registry {
     /// [`AuthenticationError::InvalidClient`], or [`AuthenticationError::Unavailable`] when the store fails or the keys
     /// of the client cannot be fetched.
     pub async fn authenticate(&self, credentials: &ClientCredentials) -> Result<Arc<Client>, AuthenticationError> {
-        let client = self.client(&credentials.client_id).await?;
+        let known = self.client(&credentials.client_id).await?;
+        let verified = self.verify(credentials, known.clone()).await;
+        if !matches!(verified, Err(AuthenticationError::InvalidClient)) {
+            return verified;
+        }
+        // A copy of a cache may be older than what the client was told. It never refuses, because a client that is told
+        // `invalid_client` registers anew.
+        let current = self.current_client(&credentials.client_id).await?;
+        match known.map(|client| client.revision) == current.as_ref().map(|client| client.revision) {
+            true => verified,
+            false => self.verify(credentials, current).await,
+        }
+    }
+
+    /// The client if what is presented proves it.
+    async fn verify(
+        &self,
+        credentials: &ClientCredentials,
+        client: Option<Arc<Client>>,
+    ) -> Result<Arc<Client>, AuthenticationError> {
         let registered = |client: &Arc<Client>| {
             client.is_active() && client.metadata.token_endpoint_auth_method == Some(credentials.method())
         };

@@ -33,7 +33,8 @@ pub struct Stats {
 }
 
 impl Registry {
-    /// Finds a client by its identifier.
+    /// Finds a client by its identifier. With a `CachedStore` this may be a copy, as old as
+    /// the cache promises.
     ///
     /// # Errors
     ///
@@ -41,6 +42,14 @@ impl Registry {
     pub async fn client(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
         match ClientId::parse(id) {
             Some(id) => self.inner.store.get(&id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The client as it is now, whatever a cache has.
+    pub(crate) async fn current_client(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
+        match ClientId::parse(id) {
+            Some(id) => self.inner.store.get_current(&id).await,
             None => Ok(None),
         }
     }
@@ -116,6 +125,16 @@ impl Registry {
             most_clients: self.config().retention.max_clients,
             initial_access_tokens: self.initial_access_tokens().await?.len(),
         })
+    }
+
+    /// Ends the work with the store, at the end of a shutdown when no request is under way any more: see
+    /// [`ClientStore::close`](crate::store::ClientStore::close). All registries over the same store end with it.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails. What it acknowledged is kept nevertheless.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.inner.store.close().await
     }
 
     /// How many clients a query selects, whatever it says about pages.

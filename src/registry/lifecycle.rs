@@ -83,7 +83,7 @@ impl Registry {
     }
 
     async fn remove_any(&self, id: &ClientId) -> Result<bool, RegistrationError> {
-        let Some(client) = self.inner.store.get(id).await? else { return Ok(false) };
+        let Some(client) = self.inner.store.get_current(id).await? else { return Ok(false) };
         if !self.inner.store.remove(id, &Removal::new()).await? {
             return Ok(false);
         }
@@ -135,7 +135,7 @@ impl Registry {
         after: impl Fn(&Client) -> Result<Status, RegistrationError>,
     ) -> Result<Option<Arc<Client>>, RegistrationError> {
         for _ in 0..MORE_ATTEMPTS {
-            let Some(client) = self.inner.store.get(id).await? else { return Ok(None) };
+            let Some(client) = self.inner.store.get_current(id).await? else { return Ok(None) };
             let status = after(&client)?;
             if status == client.status {
                 return Ok(Some(client));

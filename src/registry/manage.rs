@@ -191,7 +191,7 @@ impl Registry {
                     break;
                 }
                 Err(error) if error.kind() == StoreErrorKind::Conflict => {
-                    match self.inner.store.get(&after.id).await? {
+                    match self.inner.store.get_current(&after.id).await? {
                         Some(client) => current = client,
                         None => break,
                     }
@@ -236,15 +236,14 @@ impl Registry {
         }
     }
 
-    /// Finds the client to which a registration access token belongs. A client that does not exist, or is disabled,
-    /// costs the same comparisons and gives the same error as a wrong token.
+    /// Finds the client to which a registration access token belongs. The store compares the token before it reads a
+    /// record, so a client that does not exist costs the same and gives the same error as a wrong token.
     async fn recognise(&self, id: &ClientId, token: &str) -> Result<Authenticated, RegistrationError> {
         let digest = Digest::of(token);
-        let client = self.inner.store.get(id).await?;
-        let nobody = RegistrationToken { current: Digest::from_bytes([0; 32]), previous: None };
-        let known = client.as_ref().and_then(|client| client.token.as_ref()).unwrap_or(&nobody);
-        let enabled = client.clone().filter(|client| client.status != Status::Disabled);
-        let (Some(presented), Some(client)) = (known.recognise(&digest), enabled) else {
+        let client = self.inner.store.get_by_registration_token(id, &digest).await?;
+        let enabled = client.filter(|client| client.id == *id && client.status != Status::Disabled);
+        let presented = |client: Arc<Client>| Some((client.token.as_ref()?.recognise(&digest)?, client));
+        let Some((presented, client)) = enabled.and_then(presented) else {
             return Err(RegistrationError::new(ErrorKind::InvalidToken));
         };
         Ok(Authenticated { client, token: RegistrationAccessToken::new(token), presented })

@@ -262,6 +262,19 @@ impl<S: ClientStore> ClientStore for CachedStore<S> {
         answer.map(|answer| answer.found).map_err(StoreError::unavailable)
     }
 
+    async fn get_current(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        self.store.get_current(id).await
+    }
+
+    /// Reads through: what a client learns or does with its token must not come from a copy.
+    async fn get_by_registration_token(
+        &self,
+        id: &ClientId,
+        token: &Digest,
+    ) -> Result<Option<Arc<Client>>, StoreError> {
+        self.store.get_by_registration_token(id, token).await
+    }
+
     async fn update(&self, client: &Client, replacement: &Replacement) -> Result<(), StoreError> {
         let _change = self.change(&client.id);
         self.store.update(client, replacement).await
@@ -324,5 +337,9 @@ impl<S: ClientStore> ClientStore for CachedStore<S> {
 
     async fn remember(&self, key: &str, until: SystemTime, now: SystemTime) -> Result<bool, StoreError> {
         self.store.remember(key, until, now).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.store.close().await
     }
 }

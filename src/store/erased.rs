@@ -39,6 +39,8 @@ fn measured<F>(_verb: &'static str, call: F) -> F {
 erase! {
     insert(client: &'a Client, admission: &'a Admission) -> Admitted;
     get(id: &'a ClientId) -> Option<Arc<Client>>;
+    get_current(id: &'a ClientId) -> Option<Arc<Client>>;
+    get_by_registration_token(id: &'a ClientId, token: &'a Digest) -> Option<Arc<Client>>;
     update(client: &'a Client, replacement: &'a Replacement) -> ();
     remove(id: &'a ClientId, removal: &'a Removal) -> bool;
     touch(id: &'a ClientId, at: SystemTime) -> bool;
@@ -50,4 +52,5 @@ erase! {
     list_tokens() -> Vec<InitialAccessTokenRecord>;
     remove_token(id: &'a str) -> bool;
     remember(key: &'a str, until: SystemTime, now: SystemTime) -> bool;
+    close() -> ();
 }

@@ -93,8 +93,24 @@ pub trait ClientStore: Send + Sync + 'static {
         admission: &Admission,
     ) -> impl Future<Output = Result<Admitted, StoreError>> + Send;
 
-    /// Finds a client.
+    /// Finds a client. A cache may answer with a copy, as old as it promises; see [`get_current`](Self::get_current).
     fn get(&self, id: &ClientId) -> impl Future<Output = Result<Option<Arc<Client>>, StoreError>> + Send;
+
+    /// Finds a client as it is now. A store that keeps copies asks the store behind it; any other store answers as
+    /// [`get`](Self::get) does.
+    fn get_current(&self, id: &ClientId) -> impl Future<Output = Result<Option<Arc<Client>>, StoreError>> + Send;
+
+    /// Finds a client as it is now, if this is the digest of its current or previous registration access token. `None`
+    /// for a wrong token and for an unknown client alike.
+    ///
+    /// Anybody may send a wrong token, so both must take the same time: compare the digest before the record of the
+    /// client is read or decoded, whose size the time would show. [`Client::has_registration_token`] compares it where
+    /// nothing is decoded. Never answered from a copy: a client that another node deleted must not read its secret.
+    fn get_by_registration_token(
+        &self,
+        id: &ClientId,
+        token: &Digest,
+    ) -> impl Future<Output = Result<Option<Arc<Client>>, StoreError>> + Send;
 
     /// Replaces the client whose revision is one lower than this one's, together with what that costs. What
     /// [`touch`](Self::touch) recorded since stays.
@@ -158,4 +174,11 @@ pub trait ClientStore: Send + Sync + 'static {
         until: SystemTime,
         now: SystemTime,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Ends the work with the database, at the end of a shutdown: what is to be written is written, connections of the
+    /// store's own are closed. All clones and tenants end with it, and a verb that is called later fails. Default:
+    /// nothing to do.
+    fn close(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async { Ok(()) }
+    }
 }

@@ -142,6 +142,19 @@ impl ClientStore for Fragile {
         self.inner.get(id).await
     }
 
+    async fn get_current(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        self.get(id).await
+    }
+
+    async fn get_by_registration_token(
+        &self,
+        id: &ClientId,
+        token: &Digest,
+    ) -> Result<Option<Arc<Client>>, StoreError> {
+        self.check()?;
+        self.inner.get_by_registration_token(id, token).await
+    }
+
     async fn update(&self, client: &Client, replacement: &Replacement) -> Result<(), StoreError> {
         self.check()?;
         if self.contended.load(Ordering::SeqCst) {

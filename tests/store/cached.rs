@@ -7,12 +7,13 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tower_dcr::access::InitialAccessTokenRecord;
+use tower_dcr::authentication::{AuthenticationError, ClientCredentials};
 use tower_dcr::credential::{ClientId, Digest};
-use tower_dcr::metadata::ClientMetadata;
+use tower_dcr::metadata::{ClientMetadata, TokenEndpointAuthMethod};
 use tower_dcr::store::{
     Admission, Admitted, CachedStore, ClientQuery, ClientStore, Cutoffs, MemoryStore, Removal, Replacement,
 };
-use tower_dcr::{Access, Client, Registry, StoreError, StoreErrorKind};
+use tower_dcr::{Access, Client, ErrorKind, Registry, StoreError, StoreErrorKind};
 
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(3600);
@@ -95,6 +96,19 @@ impl ClientStore for Probe {
         }
     }
 
+    /// Reads that no cache may answer are not counted.
+    async fn get_current(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        self.inner.get_current(id).await
+    }
+
+    async fn get_by_registration_token(
+        &self,
+        id: &ClientId,
+        token: &Digest,
+    ) -> Result<Option<Arc<Client>>, StoreError> {
+        self.inner.get_by_registration_token(id, token).await
+    }
+
     async fn update(&self, client: &Client, replacement: &Replacement) -> Result<(), StoreError> {
         self.inner.update(client, replacement).await
     }
@@ -144,6 +158,7 @@ fn metadata(name: &str) -> ClientMetadata {
     let mut metadata = ClientMetadata::new();
     metadata.redirect_uris = vec!["https://app.example.com/cb".to_owned()];
     metadata.client_name = name.into();
+    metadata.token_endpoint_auth_method = Some(TokenEndpointAuthMethod::ClientSecretPost);
     metadata
 }
 
@@ -165,6 +180,7 @@ struct Setting {
     here: Registry,
     id: ClientId,
     token: String,
+    secret: String,
 }
 
 impl Setting {
@@ -180,7 +196,8 @@ impl Setting {
         let registered = elsewhere.register(metadata("first")).await.unwrap();
         let token = registered.registration_access_token().unwrap().expose().to_owned();
         let id = registered.client().id().clone();
-        Self { probe, cached, elsewhere, here, id, token }
+        let secret = registered.client_secret().unwrap().expose().to_owned();
+        Self { probe, cached, elsewhere, here, id, token, secret }
     }
 
     async fn get(&self) -> Option<String> {
@@ -462,4 +479,73 @@ async fn tenants_share_the_cache_and_no_client() {
     assert!(two.get(&setting.id).await.unwrap().is_some());
     assert!(one.for_tenant("two").get(&setting.id).await.unwrap().is_some());
     assert_eq!(setting.probe.reads(), 2, "once for each tenant");
+}
+
+/// What another node changed is what a client reads and does with its token, however long this node keeps copies.
+#[tokio::test]
+async fn what_a_token_reads_and_changes_is_never_a_copy() {
+    let setting = Setting::new().await;
+    let (id, token) = (&setting.id, &*setting.token);
+    let fill = async || assert!(setting.cached.get(id).await.unwrap().is_some());
+    let kind = |refused: Result<_, tower_dcr::RegistrationError>| refused.map(drop).unwrap_err().kind();
+
+    fill().await;
+    setting.elsewhere.update(id, token, metadata("second")).await.unwrap();
+    let read = setting.here.read(id, token).await.unwrap();
+    assert_eq!(read.client().metadata().client_name.untagged(), Some("second"));
+    assert_eq!(read.client_secret().unwrap().expose(), setting.secret, "the secret that is valid");
+
+    fill().await;
+    setting.elsewhere.disable(id).await.unwrap();
+    assert_eq!(kind(setting.here.read(id, token).await), ErrorKind::InvalidToken, "a GET after disabling");
+    assert_eq!(kind(setting.here.update(id, token, metadata("third")).await), ErrorKind::InvalidToken);
+    setting.elsewhere.enable(id).await.unwrap();
+
+    fill().await;
+    setting.elsewhere.delete(id, token).await.unwrap();
+    assert!(setting.cached.get(id).await.unwrap().is_some(), "the copy is still there");
+    assert_eq!(kind(setting.here.read(id, token).await), ErrorKind::InvalidToken, "a GET shows no secret");
+    assert_eq!(kind(setting.here.update(id, token, metadata("third")).await), ErrorKind::InvalidToken);
+    assert_eq!(setting.here.delete(id, token).await.unwrap_err().kind(), ErrorKind::InvalidToken);
+}
+
+/// A copy says that the client is disabled already, or that there is none; the operator's word holds nevertheless.
+#[tokio::test]
+async fn what_an_operator_does_is_never_decided_by_a_copy() {
+    let setting = Setting::new().await;
+    let id = &setting.id;
+    setting.elsewhere.disable(id).await.unwrap();
+    assert!(!setting.cached.get(id).await.unwrap().unwrap().is_active());
+    setting.elsewhere.enable(id).await.unwrap();
+    setting.here.disable(id).await.unwrap();
+    assert!(!setting.probe.inner.get(id).await.unwrap().unwrap().is_active(), "disabled in the database");
+
+    let late = setting.probe.inner.get(id).await.unwrap().unwrap();
+    setting.elsewhere.remove(id).await.unwrap();
+    setting.cached.invalidate("", id);
+    assert!(setting.cached.get(id).await.unwrap().is_none());
+    setting.probe.inner.insert(&late, &Admission::free(SystemTime::now())).await.unwrap();
+    assert!(setting.here.remove(id).await.unwrap(), "it is there, whatever the copy says");
+    assert_eq!(setting.probe.inner.count(&ClientQuery::new()).await.unwrap(), 0);
+}
+
+/// A client whose secret another node renewed is not told `invalid_client`, upon which it would register anew.
+#[tokio::test]
+async fn credentials_are_refused_by_the_store_and_not_by_a_copy() {
+    let setting = Setting::new().await;
+    let nobody = setting.here.authenticate(&credentials("nobody", "secret")).await;
+    assert!(matches!(nobody, Err(AuthenticationError::InvalidClient)));
+    let client = setting.probe.inner.get(&setting.id).await.unwrap().unwrap();
+    setting.probe.inner.remove(&setting.id, &Removal::new()).await.unwrap();
+    assert!(setting.cached.get(&setting.id).await.unwrap().is_none());
+    setting.probe.inner.insert(&client, &Admission::free(SystemTime::now())).await.unwrap();
+    let registered = credentials(setting.id.as_str(), &setting.secret);
+    setting.here.authenticate(&registered).await.expect("it is registered, whatever the copy says");
+    let wrong = credentials(setting.id.as_str(), "wrong");
+    assert!(matches!(setting.here.authenticate(&wrong).await, Err(AuthenticationError::InvalidClient)));
+}
+
+fn credentials(id: &str, secret: &str) -> ClientCredentials {
+    let form = [("client_id", id), ("client_secret", secret)];
+    ClientCredentials::read(&http::HeaderMap::new(), form).unwrap()
 }

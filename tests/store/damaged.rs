@@ -1,6 +1,6 @@
 //! Where somebody damaged what a store keeps.
 
-use tower_dcr::credential::Secrets;
+use tower_dcr::credential::{ClientId, Secrets};
 use tower_dcr::metadata::ClientMetadata;
 use tower_dcr::retention::Retention;
 use tower_dcr::store::ClientStore;
@@ -30,6 +30,74 @@ async fn who_cannot_be_read_does_not_go(store: impl ClientStore + Clone, damage:
     let later = registry.now() + std::time::Duration::from_secs(60);
     let expired = registry.expire(&Cutoffs::none(later).with_unused_since(later), 10).await;
     assert_eq!((expired.unwrap_err().kind(), registry.count().await.unwrap()), (ErrorKind::Unavailable, 1));
+}
+
+/// A wrong token reads no record, so neither whether there is one nor its size shows in the time it takes. That is seen
+/// without a clock: a record that cannot be read does not get in the way.
+async fn a_wrong_token_reads_no_record(store: impl ClientStore + Clone, damage: impl AsyncFnOnce(&ClientId)) {
+    let registry = crowded(store.clone(), 10);
+    let registered = registry.register(metadata()).await.unwrap();
+    let (id, token) = (registered.client().id(), registered.registration_access_token().unwrap().expose());
+    damage(id).await;
+    for (name, id, token, expected) in [
+        ("a wrong token", id, "wrong", ErrorKind::InvalidToken),
+        ("nobody", &ClientId::generate().unwrap(), "wrong", ErrorKind::InvalidToken),
+        ("the right token", id, token, ErrorKind::Unavailable),
+    ] {
+        assert_eq!(registry.read(id, token).await.unwrap_err().kind(), expected, "{name} reads");
+        assert_eq!(registry.update(id, token, metadata()).await.unwrap_err().kind(), expected, "{name} updates");
+        assert_eq!(registry.delete(id, token).await.unwrap_err().kind(), expected, "{name} deletes");
+    }
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn a_wrong_token_reads_no_record_in_sqlite() {
+    use sqlx::{Connection as _, SqliteConnection};
+
+    use crate::bed::Bed as _;
+
+    let bed = crate::sql::Sqlite::make().await;
+    let path = bed.path();
+    let damage = async |_: &ClientId| {
+        let mut connection = SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
+        sqlx::raw_sql("UPDATE dcr_clients SET record = x'00'").execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    };
+    a_wrong_token_reads_no_record(bed.store(), damage).await;
+    bed.clear().await;
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test]
+async fn a_wrong_token_reads_no_record_in_postgres() {
+    use crate::bed::Bed as _;
+    use crate::sql::Postgres;
+
+    let bed = Postgres::make().await;
+    let damage = async |_: &ClientId| {
+        let text = format!("UPDATE {}.clients SET record = ''", bed.schema());
+        sqlx::raw_sql(&text).execute(&mut Postgres::connection().await).await.unwrap();
+    };
+    a_wrong_token_reads_no_record(bed.store(), damage).await;
+    bed.clear().await;
+}
+
+#[cfg(feature = "redis")]
+#[tokio::test]
+async fn a_wrong_token_reads_no_record_in_redis() {
+    use redis::AsyncCommands as _;
+
+    use crate::bed::{Bed as _, Redis, url};
+
+    let bed = Redis::make().await;
+    let mut connection = redis::Client::open(url()).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let damage = async |id: &ClientId| {
+        let key = format!("{{{}:}}:client:{id}", bed.prefix());
+        connection.append::<_, _, ()>(key, "damaged").await.unwrap();
+    };
+    a_wrong_token_reads_no_record(bed.store(), damage).await;
+    bed.clear().await;
 }
 
 #[cfg(feature = "sqlite")]

@@ -77,6 +77,23 @@ async fn tokens_are_known_across_nodes(one: impl ClientStore, other: impl Client
     assert!(one.initial_access_tokens().await.unwrap().is_empty());
 }
 
+/// Tables of version 1 know no digests of tokens; they are found in the records, once and for all clients.
+async fn clients_of_version_1_keep_their_tokens<S: ClientStore>(store: S, back: impl AsyncFnOnce() -> S) {
+    let rotating = |store| {
+        let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(Secrets::hashed());
+        builder.with_rotation(true).build(store).unwrap()
+    };
+    let before = rotating(store);
+    let registered = before.register(metadata()).await.unwrap();
+    let (id, first) = (registered.client().id(), registered.registration_access_token().unwrap().expose());
+    let updated = before.update(id, first, metadata()).await.unwrap();
+    let second = updated.registration_access_token().unwrap().expose();
+    let after = rotating(back().await);
+    assert_eq!(after.read(id, "wrong").await.unwrap_err().kind(), ErrorKind::InvalidToken);
+    after.read(id, first).await.expect("the previous token is valid until the new one is used");
+    after.read(id, second).await.expect("the current token");
+}
+
 async fn assert_choice_of_secrets_is_asked_for(store: impl ClientStore) {
     let refused = Registry::builder("https://id.example.com", Access::Open).build(store).unwrap_err();
     assert_eq!(refused.kind(), ConfigErrorKind::Secrets);
@@ -162,6 +179,21 @@ mod sqlite {
     }
 
     #[tokio::test]
+    async fn clients_of_version_1_keep_their_tokens_in_sqlite() {
+        let bed = Sqlite::make().await;
+        let back = async || {
+            let mut connection = SqliteConnection::connect(bed.path().to_str().unwrap()).await.unwrap();
+            let text = "DROP INDEX dcr_clients_by_token; DROP INDEX dcr_clients_by_previous_token;
+                ALTER TABLE dcr_clients DROP COLUMN registration_token;
+                ALTER TABLE dcr_clients DROP COLUMN previous_token; DELETE FROM dcr_migrations WHERE version = 2";
+            sqlx::raw_sql(text).execute(&mut connection).await.unwrap();
+            SqliteStore::open(bed.path()).await.unwrap()
+        };
+        super::clients_of_version_1_keep_their_tokens(bed.store(), back).await;
+        bed.clear().await;
+    }
+
+    #[tokio::test]
     async fn what_would_end_with_the_connection_is_no_store() {
         for path in ["", ":memory:", "file::memory:"] {
             let error = SqliteStore::open(path).await.expect_err(path);
@@ -184,11 +216,11 @@ mod sqlite {
         let mut connection = SqliteConnection::connect(fresh.to_str().unwrap()).await.unwrap();
         let versions: Vec<i64> =
             sqlx::query_scalar("SELECT version FROM dcr_migrations").fetch_all(&mut connection).await.unwrap();
-        assert_eq!(versions, [1]);
+        assert_eq!(versions, [1, 2]);
         sqlx::raw_sql("INSERT INTO dcr_migrations (version) VALUES (1000)").execute(&mut connection).await.unwrap();
         let error = SqliteStore::open(fresh).await.unwrap_err();
         let cause = std::error::Error::source(&error).unwrap().to_string();
-        assert_eq!(cause, "the tables have version 1000, but this program knows 1 at most");
+        assert_eq!(cause, "the tables have version 1000, but this program knows 2 at most");
         bed.clear().await;
     }
 }
@@ -242,7 +274,7 @@ mod postgres {
         sqlx::raw_sql(&newer).execute(&mut connection).await.unwrap();
         let error = bed.another().await.unwrap_err();
         let cause = std::error::Error::source(&error).unwrap().to_string();
-        assert_eq!(cause, "the tables have version 1000, but this program knows 1 at most");
+        assert_eq!(cause, "the tables have version 1000, but this program knows 2 at most");
         bed.clear().await;
     }
 
@@ -349,6 +381,22 @@ mod postgres {
         tokio::time::resume();
         assert!(waits < Duration::from_secs(2) && waits < has, "{waits:?}, {has:?}");
         transaction.rollback().await.unwrap();
+        bed.clear().await;
+    }
+
+    #[tokio::test]
+    async fn clients_of_version_1_keep_their_tokens_in_postgres() {
+        let bed = Postgres::make().await;
+        let back = async || {
+            let schema = bed.schema();
+            let text = format!(
+                "ALTER TABLE {schema}.clients DROP COLUMN registration_token, DROP COLUMN previous_token;
+                DELETE FROM {schema}.migrations WHERE version = 2"
+            );
+            sqlx::raw_sql(&text).execute(&mut Postgres::connection().await).await.unwrap();
+            bed.another().await.unwrap()
+        };
+        super::clients_of_version_1_keep_their_tokens(bed.store(), back).await;
         bed.clear().await;
     }
 

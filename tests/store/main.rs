@@ -45,6 +45,8 @@ macro_rules! with_all_checks {
         touch_keeps_the_latest_use
         touch_changes_nothing_else
         touch_of_nobody_is_false
+        a_registration_token_finds_its_client_alone
+        a_registration_token_follows_every_change
         every_field_of_a_client_comes_back
         every_field_of_a_token_comes_back
         unusual_metadata_come_back_unchanged

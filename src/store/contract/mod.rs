@@ -50,6 +50,7 @@ mod expire;
 mod list;
 mod once;
 mod races;
+mod registration_tokens;
 mod remember;
 mod room;
 mod sample;
@@ -148,6 +149,10 @@ checks! {
         touch_keeps_the_latest_use
         touch_changes_nothing_else
         touch_of_nobody_is_false
+    }
+    registration_tokens {
+        a_registration_token_finds_its_client_alone
+        a_registration_token_follows_every_change
     }
     data {
         every_field_of_a_client_comes_back

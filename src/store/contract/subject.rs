@@ -69,6 +69,14 @@ impl<S: ClientStore> Subject<S> {
         answer("get", self.0.get(id).await)
     }
 
+    pub(super) async fn get_current(&self, id: &ClientId) -> Option<Arc<Client>> {
+        answer("get_current", self.0.get_current(id).await)
+    }
+
+    pub(super) async fn get_by_registration_token(&self, id: &ClientId, token: &Digest) -> Option<Arc<Client>> {
+        answer("get_by_registration_token", self.0.get_by_registration_token(id, token).await)
+    }
+
     /// True for an update that took place, false for a conflict.
     pub(super) async fn update(&self, client: &Client) -> bool {
         match self.update_as(client, &Replacement::free(client.issued_at)).await {

@@ -61,6 +61,18 @@ impl ClientStore for MemoryStore {
         Ok(self.shared.get(id))
     }
 
+    async fn get_current(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        self.get(id).await
+    }
+
+    async fn get_by_registration_token(
+        &self,
+        id: &ClientId,
+        token: &Digest,
+    ) -> Result<Option<Arc<Client>>, StoreError> {
+        Ok(self.shared.get(id).filter(|client| client.has_registration_token(token)))
+    }
+
     async fn update(&self, client: &Client, replacement: &Replacement) -> Result<(), StoreError> {
         self.shared.update(client, replacement)
     }

@@ -213,6 +213,21 @@ impl ClientStore for RedisStore {
         Ok(self.read([id.as_str()]).await?.pop())
     }
 
+    async fn get_current(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        self.get(id).await
+    }
+
+    async fn get_by_registration_token(
+        &self,
+        id: &ClientId,
+        token: &Digest,
+    ) -> Result<Option<Arc<Client>>, StoreError> {
+        let mut script = script::GET_BY_TOKEN.key(self.keys.client(id.as_str()));
+        let value: Option<Vec<u8>> = self.run(script.arg(keys::hex(token))).await?;
+        let client = value.map(|value| value::read(&value)).transpose()?;
+        Ok(client.filter(|client| client.has_registration_token(token)))
+    }
+
     async fn update(&self, client: &Client, replacement: &Replacement) -> Result<(), StoreError> {
         let before = client.revision.checked_sub(1).ok_or_else(StoreError::conflict)?;
         let mut script = script::UPDATE.key(self.keys.client(client.id.as_str()));

@@ -17,6 +17,7 @@ scripts! {
     REMOVE = "client.lua" "remove.lua";
     TOUCH = "client.lua" "touch.lua";
     INSERT_TOKEN = "insert_token.lua";
+    GET_BY_TOKEN = "get_by_token.lua";
     REMOVE_TOKEN = "remove_token.lua";
     REMEMBER = "once.lua" "remember.lua";
 }

@@ -8,10 +8,13 @@ use crate::error::StoreError;
 use crate::store::record;
 
 /// The line has the last use, the rows in the index and the revision, so that a client goes with the rows that it came
-/// with. The last use is first and always as long, so that recording one writes nothing else.
+/// with, and the digests of its registration access tokens, which are compared before the record is read. The last use is first and always as long, so that recording one writes nothing else.
 pub(super) fn write(client: &Client) -> Vec<u8> {
     let (used, rows) = (keys::last_use(client), keys::rows(client).join(" "));
-    let mut value = format!("{used} {rows} {}\n", client.revision).into_bytes();
+    let token = client.token.as_ref();
+    let current = token.map_or_else(|| "-".to_owned(), |token| keys::hex(&token.current));
+    let previous = token.and_then(|token| token.previous.as_ref()).map_or_else(|| "-".to_owned(), keys::hex);
+    let mut value = format!("{used} {rows} {} {current} {previous}\n", client.revision).into_bytes();
     value.extend(record::encode_client(client));
     value
 }

@@ -3,11 +3,11 @@
 use std::sync::atomic::Ordering;
 
 use super::filter::{Filter, ids};
-use super::verbs::{Key, at, bytes, int, maybe_at, text};
+use super::verbs::{Key, Written, at, bytes, int, maybe_at, text};
 use super::{Backend, Step, Value};
 use crate::client::Client;
 use crate::error::StoreError;
-use crate::store::{Admission, Admitted, Cutoffs, record};
+use crate::store::{Admission, Admitted, Cutoffs};
 
 /// An insertion that costs something is a transaction: the client comes in, then it pays, or all is undone.
 pub(super) async fn insert<B: Backend>(
@@ -15,8 +15,8 @@ pub(super) async fn insert<B: Backend>(
     client: &Client,
     admission: &Admission,
 ) -> Result<Admitted, StoreError> {
-    let (sql, tenant, record) = (backend.statements(), bytes(backend.tenant()), record::encode_client(client));
-    let row = row(backend.tenant(), client, &record);
+    let (sql, tenant, written) = (backend.statements(), bytes(backend.tenant()), Written::of(client));
+    let row = row(backend.tenant(), client, &written);
     let Admission { now, initial_access_token, once, most_clients, room } = admission;
     if admission.is_free() {
         let is_in = backend.execute(&sql.add, &row).await? > 0 || backend.execute(&sql.insert, &row).await? > 0;
@@ -48,7 +48,7 @@ pub(super) async fn insert<B: Backend>(
 }
 
 /// The values of the statement that inserts a client.
-pub(super) fn row<'a>(tenant: &'a [u8], client: &'a Client, record: &'a [u8]) -> [Value<'a>; 9] {
+pub(super) fn row<'a>(tenant: &'a [u8], client: &'a Client, written: &'a Written) -> [Value<'a>; 11] {
     [
         bytes(tenant),
         text(client.id.as_str()),
@@ -58,7 +58,9 @@ pub(super) fn row<'a>(tenant: &'a [u8], client: &'a Client, record: &'a [u8]) ->
         text(client.status.as_str()),
         Value::Bytes(client.owner().map(str::as_bytes)),
         Value::Bytes(client.fingerprint.as_ref().map(|digest| &digest.as_bytes()[..])),
-        bytes(record),
+        bytes(&written.record),
+        Value::Text(written.registration_token.as_deref()),
+        Value::Text(written.previous_token.as_deref()),
     ]
 }
 

@@ -161,12 +161,18 @@ macro_rules! client_store {
                 Self { tenant: tenant.as_bytes().into(), counting: std::sync::Arc::default(), ..self.clone() }
             }
 
+            async fn close(&self) -> Result<(), StoreError> {
+                self.shut_down().await
+            }
+
             async fn insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
                 $crate::store::sql::insert::insert(self, client, admission).await
             }
 
             client_store! { @verbs
                 get(id: &ClientId) -> Option<Arc<Client>>;
+                get_current(id: &ClientId) -> Option<Arc<Client>>;
+                get_by_registration_token(id: &ClientId, token: &Digest) -> Option<Arc<Client>>;
                 update(client: &Client, replacement: &Replacement) -> ();
                 remove(id: &ClientId, removal: &Removal) -> bool;
                 touch(id: &ClientId, at: SystemTime) -> bool;

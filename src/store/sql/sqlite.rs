@@ -49,6 +49,8 @@ pub struct SqliteStore {
     /// One connection: SQLite has one writer, and a queue here is fairer than its waiting.
     writer: SqlitePool,
     readers: SqlitePool,
+    /// Whether the pools are the store's own.
+    own: bool,
     statements: Arc<Statements>,
     pub(super) tenant: Arc<[u8]>,
     pub(super) counting: Arc<AtomicBool>,
@@ -59,11 +61,12 @@ const READERS: u32 = 4;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How soon a file is tried again that others are beginning.
 const PAUSE: Duration = Duration::from_millis(20);
-const MIGRATIONS: &[&str] = &[include_str!("migrations/sqlite/1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/sqlite/1.sql"), include_str!("migrations/sqlite/2.sql")];
 
 const INSERT: &str =
-    "INSERT INTO {p}clients (tenant, id, issued_at, last_used, revision, status, owner, fingerprint, record)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING";
+    "INSERT INTO {p}clients (tenant, id, issued_at, last_used, revision, status, owner, fingerprint, record,
+            registration_token, previous_token)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
 
 const DIALECT: Dialect = Dialect {
     add: INSERT,
@@ -103,7 +106,7 @@ impl SqliteStore {
         if journal != "wal" {
             return Err(StoreError::unavailable("the path names no file that can have a write-ahead log"));
         }
-        Self::migrated(writer, pool(READERS).connect_lazy_with(options)).await
+        Self::migrated(writer, pool(READERS).connect_lazy_with(options), true).await
     }
 
     /// Uses a pool of the application, for reading and for writing, and brings the tables up to date.
@@ -115,13 +118,13 @@ impl SqliteStore {
     ///
     /// When the database cannot be written, or its tables are newer than this version of the crate.
     pub async fn from_pool(pool: SqlitePool) -> Result<Self, StoreError> {
-        Self::migrated(pool.clone(), pool).await
+        Self::migrated(pool.clone(), pool, false).await
     }
 
-    async fn migrated(writer: SqlitePool, readers: SqlitePool) -> Result<Self, StoreError> {
+    async fn migrated(writer: SqlitePool, readers: SqlitePool, own: bool) -> Result<Self, StoreError> {
         migrate(&writer).await?;
         let statements = Arc::new(Statements::new(PREFIX, &DIALECT));
-        Ok(Self { writer, readers, statements, tenant: Arc::default(), counting: Arc::default() })
+        Ok(Self { writer, readers, own, statements, tenant: Arc::default(), counting: Arc::default() })
     }
 }
 
@@ -201,6 +204,19 @@ impl Backend for SqliteStore {
 }
 
 impl SqliteStore {
+    /// Writes the log into the database file, so that a copy of that file is complete, and closes the connections that
+    /// are the store's own. While another process reads, a part of the log stays; the last one to close writes it.
+    pub(super) async fn shut_down(&self) -> Result<(), StoreError> {
+        if self.own {
+            self.readers.close().await;
+        }
+        (&mut *self.lease().await?).execute("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+        if self.own {
+            self.writer.close().await;
+        }
+        Ok(())
+    }
+
     /// A connection that writes, outside of any transaction. SQLite ends one by itself when its commit fails, as on a
     /// full disk; the driver still counts it, and would commit others as parts of one that never ends.
     async fn lease(&self) -> sqlx::Result<PoolConnection<Sqlite>> {

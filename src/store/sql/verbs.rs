@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use super::filter::{Filter, ids};
 use super::{Backend, Found, Step, Value, millis};
 use crate::access::InitialAccessTokenRecord;
@@ -50,12 +53,51 @@ pub(super) async fn get<B: Backend>(backend: &B, id: &ClientId) -> Result<Option
     backend.fetch(&backend.statements().get, &values).await?.first().map(client).transpose()
 }
 
+pub(super) async fn get_current<B: Backend>(backend: &B, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+    get(backend, id).await
+}
+
+/// A token of another client finds that client, which is not the one that is meant.
+pub(super) async fn get_by_registration_token<B: Backend>(
+    backend: &B,
+    id: &ClientId,
+    token: &Digest,
+) -> Result<Option<Arc<Client>>, StoreError> {
+    let token = digest_text(token);
+    let values = [bytes(backend.tenant()), text(&token)];
+    let found = clients(&backend.fetch(&backend.statements().get_by_registration_token, &values).await?)?;
+    Ok(found.into_iter().find(|client| client.id == *id))
+}
+
+/// What is written of a client in another form than it has.
+pub(super) struct Written {
+    pub(super) record: Vec<u8>,
+    pub(super) registration_token: Option<String>,
+    pub(super) previous_token: Option<String>,
+}
+
+impl Written {
+    pub(super) fn of(client: &Client) -> Self {
+        let token = client.token.as_ref();
+        Self {
+            record: record::encode_client(client),
+            registration_token: token.map(|token| digest_text(&token.current)),
+            previous_token: token.and_then(|token| token.previous.as_ref()).map(digest_text),
+        }
+    }
+}
+
+/// A digest as it stands in a record.
+fn digest_text(digest: &Digest) -> String {
+    URL_SAFE_NO_PAD.encode(digest.as_bytes())
+}
+
 pub(super) async fn update<B: Backend>(
     backend: &B,
     client: &Client,
     replacement: &Replacement,
 ) -> Result<(), StoreError> {
-    let record = record::encode_client(client);
+    let written = Written::of(client);
     let values = [
         bytes(backend.tenant()),
         text(client.id.as_str()),
@@ -63,8 +105,10 @@ pub(super) async fn update<B: Backend>(
         text(client.status.as_str()),
         Value::Bytes(client.owner().map(str::as_bytes)),
         Value::Bytes(client.fingerprint.as_ref().map(|digest| &digest.as_bytes()[..])),
-        bytes(&record),
+        bytes(&written.record),
         maybe_at(client.last_used),
+        Value::Text(written.registration_token.as_deref()),
+        Value::Text(written.previous_token.as_deref()),
     ];
     let Replacement { now, once, forgets } = replacement;
     let sql = backend.statements();
@@ -96,9 +140,9 @@ pub(super) async fn remove<B: Backend>(backend: &B, id: &ClientId, removal: &Rem
     let mut steps = vec![Step::required(&sql.remove, &row)];
     steps.extend(refund.iter().map(|values| Step::optional(&sql.refund, values)));
     steps.extend(forgetting.iter().map(|values| Step::optional(&sql.forget_key, values)));
-    let record = removal.restores.as_deref().map(record::encode_client);
-    let restored = removal.restores.as_deref().zip(record.as_deref());
-    let restored = restored.map(|(client, record)| super::insert::row(backend.tenant(), client, record));
+    let written = removal.restores.as_deref().map(Written::of);
+    let restored = removal.restores.as_deref().zip(written.as_ref());
+    let restored = restored.map(|(client, written)| super::insert::row(backend.tenant(), client, written));
     steps.extend(restored.iter().map(|values| Step::optional(&sql.insert, values)));
     let removed = match &steps[..] {
         [alone] => backend.execute(alone.text, alone.values).await? > 0,

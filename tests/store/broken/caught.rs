@@ -156,6 +156,10 @@ caught! {
         by an_abandoned_removal_brings_who_made_room_back, "remove: dropped halfway, one goes and one comes back";
     GetHidesTheDisabled in a_get_that_hides_the_disabled_is_caught
         by disabled_and_expired_clients_are_kept, "insert: keeps every field: disabled is not there";
+    RegistrationTokenIsIgnored in a_registration_token_that_is_ignored_is_caught
+        by a_registration_token_finds_its_client_alone, "get_by_registration_token: by a token of the client alone";
+    RegistrationTokenIsThatOfTheFirstDay in a_registration_token_that_follows_no_change_is_caught
+        by a_registration_token_follows_every_change, "get_by_registration_token: as it is now";
     UpdateKeeps("/metadata") in an_update_of_half_a_client_is_caught
         by update_replaces_the_revision_before, "update: replaces the whole client: the metadata";
     UpdateKeeps("/client/fingerprint") in an_update_that_forgets_an_index_is_caught

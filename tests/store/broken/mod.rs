@@ -56,6 +56,8 @@ enum Fault {
     RoomIsChosenThenMade,
     GetIgnoresCase,
     GetHidesTheDisabled,
+    RegistrationTokenIsIgnored,
+    RegistrationTokenIsThatOfTheFirstDay,
     UpdateDoesNotCompare,
     UpdateComparesThenWrites,
     UpdateLosesTheUse,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::yield_now;
-use tower_dcr::credential::ClientId;
+use tower_dcr::credential::{ClientId, Digest};
 use tower_dcr::store::{ClientQuery, ClientStore as _, Cutoffs, MemoryStore, Removal};
 use tower_dcr::{Client, Status, StoreError};
 
@@ -19,6 +19,22 @@ impl Broken {
         }
         let found = self.inner.get(id).await?;
         Ok(found.filter(|client| self.fault != Fault::GetHidesTheDisabled || client.status() != Status::Disabled))
+    }
+
+    pub(super) async fn broken_get_by_registration_token(
+        &self,
+        id: &ClientId,
+        token: &Digest,
+    ) -> Result<Option<Arc<Client>>, StoreError> {
+        match self.fault {
+            Fault::RegistrationTokenIsIgnored => self.inner.get(id).await,
+            // Digests that are written with the client and never again.
+            Fault::RegistrationTokenIsThatOfTheFirstDay => {
+                let found = self.inner.get(id).await?;
+                Ok(found.filter(|client| client.revision() == 1 && client.has_registration_token(token)))
+            }
+            _ => self.inner.get_by_registration_token(id, token).await,
+        }
     }
 
     pub(super) async fn broken_list(&self, query: &ClientQuery) -> Result<Vec<Arc<Client>>, StoreError> {

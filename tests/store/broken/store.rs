@@ -30,6 +30,18 @@ impl ClientStore for Broken {
         self.broken_get(id).await
     }
 
+    async fn get_current(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        self.broken_get(id).await
+    }
+
+    async fn get_by_registration_token(
+        &self,
+        id: &ClientId,
+        token: &Digest,
+    ) -> Result<Option<Arc<Client>>, StoreError> {
+        self.broken_get_by_registration_token(id, token).await
+    }
+
     async fn update(&self, client: &Client, replacement: &Replacement) -> Result<(), StoreError> {
         self.broken_update(&self.written(client)?, replacement).await
     }

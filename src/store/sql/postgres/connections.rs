@@ -72,6 +72,14 @@ impl Connections {
         Self { pool, own: Some(Arc::new(own)) }
     }
 
+    /// Ends a pool of the store's own. One of the application goes on.
+    pub(super) async fn close(&self) {
+        if let Some(own) = &self.own {
+            own.at_hand().clear();
+            self.pool.close().await;
+        }
+    }
+
     pub(super) fn pool(&self) -> &PgPool {
         &self.pool
     }

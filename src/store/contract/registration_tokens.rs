@@ -1,0 +1,60 @@
+//! A registration access token finds the client that it belongs to, and no other.
+
+use super::sample::{HOUR, assert_same, client, now, renamed};
+use super::subject::Subject;
+use crate::client::{Client, RegistrationToken};
+use crate::credential::Digest;
+use crate::store::ClientStore;
+
+/// A client with a registration access token of this text, and one before it.
+fn with_token(name: &str, current: &str, previous: Option<&str>) -> Client {
+    let token = RegistrationToken { current: Digest::of(current), previous: previous.map(Digest::of) };
+    Client { token: Some(token), ..client(name, now()) }
+}
+
+pub(super) async fn a_registration_token_finds_its_client_alone<S: ClientStore>(store: Subject<S>) {
+    let rotated = with_token("rotated", "rotated-now", Some("rotated-before"));
+    let plain = with_token("plain", "plain-now", None);
+    let unmanaged = client("unmanaged", now());
+    store.hold(&[rotated.clone(), plain.clone(), unmanaged.clone()]).await;
+    let nobody = client("nobody", now());
+    let tokens = ["rotated-now", "rotated-before", "plain-now", "wrong", "-", ""];
+    for client in [&rotated, &plain, &unmanaged, &nobody] {
+        for token in tokens.map(Digest::of).iter().chain([&Digest::from_bytes([0; 32])]) {
+            let found = store.get_by_registration_token(&client.id, token).await;
+            let expected = client.has_registration_token(token);
+            assert_eq!(found.is_some(), expected, "get_by_registration_token: by a token of the client alone");
+            if expected {
+                assert_same(found.as_deref(), client, "get_by_registration_token: the whole client");
+            }
+        }
+    }
+    assert_same(store.get_current(&plain.id).await.as_deref(), &plain, "get_current: what was inserted");
+    assert!(store.get_current(&nobody.id).await.is_none(), "get_current: a client that was never inserted is None");
+}
+
+pub(super) async fn a_registration_token_follows_every_change<S: ClientStore>(store: Subject<S>) {
+    let first = with_token("changing", "first", None);
+    store.hold(std::slice::from_ref(&first)).await;
+    let second = Client { token: with_token("other", "second", Some("first")).token, ..renamed(&first, "Second") };
+    assert!(store.update(&second).await, "update: the next revision is accepted");
+    assert!(store.touch(&first.id, first.issued_at + HOUR).await, "touch: true for a client that is there");
+    let second = Client { last_used: Some(first.issued_at + HOUR), ..second };
+    for token in ["first", "second"] {
+        let found = store.get_by_registration_token(&first.id, &Digest::of(token)).await;
+        assert_same(found.as_deref(), &second, "get_by_registration_token: as it is now");
+    }
+    let third = Client { token: with_token("other", "third", None).token, ..renamed(&second, "Third") };
+    assert!(store.update(&third).await, "update: the next revision is accepted");
+    assert_same(store.get_current(&third.id).await.as_deref(), &third, "get_current: as it is now");
+    for (token, is_valid) in [("first", false), ("second", false), ("third", true)] {
+        let found = store.get_by_registration_token(&first.id, &Digest::of(token)).await;
+        assert_eq!(found.is_some(), is_valid, "get_by_registration_token: after an update the new tokens alone");
+    }
+    let unmanaged = Client { token: None, ..renamed(&third, "Fourth") };
+    assert!(store.update(&unmanaged).await, "update: the next revision is accepted");
+    let found = store.get_by_registration_token(&first.id, &Digest::of("third")).await;
+    assert!(found.is_none(), "get_by_registration_token: nobody once the token is gone");
+    assert!(store.remove(&first.id).await, "remove: true for a client that is there");
+    assert!(store.get_current(&first.id).await.is_none(), "get_current: nobody after a removal");
+}
