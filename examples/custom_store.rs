@@ -55,7 +55,11 @@ impl ClientStore for LockedStore {
     async fn get_current(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
         self.get(id).await
     }
-    async fn get_by_registration_token(&self, id: &ClientId, token: &Digest) -> Result<Option<Arc<Client>>, StoreError> {
+    async fn get_by_registration_token(
+        &self,
+        id: &ClientId,
+        token: &Digest,
+    ) -> Result<Option<Arc<Client>>, StoreError> {
         let client = self.with(|tenant| tenant.clients.get(id).cloned());
         Ok(client.filter(|client| client.has_registration_token(token)))
     }
