@@ -15,16 +15,16 @@
 
 #[path = "admin/api.rs"]
 mod api;
+#[path = "support/serve.rs"]
+mod serve;
 #[path = "admin/view.rs"]
 mod view;
 
 use std::error::Error;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use axum::Router;
 use clap::Parser;
-use tokio::net::TcpListener;
 use tower_dcr::credential::Digest;
 use tower_dcr::policy::{Review, Verdict};
 use tower_dcr::store::MemoryStore;
@@ -33,9 +33,8 @@ use tower_dcr::{Access, RegistrationLayer, Registry};
 /// OAuth 2.0 / OpenID Connect Dynamic Client Registration, with an API for operators.
 #[derive(Debug, Parser)]
 struct Options {
-    /// Where to listen; port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
+    #[command(flatten)]
+    serve: serve::ServeOptions,
     /// What operators present. Default: the environment variable ADMIN_TOKEN.
     #[arg(long)]
     admin_token: Option<String>,
@@ -50,7 +49,7 @@ struct Options {
 #[tokio::main]
 async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    match serve(Options::parse()).await {
+    match run(Options::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("admin: {error}");
@@ -59,20 +58,20 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
+async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let admin_token = options.admin_token.or_else(|| std::env::var("ADMIN_TOKEN").ok());
     let admin_token =
         admin_token.filter(|token| token.len() >= 16).ok_or("an admin token of 16 characters is needed")?;
-    let listener = TcpListener::bind(options.listen).await?;
+    let server = serve::Server::bind(&options.serve).await?;
     let access = if options.open { Access::Open } else { Access::Tokens };
     let approval = options.approval;
-    let registry = Registry::builder(format!("http://{}", listener.local_addr()?), access)
+    let registry = Registry::builder(server.url()?, access)
         .with_policy(move |_: &Review<'_>| Verdict::accept().held(approval))
         .build(MemoryStore::new())?;
     println!("registration endpoint: {}", registry.registration_endpoint().unwrap_or("off"));
     // Only the digest is kept: it is compared in constant time and gives nothing away.
     let admin = api::router(registry.clone().acting_for("admin"), Digest::of(&admin_token));
     let application = Router::new().nest("/admin", admin).layer(RegistrationLayer::new(registry));
-    axum::serve(listener, application).await?;
+    server.run(application).await?;
     Ok(())
 }

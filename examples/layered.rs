@@ -1,7 +1,9 @@
 //! The registration endpoint in a stack of tower-http layers, and which of them belong outside and which inside.
 
+#[path = "support/serve.rs"]
+mod serve;
+
 use std::error::Error;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
@@ -9,7 +11,6 @@ use axum::routing::get;
 use clap::Parser;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, Method};
-use tokio::net::TcpListener;
 use tower::ServiceBuilder;
 use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, RegistrationLayer, Registry};
@@ -22,17 +23,16 @@ use tower_http::trace::TraceLayer;
 /// Dynamic Client Registration in a stack of layers.
 #[derive(Debug, Parser)]
 struct Options {
-    /// Where to listen; port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
+    #[command(flatten)]
+    serve: serve::ServeOptions,
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let options = Options::parse();
-    let listener = TcpListener::bind(options.listen).await?;
-    let base_url = format!("http://{}", listener.local_addr()?);
+    let server = serve::Server::bind(&options.serve).await?;
+    let base_url = server.url()?;
     let registry = Registry::builder(base_url, Access::Open).build(MemoryStore::new())?;
 
     // From the outside to the inside: a request meets these layers from top to bottom. What stands above the
@@ -41,8 +41,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         // Outermost, so that registrations and refusals are traced as well. It records neither headers nor bodies,
         // where the credentials are, unless you ask it to.
         .layer(TraceLayer::new_for_http())
-        // Must be outside: the endpoint has no timer of its own. A body that stalls this long is answered with 408.
-        .layer(RequestBodyTimeoutLayer::new(Duration::from_secs(10)))
+        // Must be outside: the endpoint has no timer of its own. A body that stalls this long is answered with 408. It
+        // is not enough alone: a body that arrives byte by byte never stalls, so the server has a deadline for the
+        // whole body as well (`support/serve.rs`, where this layer's body is in place already).
+        .layer(RequestBodyTimeoutLayer::new(options.serve.body_timeout))
         // For the application's uploads. The endpoint has its own limit (`RegistryBuilder::with_body_limit`, 64 KiB);
         // keep this one above it, so that a registration that is too large gets the JSON answer of the endpoint.
         .layer(RequestBodyLimitLayer::new(1 << 20))
@@ -57,7 +59,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let application = Router::new().route("/", get(hello)).route("/hello", get(hello)).layer(layers);
 
     println!("registration endpoint: {}", registry.registration_endpoint().unwrap_or("off"));
-    axum::serve(listener, application).with_graceful_shutdown(stopped()).await?;
+    server.run(application).await?;
     Ok(())
 }
 
@@ -75,10 +77,4 @@ fn cors() -> CorsLayer {
 
 async fn hello() -> &'static str {
     "hello\n"
-}
-
-async fn stopped() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
 }

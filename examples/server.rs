@@ -1,39 +1,35 @@
 //! A registration server with an application behind it. `cargo run --example server -- --help` lists its flags.
 
+#[path = "support/serve.rs"]
+mod serve;
 #[path = "server/stores.rs"]
 mod stores;
 #[path = "server/trust.rs"]
 mod trust;
 
 use std::error::Error;
-use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use axum::body::to_bytes;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Json, Response};
 use axum::routing::get;
 use axum::{Router, http::HeaderMap};
 use clap::{Parser, ValueEnum};
+use http_body_util::BodyExt as _;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
-use tokio::net::TcpListener;
-use tower::ServiceBuilder;
 use tower_dcr::access::TokenOptions;
 use tower_dcr::metadata::{Extension, Extensions, GrantType, UnknownExtension};
 use tower_dcr::policy::RedirectHosts;
 use tower_dcr::profile::{Profile, Switch, UnknownSwitch};
 use tower_dcr::{Access, RegistrationLayer, Registry};
-use tower_http::timeout::RequestBodyTimeoutLayer;
 
 /// OAuth 2.0 / OpenID Connect Dynamic Client Registration.
 #[derive(Debug, Parser)]
 struct Options {
-    /// Where to listen; port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
+    #[command(flatten)]
+    serve: serve::ServeOptions,
     /// Where clients reach the server. Default: http:// and the address it listens on.
     #[arg(long)]
     public_url: Option<String>,
@@ -64,9 +60,6 @@ struct Options {
     /// Largest request body in bytes.
     #[arg(long, default_value_t = 65_536)]
     body_limit: usize,
-    /// Seconds that a request body may stall.
-    #[arg(long, default_value_t = 10)]
-    body_timeout: u64,
     #[command(flatten)]
     stores: stores::StoreOptions,
     #[command(flatten)]
@@ -108,7 +101,7 @@ enum Inner {
 #[tokio::main]
 async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    match serve(Options::parse()).await {
+    match run(Options::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("server: {error}");
@@ -117,11 +110,11 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
-    let listener = TcpListener::bind(options.listen).await?;
+async fn run(options: Options) -> Result<(), Box<dyn Error>> {
+    let server = serve::Server::bind(&options.serve).await?;
     let public_url = match &options.public_url {
         Some(url) => url.clone(),
-        None => format!("http://{}", listener.local_addr()?),
+        None => server.url()?,
     };
     let registry = registry(&options, &public_url).await?;
     if options.profile == Profile::Mcp && !cfg!(feature = "cors") {
@@ -139,12 +132,8 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
         Who::Off => println!("registration endpoint: off"),
         _ => println!("registration endpoint: {}{}", public_url.trim_end_matches('/'), options.path),
     }
-    let layers = ServiceBuilder::new()
-        .layer(RequestBodyTimeoutLayer::new(Duration::from_secs(options.body_timeout)))
-        .layer(RegistrationLayer::new(registry));
-    let application = trust::with_peer_addresses(application(options.inner).layer(layers));
-    let application = application.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, application).with_graceful_shutdown(stopped()).await?;
+    let application = application(options.inner).layer(RegistrationLayer::new(registry));
+    server.run(trust::with_peer_addresses(application)).await?;
     Ok(())
 }
 
@@ -209,15 +198,23 @@ async fn hello() -> &'static str {
 
 /// Says what arrived, so that a test can see that nothing was touched on the way.
 async fn echo(request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, usize::MAX).await else {
-        return (StatusCode::BAD_REQUEST, "the body did not arrive\n").into_response();
-    };
+    let (parts, mut body) = request.into_parts();
+    let (mut length, mut digest) = (0, Sha256::new());
+    // Frame by frame, so that a large body takes no memory.
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            return (StatusCode::BAD_REQUEST, "the body did not arrive\n").into_response();
+        };
+        if let Some(data) = frame.data_ref() {
+            length += data.len();
+            digest.update(data);
+        }
+    }
     Json(json!({
         "method": parts.method.as_str(),
         "target": parts.uri.path_and_query().map(|target| target.as_str()),
-        "body_len": body.len(),
-        "body_sha256": hex(&Sha256::digest(&body)),
+        "body_len": length,
+        "body_sha256": hex(&digest.finalize()),
         "headers": headers(&parts.headers),
     }))
     .into_response()
@@ -234,10 +231,4 @@ fn headers(headers: &HeaderMap) -> Value {
         object.insert(name.to_string(), values.collect::<Vec<_>>().join(", ").into());
     }
     Value::Object(object)
-}
-
-async fn stopped() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
 }

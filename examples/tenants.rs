@@ -1,34 +1,31 @@
 //! Two issuers on one server: anybody registers at acme, globex wants an initial access token. They share a store, and
 //! nothing that one of them issued counts at the other.
 
+#[path = "support/serve.rs"]
+mod serve;
+
 use std::error::Error;
-use std::net::SocketAddr;
-use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
 use clap::Parser;
-use tokio::net::TcpListener;
-use tower::ServiceBuilder;
 use tower_dcr::access::TokenOptions;
 use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, RegistrationLayer, Registry, Tenants};
-use tower_http::timeout::RequestBodyTimeoutLayer;
 
 /// Dynamic Client Registration for several issuers, told apart by path.
 #[derive(Debug, Parser)]
 struct Options {
-    /// Where to listen; port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
+    #[command(flatten)]
+    serve: serve::ServeOptions,
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let options = Options::parse();
-    let listener = TcpListener::bind(options.listen).await?;
-    let base_url = format!("http://{}", listener.local_addr()?);
+    let server = serve::Server::bind(&options.serve).await?;
+    let base_url = server.url()?;
 
     let store = MemoryStore::new();
     let tenant = |name: &str, access: Access| {
@@ -45,16 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // Tenants with a host of their own: `Tenants::by_host`, and a base URL for each.
     let tenants = Tenants::by_path([acme, globex])?;
-    let layers = ServiceBuilder::new()
-        .layer(RequestBodyTimeoutLayer::new(Duration::from_secs(10)))
-        .layer(RegistrationLayer::for_tenants(tenants));
-    let application = Router::new().route("/hello", get(async || "hello\n")).layer(layers);
-    axum::serve(listener, application).with_graceful_shutdown(stopped()).await?;
+    let application = Router::new().route("/hello", get(async || "hello\n"));
+    server.run(application.layer(RegistrationLayer::for_tenants(tenants))).await?;
     Ok(())
-}
-
-async fn stopped() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
 }

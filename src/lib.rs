@@ -68,7 +68,12 @@
 //! - **tonic:** HTTP/1 clients need `Server::builder().accept_http1(true)`.
 //! - **TLS:** the layer cannot see it. The base URL must be `https` (or loopback); end TLS in front of the server.
 //! - **Timeouts:** this crate owns no timer. Put tower-http's `RequestBodyTimeoutLayer` around it, so that a body that
-//!   stalls is answered with 408.
+//!   stalls is answered with 408. That layer starts its clock anew with every frame, so set a deadline for the whole
+//!   body as well; a body that fails with any error is answered with 408.
+//! - **Connections:** the layer never sees one. The server must bound the time for the head of a request, its size, the
+//!   number of connections, and the time that a client takes to read a response. `axum::serve` and tonic's `Server` bound
+//!   none of them by default; `examples/support/serve.rs` bounds all of them with hyper-util, and ends on SIGTERM and
+//!   SIGINT without losing a request that has begun.
 //!
 //! # Features
 //!

@@ -36,11 +36,15 @@ pub(crate) fn greeting(name: &str, output: &mut impl BufRead) -> (Option<String>
 
 impl Example {
     pub(crate) fn start(name: &'static str, options: &[&str]) -> Self {
-        let path = path(name);
-        let mut command = Command::new(&path);
+        Self::start_as(name, Command::new(path(name)), options)
+    }
+
+    /// Starts it by a command that ends with its path.
+    pub(crate) fn start_as(name: &'static str, mut command: Command, options: &[&str]) -> Self {
         command.args(["--listen", "127.0.0.1:0"]).args(options);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = command.spawn().unwrap_or_else(|error| {
+            let path = path(name);
             panic!("{}: {error}; `cargo test` builds the examples, `cargo test --test stacks` does not", path.display())
         });
         let mut output = BufReader::new(process.stdout.take().unwrap());
@@ -61,8 +65,26 @@ impl Example {
         self.endpoint.strip_suffix("/oidc/register").unwrap_or_else(|| panic!("{}: {}", self.name, self.endpoint))
     }
 
-    fn address(&self) -> SocketAddr {
-        self.base_url().strip_prefix("http://").and_then(|address| address.parse().ok()).unwrap()
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.endpoint.split('/').nth(2).and_then(|address| address.parse().ok()).unwrap()
+    }
+
+    /// The path of the endpoint.
+    pub(crate) fn path(&self) -> String {
+        format!("/{}", self.endpoint.splitn(4, '/').nth(3).unwrap())
+    }
+
+    /// Sends it a signal, by the name that `kill` knows.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, signal: &str) {
+        let kill = Command::new("sh").arg("-c").arg(format!("kill -s {signal} {}", self.process.id())).status();
+        assert!(kill.unwrap().success(), "{}: {signal}", self.name);
+    }
+
+    /// Waits until it ends by itself.
+    #[cfg(unix)]
+    pub(crate) async fn exit(mut self) -> std::process::ExitStatus {
+        support::eventually(&format!("the end of {}", self.name), async || self.process.try_wait().unwrap()).await
     }
 
     /// Ends it, and sees whether it said more than the one line.

@@ -27,5 +27,7 @@ mod redis_server;
 mod refusals;
 mod registration;
 mod response_body;
+#[cfg(unix)]
+mod serving;
 mod support;
 mod tenants;

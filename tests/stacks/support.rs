@@ -29,7 +29,7 @@ use crate::greeter::Greeter;
 pub(crate) const TOKEN: &str = "an-initial-access-token-for-tests";
 
 /// Far longer than anything here takes; a test that hangs shall fail.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn registry(base_url: &str, access: Access) -> Registry {
     let builder = Registry::builder(base_url, access).with_initial_access_token(TOKEN);
@@ -197,6 +197,19 @@ pub(crate) async fn dial(address: SocketAddr) -> TcpStream {
     stream
 }
 
+/// Looks until there is something to see.
+pub(crate) async fn eventually<T>(name: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let seen = async {
+        loop {
+            if let Some(seen) = look().await {
+                return seen;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, seen).await.unwrap_or_else(|_| panic!("{name}: never seen"))
+}
+
 /// A connection on which every byte is the test's own.
 pub(crate) struct Raw {
     stream: TcpStream,
@@ -231,6 +244,14 @@ impl Raw {
         let mut rest = Vec::new();
         let read = tokio::time::timeout(PATIENCE, self.stream.read_to_end(&mut rest));
         read.await.expect("an end in time").unwrap();
+        rest
+    }
+
+    /// As [`rest`](Self::rest), where the other side may also break the connection off.
+    pub(crate) async fn rest_or_reset(mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        let read = tokio::time::timeout(PATIENCE, self.stream.read_to_end(&mut rest));
+        let _ = read.await.expect("an end in time");
         rest
     }
 
