@@ -91,7 +91,9 @@ pub(crate) struct ServeOptions {
 /// Reads a time of at least one millisecond and at most a year.
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().filter(|seconds| (0.001..=31_536_000.0).contains(seconds));
-    seconds.map(Duration::from_secs_f64).ok_or_else(|| "a number of seconds from 0.001 to 31536000 is needed".to_owned())
+    seconds
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| "a number of seconds from 0.001 to 31536000 is needed".to_owned())
 }
 
 /// A server that listens and does not accept yet.
@@ -149,12 +151,8 @@ impl Server {
 }
 
 /// Accepts connections for ever, as many at a time as the options allow.
-async fn accept<S, B>(
-    listener: &TcpListener,
-    options: &Arc<ServeOptions>,
-    draining: &watch::Sender<bool>,
-    service: S,
-) where
+async fn accept<S, B>(listener: &TcpListener, options: &Arc<ServeOptions>, draining: &watch::Sender<bool>, service: S)
+where
     S: Service<Request<RequestBody>, Response = Response<B>, Error: Into<BoxError>> + Clone + Send + 'static,
     S::Future: Send,
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,

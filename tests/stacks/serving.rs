@@ -101,10 +101,7 @@ const STALLED: &[(&str, &[u8])] = &[
     ("a part of an HTTP/2 preface", b"PRI * HTTP/2.0\r\n\r\nSM"),
     ("an HTTP/2 preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
     // An empty SETTINGS frame, and HEADERS for stream 1 that end neither the head nor the stream.
-    (
-        "a part of an HTTP/2 head",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\x01\x01\0\0\0\0\x01\x83",
-    ),
+    ("a part of an HTTP/2 head", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\x01\x01\0\0\0\0\x01\x83"),
     ("half a head after a request", b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\nGET /hello HTTP/1.1\r\nHo"),
     ("nothing after a request", b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"),
 ];
