@@ -125,6 +125,7 @@ pub mod retention;
 mod revocation;
 mod rules;
 mod service;
+mod signature;
 mod single_instance;
 #[cfg(feature = "software-statements")]
 pub mod software_statement;

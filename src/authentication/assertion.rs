@@ -11,7 +11,6 @@ use crate::client::Client;
 use crate::config::RegistryBuilder;
 use crate::credential::Digest;
 use crate::jwt::{Issuer, JwtError, Keys, Times, Token, expiry, has_audience};
-use crate::metadata::SigningAlgorithm;
 use crate::registry::Registry;
 
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -78,16 +77,13 @@ impl Registry {
 
     /// The client as somebody who signs, by the one algorithm that it registered or any that can be verified.
     fn signer(&self, client: &Client) -> Option<Issuer> {
-        use SigningAlgorithm as Alg;
         let metadata = &client.metadata;
         let keys = match (&metadata.jwks, &metadata.jwks_uri) {
             (Some(jwks), _) => Keys::from_jwks(&jwks.to_json()).ok()?,
             (None, Some(url)) => self.config().published_keys.as_ref()?.at(url, self.now()),
             (None, None) => return None,
         };
-        let any =
-            || vec![Alg::Es256, Alg::Es384, Alg::EdDsa, Alg::Ed25519, Alg::Ps256, Alg::Ps384, Alg::Ps512, Alg::Rs256];
-        let algorithms = metadata.token_endpoint_auth_signing_alg.clone().map_or_else(any, |algorithm| vec![algorithm]);
+        let algorithms = self.config().offer.assertion_algorithms_of(metadata);
         let issuer = Issuer::new(client.id.as_str(), algorithms, keys).ok()?;
         Some(issuer.with_required_claims(["sub", "aud", "exp", "jti"]))
     }

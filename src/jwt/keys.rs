@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use jsonwebtoken::DecodingKey;
 use serde_json::Value;
 
 use super::Token;
@@ -87,12 +86,12 @@ struct Key {
     /// A set of this key alone.
     set: Object,
     id: Option<String>,
-    verifying: DecodingKey,
+    jwk: Value,
 }
 
 impl KeySet {
     pub(super) fn read(set: &Object) -> Option<Self> {
-        let keys = set.get("keys")?.as_array()?.iter().filter_map(Key::read);
+        let keys = set.get("keys")?.as_array()?.iter().map(Key::read);
         Some(Self(keys.filter(|key| key.can_sign(None)).collect()))
     }
 
@@ -103,30 +102,19 @@ impl KeySet {
     }
 
     pub(super) fn verify(&self, token: &Token<'_>) -> bool {
-        self.candidates(token).any(|key| token.is_signed_by(&key.verifying))
+        self.candidates(token).any(|key| token.is_signed_by(&key.jwk))
     }
 }
 
 impl Key {
-    fn read(jwk: &Value) -> Option<Self> {
+    fn read(jwk: &Value) -> Self {
         let id = jwk.get("kid").and_then(Value::as_str).map(str::to_owned);
         let set = Object::from_iter([("keys".to_owned(), Value::Array(vec![jwk.clone()]))]);
-        Some(Self { verifying: verifying(jwk)?, id, set })
+        Self { jwk: jwk.clone(), id, set }
     }
 
     /// Whether type, `use` and `alg` of the key fit signatures, or those by this algorithm.
     fn can_sign(&self, algorithm: Option<&str>) -> bool {
         jwks::can_sign(&self.set, algorithm)
-    }
-}
-
-/// The key as the library wants it. Symmetric keys have no place here.
-fn verifying(jwk: &Value) -> Option<DecodingKey> {
-    let text = |name: &str| jwk.get(name).and_then(Value::as_str);
-    match text("kty")? {
-        "RSA" => DecodingKey::from_rsa_components(text("n")?, text("e")?).ok(),
-        "EC" => DecodingKey::from_ec_components(text("x")?, text("y")?).ok(),
-        "OKP" => DecodingKey::from_ed_components(text("x")?).ok(),
-        _ => None,
     }
 }

@@ -34,6 +34,7 @@ use std::time::Duration;
 
 use crate::error::{BoxError, ConfigError, ConfigErrorKind};
 use crate::metadata::SigningAlgorithm;
+use crate::signature;
 
 /// Somebody whose tokens are believed.
 #[derive(Debug, Clone)]
@@ -51,8 +52,8 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`ConfigErrorKind::IssuerAlgorithms`] without an algorithm, or with one that cannot be verified here: everything but RS,
-    /// PS and ES with 256 and 384 (RS and PS with 512 too), `EdDSA` and `Ed25519`.
+    /// [`ConfigErrorKind::IssuerAlgorithms`] without an algorithm, or with one that cannot be verified here: everything
+    /// but RS, PS and ES with 256, 384 and 512, `EdDSA` (with Ed25519) and `Ed25519`.
     pub fn new(
         name: impl Into<String>,
         algorithms: impl IntoIterator<Item = SigningAlgorithm>,
@@ -62,7 +63,7 @@ impl Issuer {
         if algorithms.is_empty() {
             return Err(ConfigErrorKind::IssuerAlgorithms.found("none"));
         }
-        if let Some(algorithm) = algorithms.iter().find(|algorithm| token::implementation(algorithm).is_none()) {
+        if let Some(algorithm) = algorithms.iter().find(|algorithm| !signature::is_verifiable(algorithm)) {
             return Err(ConfigErrorKind::IssuerAlgorithms.value(algorithm.as_str()));
         }
         let leeway = Duration::from_secs(30);

@@ -2,11 +2,10 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
-use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::Value;
 
 use crate::metadata::{Object, SigningAlgorithm, read_object};
+use crate::signature::{PublicKey, verify_mac};
 
 /// A token in compact serialization ([RFC 7515 §7.1](https://www.rfc-editor.org/rfc/rfc7515#section-7.1)) that has been
 /// read but not verified.
@@ -23,6 +22,15 @@ pub(crate) struct Token<'a> {
 impl<'a> Token<'a> {
     /// Reads a token whose algorithm is a signature algorithm with a public key.
     pub(crate) fn read(text: &'a str) -> Result<Self, &'static str> {
+        let token = Self::read_any(text)?;
+        match token.algorithm.is_symmetric() {
+            true => Err(NO_PUBLIC_KEY),
+            false => Ok(token),
+        }
+    }
+
+    /// As [`read`](Self::read), for a token that may also be under a client secret.
+    pub(crate) fn read_any(text: &'a str) -> Result<Self, &'static str> {
         const PARTS: &str = "three base64url parts, separated by dots, are expected";
         let (signed, signature) = text.rsplit_once('.').ok_or(PARTS)?;
         let (header, claims) = signed.split_once('.').ok_or(PARTS)?;
@@ -31,8 +39,8 @@ impl<'a> Token<'a> {
         let claims = object(&claims.ok_or(PARTS)?).ok_or("the payload is not one unambiguous JSON object")?;
         let signature = signature.ok_or(PARTS)?;
         let algorithm = header.get("alg").and_then(Value::as_str).map(SigningAlgorithm::from);
-        let algorithm = algorithm.filter(has_public_key);
-        let algorithm = algorithm.ok_or("alg is not a signature algorithm with a public key")?;
+        // `none` is not a listed algorithm.
+        let algorithm = algorithm.filter(SigningAlgorithm::is_listed).ok_or(NO_PUBLIC_KEY)?;
         // Whoever does not understand a critical parameter must refuse the token, and none is understood here.
         if header.contains_key("crit") {
             return Err("a critical header parameter is not understood");
@@ -74,14 +82,19 @@ impl<'a> Token<'a> {
         self.claims.get(claim).and_then(Value::as_str)
     }
 
-    /// Whether the signature is from this key. The library is named, not looked up, since its look-up can panic where
-    /// another crate switches a second library on.
-    pub(super) fn is_signed_by(&self, key: &DecodingKey) -> bool {
-        let Some(algorithm) = implementation(&self.algorithm) else { return false };
-        let verifier = (DEFAULT_PROVIDER.verifier_factory)(&algorithm, key);
-        verifier.is_ok_and(|verifier| verifier.verify(self.signed.as_bytes(), &self.signature).is_ok())
+    /// Whether the signature is from this JSON Web Key.
+    pub(super) fn is_signed_by(&self, key: &Value) -> bool {
+        let key = PublicKey::read(key, &self.algorithm);
+        key.is_some_and(|key| key.verify(self.signed.as_bytes(), &self.signature))
+    }
+
+    /// Whether the signature is a message authentication code under this client secret.
+    pub(crate) fn is_authenticated_by(&self, secret: &str) -> bool {
+        verify_mac(secret.as_bytes(), &self.algorithm, self.signed.as_bytes(), &self.signature)
     }
 }
+
+const NO_PUBLIC_KEY: &str = "alg is not a signature algorithm with a public key";
 
 fn decode(part: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(part).ok().filter(|octets| !octets.is_empty())
@@ -89,27 +102,6 @@ fn decode(part: &str) -> Option<Vec<u8>> {
 
 fn object(octets: &[u8]) -> Option<Object> {
     read_object(octets).ok()
-}
-
-/// How the library calls an algorithm; none for what it cannot verify.
-pub(super) fn implementation(algorithm: &SigningAlgorithm) -> Option<Algorithm> {
-    Some(match algorithm {
-        SigningAlgorithm::Rs256 => Algorithm::RS256,
-        SigningAlgorithm::Rs384 => Algorithm::RS384,
-        SigningAlgorithm::Rs512 => Algorithm::RS512,
-        SigningAlgorithm::Ps256 => Algorithm::PS256,
-        SigningAlgorithm::Ps384 => Algorithm::PS384,
-        SigningAlgorithm::Ps512 => Algorithm::PS512,
-        SigningAlgorithm::Es256 => Algorithm::ES256,
-        SigningAlgorithm::Es384 => Algorithm::ES384,
-        SigningAlgorithm::EdDsa | SigningAlgorithm::Ed25519 => Algorithm::EdDSA,
-        _ => return None,
-    })
-}
-
-/// A registered algorithm that is neither `none` nor HMAC.
-fn has_public_key(algorithm: &SigningAlgorithm) -> bool {
-    algorithm.is_listed() && !algorithm.as_str().starts_with("HS")
 }
 
 #[cfg(test)]
@@ -128,7 +120,7 @@ mod tests {
             ("with a key identifier", token(r#"{"alg":"ES256","kid":"a","typ":"JWT"}"#, "{}"), true),
             ("with keys of its own", token(r#"{"alg":"ES256","jku":"https://h.example/","jwk":{}}"#, "{}"), true),
             ("none", token(r#"{"alg":"none"}"#, "{}"), false),
-            ("HMAC", token(r#"{"alg":"HS256"}"#, "{}"), false),
+            ("a message authentication code", token(r#"{"alg":"HS256"}"#, "{}"), false),
             ("unknown algorithm", token(r#"{"alg":"es256"}"#, "{}"), false),
             ("no algorithm", token("{}", "{}"), false),
             ("algorithm of another type", token(r#"{"alg":["ES256"]}"#, "{}"), false),

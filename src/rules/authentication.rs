@@ -139,9 +139,10 @@ pub(super) fn check_method(
 }
 
 fn has_assertion_key(metadata: &ClientMetadata, algorithm: Option<&SigningAlgorithm>, offer: &Offer) -> bool {
-    let offered = || offer.signing_algorithms.iter().collect();
-    let wanted: Vec<_> = algorithm.map_or_else(offered, |algorithm| vec![algorithm]);
-    metadata.jwks.as_ref().map_or(metadata.jwks_uri.is_some() && wanted.iter().any(|alg| !alg.is_symmetric()), |jwks| {
-        wanted.iter().any(|algorithm| jwks::can_sign(&jwks.0, Some(algorithm.as_str())))
-    })
+    let mut usable = offer.assertion_algorithms(&TokenEndpointAuthMethod::PrivateKeyJwt);
+    usable.retain(|offered| algorithm.is_none_or(|wanted| wanted == offered));
+    match &metadata.jwks {
+        Some(jwks) => usable.iter().any(|algorithm| jwks::can_sign(&jwks.0, Some(algorithm.as_str()))),
+        None => metadata.jwks_uri.is_some() && !usable.is_empty(),
+    }
 }

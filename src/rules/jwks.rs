@@ -14,6 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use crate::rules::Fault;
+use crate::signature;
 
 const MAX_KEYS: usize = 16;
 const MAX_KID: usize = 256;
@@ -93,7 +94,8 @@ fn key_can_sign(key: &Value, wanted: Option<&str>) -> bool {
     };
     let own = key.get("alg").and_then(Value::as_str);
     let agreed = |alg: &str| own.is_none_or(|own| own == alg) && wanted.is_none_or(|wanted| wanted == alg);
-    key.get("use").is_none_or(|purpose| purpose == "sig") && key_type.signing.iter().any(|alg| agreed(alg))
+    key.get("use").is_none_or(|purpose| purpose == "sig")
+        && key_type.signing.iter().any(|alg| agreed(alg) && signature::can_verify(key, &(*alg).into()))
 }
 
 /// Whether a client with this key set can be sent what is encrypted with an algorithm.

@@ -6,10 +6,11 @@ use crate::access::Access;
 use crate::config::RegistryBuilder;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::metadata::{
-    ContentEncryption, Extension, Extensions, GrantType, KeyManagementAlgorithm, Known, ResponseType, SigningAlgorithm,
-    SubjectType, TokenEndpointAuthMethod,
+    ClientMetadata, ContentEncryption, Extension, Extensions, GrantType, KeyManagementAlgorithm, Known, ResponseType,
+    SigningAlgorithm, SubjectType, TokenEndpointAuthMethod,
 };
 use crate::profile::Profile;
+use crate::signature;
 
 /// What the server offers to its clients.
 #[derive(Debug, Clone)]
@@ -55,11 +56,36 @@ impl Offer {
             || self.key_management_algorithms.iter().any(KeyManagementAlgorithm::is_symmetric)
     }
 
+    /// The algorithms by which clients may sign their assertions with this method of authentication. Registration,
+    /// authentication and discovery all ask here; an algorithm that this build cannot verify is not among them.
+    pub(crate) fn assertion_algorithms(&self, method: &TokenEndpointAuthMethod) -> Vec<SigningAlgorithm> {
+        use SigningAlgorithm::{Hs256, Hs384, Hs512};
+        match method {
+            TokenEndpointAuthMethod::ClientSecretJwt => vec![Hs256, Hs384, Hs512],
+            TokenEndpointAuthMethod::PrivateKeyJwt => {
+                let usable = |alg: &&SigningAlgorithm| !alg.is_symmetric() && signature::is_verifiable(alg);
+                self.signing_algorithms.iter().filter(usable).cloned().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The algorithms by which one client may sign its assertions: the one that it registered, or any that is offered.
+    /// A registered algorithm that is not offered any more is not accepted either.
+    #[cfg(feature = "software-statements")]
+    pub(crate) fn assertion_algorithms_of(&self, metadata: &ClientMetadata) -> Vec<SigningAlgorithm> {
+        let method = metadata.token_endpoint_auth_method.as_ref();
+        let mut algorithms = method.map(|method| self.assertion_algorithms(method)).unwrap_or_default();
+        let registered = metadata.token_endpoint_auth_signing_alg.as_ref();
+        algorithms.retain(|algorithm| registered.is_none_or(|registered| registered == algorithm));
+        algorithms
+    }
+
     /// Whether client assertions may be signed with this algorithm.
     pub(super) fn verifies_with(&self, algorithm: &SigningAlgorithm) -> bool {
-        let by_secret =
-            algorithm.is_symmetric() && self.auth_methods.contains(&TokenEndpointAuthMethod::ClientSecretJwt);
-        by_secret || self.signs_with(algorithm)
+        use TokenEndpointAuthMethod::{ClientSecretJwt, PrivateKeyJwt};
+        let by_secret = algorithm.is_symmetric() && self.auth_methods.contains(&ClientSecretJwt);
+        by_secret || self.assertion_algorithms(&PrivateKeyJwt).contains(algorithm)
     }
 
     /// The default offer with every extension and these switches.
@@ -101,7 +127,7 @@ impl OfferBuilder {
         let switches = self.switches.iter().fold(preset, |switches, (switch, on)| switches.set(*switch, *on));
         let brought = switches.extensions().chain(self.profile.extensions().iter());
         let extensions = brought.fold(self.extensions, Extensions::with);
-        let offer = Offer {
+        let mut offer = Offer {
             extensions,
             #[cfg(feature = "software-statements")]
             software_statements: self.software_statements,
@@ -110,7 +136,7 @@ impl OfferBuilder {
             switches,
             grant_types: self.grant_types.unwrap_or_else(|| default_grant_types(access, extensions)),
             response_types: self.response_types.unwrap_or_else(|| default_response_types(extensions)),
-            auth_methods: self.auth_methods.unwrap_or_else(|| default_auth_methods(self.profile, extensions)),
+            auth_methods: Vec::new(),
             signing_algorithms: self.signing_algorithms.unwrap_or_else(|| self.profile.signing_algorithms().to_vec()),
             key_management_algorithms: self.key_management_algorithms.unwrap_or_else(default_key_management),
             content_encryptions: self.content_encryptions.unwrap_or_else(default_content_encryptions),
@@ -120,12 +146,21 @@ impl OfferBuilder {
             authorization_details_types: self.authorization_details_types,
             extra_members: Vec::new(),
         };
+        offer.auth_methods = match self.auth_methods {
+            Some(methods) => methods,
+            None => default_auth_methods(self.profile, &offer),
+        };
         offer.check()?;
         Ok(offer)
     }
 }
 
 impl Offer {
+    /// Whether a client could ever use this method: one that rests on signatures needs an algorithm for them.
+    fn can_authenticate_by(&self, method: &TokenEndpointAuthMethod) -> bool {
+        *method != TokenEndpointAuthMethod::PrivateKeyJwt || !self.assertion_algorithms(method).is_empty()
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         self.check_grant_types()?;
         self.check_auth_methods()?;
@@ -166,6 +201,10 @@ impl Offer {
                 let found = format_args!("{:?} without the extension {extension}", method.as_str());
                 return Err(ConfigErrorKind::AuthMethods.found(found));
             }
+            if !self.can_authenticate_by(method) {
+                let found = format_args!("{:?} without an algorithm to verify its signatures with", method.as_str());
+                return Err(ConfigErrorKind::AuthMethods.found(found));
+            }
         }
         Ok(())
     }
@@ -199,8 +238,10 @@ fn default_response_types(extensions: Extensions) -> Vec<ResponseType> {
     response_types
 }
 
-fn default_auth_methods(profile: Profile, extensions: Extensions) -> Vec<TokenEndpointAuthMethod> {
-    profile.auth_methods().iter().chain(extensions.iter().flat_map(Extension::auth_methods)).cloned().collect()
+fn default_auth_methods(profile: Profile, offer: &Offer) -> Vec<TokenEndpointAuthMethod> {
+    let extensions = offer.extensions.iter().flat_map(Extension::auth_methods);
+    let methods = profile.auth_methods().iter().chain(extensions);
+    methods.filter(|method| offer.can_authenticate_by(method)).cloned().collect()
 }
 
 fn default_key_management() -> Vec<KeyManagementAlgorithm> {
@@ -257,14 +298,22 @@ impl RegistryBuilder {
 
     /// The methods of client authentication. Default: `none`, `client_secret_basic`, `client_secret_post`,
     /// `private_key_jwt`, and those of RFC 8705 with [`Extension::MutualTls`].
+    ///
+    /// [`Registry::authenticate`](crate::Registry::authenticate) verifies secrets and, with the feature
+    /// `software-statements`, the assertions of `private_key_jwt` and `client_secret_jwt`. Every other method that is
+    /// listed here, and without that feature both kinds of assertions, is verified by the application. Keys at a
+    /// `jwks_uri` are read through [`with_documents`](Self::with_documents). `client_secret_jwt` needs secrets whose
+    /// text is kept, `private_key_jwt` a signature algorithm that can be verified; else
+    /// [`build`](Self::build) refuses.
     pub fn with_auth_methods(mut self, methods: impl IntoIterator<Item = TokenEndpointAuthMethod>) -> Self {
         self.offer.auth_methods = list(methods);
         self
     }
 
     /// The signature algorithms, best first. Default: RS, PS and ES with 256, 384 and 512, EdDSA, Ed25519. HMAC is for
-    /// client assertions where `client_secret_jwt` is offered; listed here, it is for tokens too. `none` cannot be
-    /// offered.
+    /// client assertions where `client_secret_jwt` is offered; listed here, it is for tokens too, which the application
+    /// signs and verifies under
+    /// [the secret of the client](crate::Registry::dangerously_expose_client_secret). `none` cannot be offered.
     pub fn with_signing_algorithms(mut self, algorithms: impl IntoIterator<Item = SigningAlgorithm>) -> Self {
         self.offer.signing_algorithms = list(algorithms);
         self

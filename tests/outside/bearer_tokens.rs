@@ -240,7 +240,7 @@ fn keys_that_cannot_verify_are_refused_at_start_up() {
         let algorithms = algorithms.into_iter().map(SigningAlgorithm::from);
         assert_eq!(Issuer::new(ISSUER, algorithms, keys.clone()).is_ok(), usable);
     }
-    for algorithm in ["HS256", "ES512", "none", "RS1"] {
+    for algorithm in ["HS256", "ES256K", "none", "RS1"] {
         assert!(Issuer::new(ISSUER, [algorithm.into()], keys.clone()).is_err(), "{algorithm}");
     }
 }

@@ -182,7 +182,9 @@ fn every_curve_has_its_size_and_algorithms() {
 
 #[test]
 fn signing_needs_a_key_for_it() {
-    let p256 = json!({"kty": "EC", "crv": "P-256", "x": encode(&[7; 32]), "y": encode(&[7; 32])});
+    // The base point of the curve: a key that is on no curve cannot be verified with.
+    let (x, y) = ("axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY", "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU");
+    let p256 = json!({"kty": "EC", "crv": "P-256", "x": x, "y": y});
     let x25519 = json!({"kty": "OKP", "crv": "X25519", "x": encode(&[7; 32])});
     let cases = [
         ("any", json!([p256]), None, true),
