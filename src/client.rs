@@ -116,31 +116,60 @@ pub(crate) struct Secret {
     pub(crate) expires_at: Option<SystemTime>,
 }
 
-/// The registration access token of a client. After a rotation the previous one counts until the new one is used, so
-/// a reply that got lost does not lock the client out.
+/// The registration access tokens of a client. Each token that was issued is valid until a later one is used, so a
+/// reply that is lost locks nobody out.
 #[derive(Debug, Clone)]
 pub(crate) struct RegistrationToken {
+    /// The token that was issued last.
     pub(crate) current: Digest,
-    pub(crate) previous: Option<Digest>,
+    /// Tokens that were issued before it and are still valid, the oldest first.
+    pub(crate) earlier: Vec<Digest>,
 }
 
 /// Which of a client's registration access tokens was presented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Presented {
     Current,
-    Previous,
+    /// The token at this position among the earlier ones.
+    Earlier(usize),
 }
 
 impl RegistrationToken {
-    /// Compares with both tokens, whatever the first comparison says.
+    /// How many earlier tokens may be valid at the same time. Without a bound, a client that repeats one update for
+    /// ever would let its record grow. The SQL stores have a column for each.
+    const MAX_EARLIER: usize = 2;
+
+    /// The only token of a client.
+    pub(crate) fn only(token: Digest) -> Self {
+        Self { current: token, earlier: Vec::new() }
+    }
+
+    /// Compares with every token, also after one has matched.
     pub(crate) fn recognise(&self, presented: &Digest) -> Option<Presented> {
-        let current = self.current.matches(presented);
-        let previous = self.previous.is_some_and(|previous| previous.matches(presented));
-        match (current, previous) {
-            (true, _) => Some(Presented::Current),
-            (false, true) => Some(Presented::Previous),
-            (false, false) => None,
-        }
+        let earlier = self.earlier.iter().enumerate().fold(None, |found, (position, token)| {
+            if token.matches(presented) { Some(Presented::Earlier(position)) } else { found }
+        });
+        if self.current.matches(presented) { Some(Presented::Current) } else { earlier }
+    }
+
+    /// The tokens that are still valid once this one was used: itself and those that were issued after it.
+    pub(crate) fn after_use_of(&self, presented: Presented) -> Self {
+        let used = match presented {
+            Presented::Current => self.earlier.len(),
+            Presented::Earlier(position) => position,
+        };
+        Self { current: self.current, earlier: self.earlier[used.min(self.earlier.len())..].to_vec() }
+    }
+
+    /// Whether a new token can be issued while all others stay valid.
+    pub(crate) fn has_room(&self) -> bool {
+        self.earlier.len() < Self::MAX_EARLIER
+    }
+
+    /// The tokens once a new one was issued.
+    pub(crate) fn with_new(mut self, new: Digest) -> Self {
+        self.earlier.push(std::mem::replace(&mut self.current, new));
+        self
     }
 }
 
@@ -235,8 +264,8 @@ impl Client {
         verified && self.is_active()
     }
 
-    /// Whether this is the digest of the client's registration access token, or of the one before where a rotation left
-    /// it valid. The comparison takes constant time. For stores; a [`Registry`](crate::Registry) also looks at the
+    /// Whether this is the digest of a registration access token of the client: of the current one, or of an earlier one
+    /// that is still valid after a rotation. The comparison takes constant time. For stores; a [`Registry`](crate::Registry) also looks at the
     /// status of the client.
     #[must_use]
     pub fn has_registration_token(&self, token: &Digest) -> bool {

@@ -4,10 +4,13 @@
 
 use std::sync::Arc;
 
-use crate::client::Client;
+use crate::client::{Client, Status};
 use crate::clock::unix_seconds;
 use crate::credential::{ClientSecret, RegistrationAccessToken};
 use crate::metadata::ObjectWriter;
+
+/// The member of a response that says that the client waits for approval.
+pub(crate) const STATUS: &str = "status";
 
 /// The answer to a registration, a read or an update: the only place where a client meets its credentials.
 #[derive(Debug, Clone)]
@@ -54,7 +57,9 @@ impl ClientInformation {
 
     /// The JSON object of the response. It contains the credentials and must not reach logs.
     ///
-    /// `client_secret_expires_at` stands beside every secret and never without one; 0 means never.
+    /// `client_secret_expires_at` stands beside every secret and never without one; 0 means never. A client that waits
+    /// for approval has the extra member `"status": "pending"`; without it the client is active. An extra member of a
+    /// response is permitted by [RFC 7591 §3.2.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1).
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         let mut object = ObjectWriter::new();
@@ -67,6 +72,10 @@ impl ClientInformation {
         if let (Some(token), Some(uri)) = (&self.token, &self.uri) {
             object.member("registration_access_token", token.expose());
             object.member("registration_client_uri", uri);
+        }
+        // An older server may have kept an extra member of this name.
+        if self.client.status == Status::Pending && self.client.metadata.extra.json(STATUS).is_none() {
+            object.member(STATUS, self.client.status.as_str());
         }
         self.client.metadata.write(&mut object);
         object.finish()

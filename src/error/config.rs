@@ -153,7 +153,7 @@ pub enum ConfigErrorKind {
     /// path.
     RedirectHost,
     /// The name of an extra member is empty, longer than 64 characters, holds something else than letters, digits and
-    /// `- . _`, stands in the standards for something else, or is declared twice.
+    /// `- . _`, stands in the standards for something else, is `status`, or is declared twice.
     ExtraMember,
 }
 

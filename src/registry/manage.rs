@@ -72,27 +72,27 @@ impl Registry {
     }
 
     async fn read_authenticated(&self, caller: Authenticated) -> Result<ClientInformation, RegistrationError> {
-        let client = self.retire_previous(caller.client, caller.presented).await?;
+        let client = self.retire_earlier(caller.client, caller.presented).await?;
         let secret = self.known_secret(&client)?;
         self.audit(&AuditEvent::done(Operation::Read, &client))?;
         Ok(self.information(client, secret, Some(caller.token)))
     }
 
-    /// Once the new registration access token is used, the previous one ends to count.
-    async fn retire_previous(
+    /// Once a registration access token is used, those that were issued before it are no longer valid.
+    async fn retire_earlier(
         &self,
         client: Arc<Client>,
         presented: Presented,
     ) -> Result<Arc<Client>, RegistrationError> {
-        let Some(token) = client.token.as_ref().filter(|token| token.previous.is_some()) else { return Ok(client) };
-        if presented == Presented::Previous {
+        let Some(token) = client.token.as_ref().filter(|token| !token.earlier.is_empty()) else { return Ok(client) };
+        if presented == Presented::Earlier(0) {
             return Ok(client);
         }
-        let token = Some(RegistrationToken { current: token.current, previous: None });
+        let token = Some(token.after_use_of(presented));
         let retired = Client { token, revision: client.revision + 1, ..(*client).clone() };
         match self.inner.store.update(&retired, &Replacement::free(self.now())).await {
             Ok(()) => Ok(Arc::new(retired)),
-            // Whoever changed the client meanwhile used a token too; the next use retires the old one.
+            // Somebody else changed the client in between. The next use retires the earlier tokens.
             Err(error) if error.kind() == StoreErrorKind::Conflict => Ok(client),
             Err(error) => Err(error.into()),
         }
@@ -105,25 +105,26 @@ impl Registry {
         request: Option<&Parts>,
         is_meant: IsMeant<'_>,
     ) -> Result<ClientInformation, RegistrationError> {
-        let Authenticated { mut client, token, .. } = caller;
+        let mut caller = caller;
         for _ in 0..ATTEMPTS {
+            let Authenticated { client, token, presented } = &caller;
             let mut document = document.clone();
             #[cfg(feature = "software-statements")]
             {
-                document = self.attest(document, Asker::updating(&client, request)).await?;
+                document = self.attest(document, Asker::updating(client, request)).await?;
             }
             let replacement = Replacement { once: document.once.clone(), ..Replacement::free(self.now()) };
-            self.check_credentials(&client, &mut document);
-            let settled = self.settle(document, Asker::updating(&client, request)).await?;
-            is_meant(&client)?;
-            let (updated, secret, new_token) = self.updated(&client, settled, &token.digest())?;
+            self.check_credentials(client, &mut document);
+            let settled = self.settle(document, Asker::updating(client, request)).await?;
+            is_meant(client)?;
+            let (updated, secret, new_token) = self.updated(client, settled, token, *presented)?;
             match self.inner.store.update(&updated, &replacement).await {
                 Ok(()) => {
-                    self.keep_update(&client, &updated, replacement.once).await?;
-                    return Ok(self.information(Arc::new(updated), secret, Some(new_token.unwrap_or(token))));
+                    self.keep_update(client, &updated, replacement.once).await?;
+                    return Ok(self.information(Arc::new(updated), secret, Some(new_token)));
                 }
                 Err(error) if error.kind() == StoreErrorKind::Conflict => {
-                    client = self.authorize(&client.id, token.expose(), Management::Update).await?.client;
+                    caller = self.authorize_again(caller).await?;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -131,19 +132,38 @@ impl Registry {
         Err(RegistrationError::new(ErrorKind::Conflict))
     }
 
+    /// The caller of an update that met another change of the client. The reply to that change may hold a new token
+    /// while this caller still has the one that it replaced, so the caller must read the client again. An update that
+    /// began with an earlier token repeats one whose reply was lost, and goes on.
+    async fn authorize_again(&self, caller: Authenticated) -> Result<Authenticated, RegistrationError> {
+        let Authenticated { client, token, presented } = caller;
+        let latest = self.inner.store.get_current(&client.id).await?.filter(|latest| latest.status != Status::Disabled);
+        let current = latest.as_ref().and_then(|latest| latest.token.as_ref()).map(|token| token.current);
+        let is_replaced = current.is_some_and(|current| !current.matches(&token.digest()));
+        if presented == Presented::Current && is_replaced {
+            return Err(RegistrationError::new(ErrorKind::Conflict));
+        }
+        self.authorize(&client.id, token.expose(), Management::Update).await
+    }
+
     /// The client after an update. An identifier never changes, a secret comes and goes with the authentication method
-    /// or is renewed because its time is up, and of two registration access tokens the presented one stays. With it,
-    /// what the client is told.
+    /// or is renewed because its time is up, and tokens from before the presented one are no longer valid. With it, the
+    /// secret and the registration access token for the reply.
     fn updated(
         &self,
         client: &Client,
         (metadata, status): (ClientMetadata, Status),
-        presented: &Digest,
-    ) -> Result<(Client, Option<ClientSecret>, Option<RegistrationAccessToken>), RegistrationError> {
-        let new_token = self.config().rotation.then(RegistrationAccessToken::generate).transpose()?;
-        let token = match &new_token {
-            Some(new) => RegistrationToken { current: new.digest(), previous: Some(*presented) },
-            None => RegistrationToken { current: *presented, previous: None },
+        token: &RegistrationAccessToken,
+        presented: Presented,
+    ) -> Result<(Client, Option<ClientSecret>, RegistrationAccessToken), RegistrationError> {
+        let valid = client.token.as_ref().map(|tokens| tokens.after_use_of(presented));
+        let rotates = self.config().rotation && valid.as_ref().is_none_or(RegistrationToken::has_room);
+        let (tokens, token) = match valid {
+            Some(valid) if rotates => {
+                let new = RegistrationAccessToken::generate()?;
+                (Some(valid.with_new(new.digest())), new)
+            }
+            valid => (valid, token.clone()),
         };
         let (secret, shown) = match &client.secret {
             Some(secret) if rules::needs_secret(&metadata) && !self.is_due(secret) => {
@@ -153,8 +173,8 @@ impl Registry {
         };
         let revision = client.revision + 1;
         let fingerprint = self.instance(&metadata);
-        let updated = Client { metadata, secret, token: Some(token), revision, status, fingerprint, ..client.clone() };
-        Ok((updated, shown, new_token))
+        let updated = Client { metadata, secret, token: tokens, revision, status, fingerprint, ..client.clone() };
+        Ok((updated, shown, token))
     }
 
     /// An update stays unless the client became a second instance or it cannot be put on the audit trail.
@@ -172,8 +192,8 @@ impl Registry {
         kept
     }
 
-    /// Makes a client what it was before an update, unless another update came after that. What the operator did
-    /// meanwhile stays.
+    /// Makes a client what it was before an update, unless another update came after that: its reply may hold
+    /// credentials of the client. A status that the operator set in between stays.
     async fn take_back_update(
         &self,
         before: &Client,
@@ -182,7 +202,7 @@ impl Registry {
     ) -> Result<(), RegistrationError> {
         let undo = Replacement { forgets: once, ..Replacement::free(self.now()) };
         let mut current = Arc::new(after.clone());
-        while current.metadata == after.metadata {
+        loop {
             let status = if current.status == after.status { before.status } else { current.status };
             let restored = Client { revision: current.revision + 1, status, ..before.clone() };
             match self.inner.store.update(&restored, &undo).await {
@@ -192,8 +212,8 @@ impl Registry {
                 }
                 Err(error) if error.kind() == StoreErrorKind::Conflict => {
                     match self.inner.store.get_current(&after.id).await? {
-                        Some(client) => current = client,
-                        None => break,
+                        Some(latest) if only_status_differs(&current, &latest) => current = latest,
+                        _ => break,
                     }
                 }
                 Err(error) => return Err(error.into()),
@@ -271,4 +291,9 @@ impl Registry {
             refuse(member, "an update must not contain this member");
         }
     }
+}
+
+/// Whether the operator set another status and nobody else changed the client. One revision is one change.
+fn only_status_differs(before: &Client, after: &Client) -> bool {
+    after.revision == before.revision + 1 && after.status != before.status
 }

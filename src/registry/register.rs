@@ -55,7 +55,7 @@ impl Registry {
             metadata,
             issued_at: now,
             secret,
-            token: token.as_ref().map(|token| RegistrationToken { current: token.digest(), previous: None }),
+            token: token.as_ref().map(|token| RegistrationToken::only(token.digest())),
             revision: 1,
             last_used: None,
             origin: grant.origin,

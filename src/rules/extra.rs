@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{Offer, text};
 use crate::error::{ErrorCode, Violation, Violations};
+use crate::information::STATUS;
 use crate::metadata::{ClientMetadata, Extra, is_defined, pointer};
 
 /// A member beyond the standards that clients keep; see
@@ -96,11 +97,11 @@ impl ExtraMember {
         self
     }
 
-    /// Letters, digits and `- . _`, at most 64 of them, and no name that the standards give to something else.
+    /// Letters, digits and `- . _`, at most 64 of them, and no name that a response uses for something else.
     fn has_valid_name(&self) -> bool {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
         let sized = (1..=Self::MOST_NAME).contains(&self.name.len());
-        sized && self.name.bytes().all(plain) && !is_defined(&self.name)
+        sized && self.name.bytes().all(plain) && !is_defined(&self.name) && self.name != STATUS
     }
 
     fn is_called(&self, name: &str) -> bool {

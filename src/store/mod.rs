@@ -100,7 +100,7 @@ pub trait ClientStore: Send + Sync + 'static {
     /// [`get`](Self::get) does.
     fn get_current(&self, id: &ClientId) -> impl Future<Output = Result<Option<Arc<Client>>, StoreError>> + Send;
 
-    /// Finds a client as it is now, if this is the digest of its current or previous registration access token. `None`
+    /// Finds a client as it is now, if this is the digest of a valid registration access token of it. `None`
     /// for a wrong token and for an unknown client alike.
     ///
     /// Anybody may send a wrong token, so both must take the same time: compare the digest before the record of the

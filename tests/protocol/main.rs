@@ -44,6 +44,7 @@ mod refusals_of_documents;
 mod refused;
 mod retention;
 mod reuse;
+mod rotation;
 #[cfg(feature = "sealed")]
 mod secrets;
 mod server;

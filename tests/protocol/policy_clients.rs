@@ -204,6 +204,7 @@ fn a_declaration_that_clashes_is_a_mistake() {
         ("secret", &["client_secret"]),
         ("token", &["registration_access_token"]),
         ("statement", &["software_statement"]),
+        ("the sign of a client that waits", &["status"]),
     ];
     for (name, members) in rows {
         let members = members.iter().map(|member| ExtraMember::new(*member, ExtraType::Text));

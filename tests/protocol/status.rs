@@ -75,8 +75,12 @@ async fn a_client_that_waits_manages_itself_and_does_nothing_else() {
         let credentials = ClientCredentials::read(&headers, []).unwrap();
         server.registry.authenticate(&credentials).await.is_ok()
     };
-    assert_eq!(server.get(&client).await.json(), client.document);
-    assert_eq!(server.put(&client, &minimal_and(json!({ "client_name": "New" }))).await.status, 200);
+    let read = server.get(&client).await.json();
+    let updated = server.put(&client, &minimal_and(json!({ "client_name": "New" }))).await;
+    assert_eq!((updated.status, &read), (200, &client.document));
+    for (name, document) in [("POST", &client.document), ("GET", &read), ("PUT", &updated.json())] {
+        assert_eq!(document["status"], "pending", "{name}: a client that waits is told so");
+    }
     let waiting = stored().await;
     assert_eq!((waiting.status(), waiting.metadata().client_name.untagged()), (Status::Pending, Some("New")));
     assert!(!waiting.verify_secret(client.member("client_secret"), server.registry.now()));
@@ -86,6 +90,7 @@ async fn a_client_that_waits_manages_itself_and_does_nothing_else() {
 
     assert_eq!(server.registry.approve(&id(&client)).await.unwrap().unwrap().status(), Status::Active);
     assert!(stored().await.redirect_uri("https://app.example.com/cb").is_some() && authenticated().await);
+    assert_eq!(server.get(&client).await.json().get("status"), None, "an active client has no status in its replies");
     let second = server.register(&minimal()).await;
     assert_eq!(server.delete(&second).await.status, 204);
 }

@@ -77,6 +77,10 @@ async fn tokens_are_known_across_nodes(one: impl ClientStore, other: impl Client
     assert!(one.initial_access_tokens().await.unwrap().is_empty());
 }
 
+/// The columns that tables of version 1 do not have.
+const LATER_COLUMNS: [&str; 5] =
+    ["registration_token", "previous_token", "between_token", "initial_access_token", "network"];
+
 /// Tables of version 1 know no digests of tokens; they are found in the records, once and for all clients.
 async fn clients_of_version_1_keep_their_tokens<S: ClientStore>(store: S, back: impl AsyncFnOnce() -> S) {
     let rotating = |store| {
@@ -183,10 +187,17 @@ mod sqlite {
         let bed = Sqlite::make().await;
         let back = async || {
             let mut connection = SqliteConnection::connect(bed.path().to_str().unwrap()).await.unwrap();
-            let text = "DROP INDEX dcr_clients_by_token; DROP INDEX dcr_clients_by_previous_token;
-                ALTER TABLE dcr_clients DROP COLUMN registration_token;
-                ALTER TABLE dcr_clients DROP COLUMN previous_token; DELETE FROM dcr_migrations WHERE version = 2";
-            sqlx::raw_sql(text).execute(&mut connection).await.unwrap();
+            let mut text = "DELETE FROM dcr_migrations WHERE version > 1;".to_owned();
+            for index in ["by_token", "by_previous_token", "by_between_token"] {
+                text += &format!("DROP INDEX dcr_clients_{index};");
+            }
+            for index in ["owner", "token", "network"] {
+                text += &format!("DROP INDEX dcr_clients_unused_by_{index};");
+            }
+            for column in super::LATER_COLUMNS {
+                text += &format!("ALTER TABLE dcr_clients DROP COLUMN {column};");
+            }
+            sqlx::raw_sql(&text).execute(&mut connection).await.unwrap();
             SqliteStore::open(bed.path()).await.unwrap()
         };
         super::clients_of_version_1_keep_their_tokens(bed.store(), back).await;
@@ -216,11 +227,11 @@ mod sqlite {
         let mut connection = SqliteConnection::connect(fresh.to_str().unwrap()).await.unwrap();
         let versions: Vec<i64> =
             sqlx::query_scalar("SELECT version FROM dcr_migrations").fetch_all(&mut connection).await.unwrap();
-        assert_eq!(versions, [1, 2]);
+        assert_eq!(versions, [1, 2, 3]);
         sqlx::raw_sql("INSERT INTO dcr_migrations (version) VALUES (1000)").execute(&mut connection).await.unwrap();
         let error = SqliteStore::open(fresh).await.unwrap_err();
         let cause = std::error::Error::source(&error).unwrap().to_string();
-        assert_eq!(cause, "the tables have version 1000, but this program knows 2 at most");
+        assert_eq!(cause, "the tables have version 1000, but this program knows 3 at most");
         bed.clear().await;
     }
 }
@@ -274,7 +285,7 @@ mod postgres {
         sqlx::raw_sql(&newer).execute(&mut connection).await.unwrap();
         let error = bed.another().await.unwrap_err();
         let cause = std::error::Error::source(&error).unwrap().to_string();
-        assert_eq!(cause, "the tables have version 1000, but this program knows 2 at most");
+        assert_eq!(cause, "the tables have version 1000, but this program knows 3 at most");
         bed.clear().await;
     }
 
@@ -389,10 +400,10 @@ mod postgres {
         let bed = Postgres::make().await;
         let back = async || {
             let schema = bed.schema();
-            let text = format!(
-                "ALTER TABLE {schema}.clients DROP COLUMN registration_token, DROP COLUMN previous_token;
-                DELETE FROM {schema}.migrations WHERE version = 2"
-            );
+            let mut text = format!("DELETE FROM {schema}.migrations WHERE version > 1;");
+            for column in super::LATER_COLUMNS {
+                text += &format!("ALTER TABLE {schema}.clients DROP COLUMN {column};");
+            }
             sqlx::raw_sql(&text).execute(&mut Postgres::connection().await).await.unwrap();
             bed.another().await.unwrap()
         };

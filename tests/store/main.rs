@@ -17,6 +17,7 @@ mod records;
 #[cfg(feature = "redis")]
 #[path = "../support/redis_server.rs"]
 mod redis_server;
+mod rotation;
 #[cfg(feature = "redis")]
 mod servers;
 #[cfg(any(feature = "postgres", feature = "redis"))]

@@ -36,10 +36,10 @@ const UNUSUAL: &str = r#"{
 
 fn secured(name: &str, origin: Origin) -> Client {
     let now = now();
-    let previous = Some(Digest::of("previous"));
+    let earlier = ["oldest", "between"].map(Digest::of).into();
     Client {
         secret: Some(Secret { stored: secret("the secret"), expires_at: Some(now + 36_500 * DAY) }),
-        token: Some(RegistrationToken { current: Digest::of("current"), previous }),
+        token: Some(RegistrationToken { current: Digest::of("current"), earlier }),
         revision: 7,
         last_used: Some(now + HOUR),
         origin,
@@ -86,7 +86,7 @@ pub(super) async fn every_field_of_a_client_comes_back<S: ClientStore>(store: Su
     }
     let lasting = secured("lasting", Origin::Open);
     let secret = Some(Secret { stored: secret("another secret"), expires_at: None });
-    let token = Some(RegistrationToken { current: Digest::of("only"), previous: None });
+    let token = Some(RegistrationToken::only(Digest::of("only")));
     assert_comes_back(&store, &Client { secret, token, ..lasting }).await;
     assert_comes_back(&store, &client("bare", now())).await;
     for status in [Status::Pending, Status::Active, Status::Disabled] {

@@ -6,19 +6,20 @@ use crate::client::{Client, RegistrationToken};
 use crate::credential::Digest;
 use crate::store::ClientStore;
 
-/// A client with a registration access token of this text, and one before it.
-fn with_token(name: &str, current: &str, previous: Option<&str>) -> Client {
-    let token = RegistrationToken { current: Digest::of(current), previous: previous.map(Digest::of) };
+/// A client with a registration access token of this text, and earlier ones.
+fn with_token(name: &str, current: &str, earlier: &[&str]) -> Client {
+    let earlier = earlier.iter().map(|token| Digest::of(token)).collect();
+    let token = RegistrationToken { current: Digest::of(current), earlier };
     Client { token: Some(token), ..client(name, now()) }
 }
 
 pub(super) async fn a_registration_token_finds_its_client_alone<S: ClientStore>(store: Subject<S>) {
-    let rotated = with_token("rotated", "rotated-now", Some("rotated-before"));
-    let plain = with_token("plain", "plain-now", None);
+    let rotated = with_token("rotated", "rotated-now", &["rotated-first", "rotated-before"]);
+    let plain = with_token("plain", "plain-now", &[]);
     let unmanaged = client("unmanaged", now());
     store.hold(&[rotated.clone(), plain.clone(), unmanaged.clone()]).await;
     let nobody = client("nobody", now());
-    let tokens = ["rotated-now", "rotated-before", "plain-now", "wrong", "-", ""];
+    let tokens = ["rotated-now", "rotated-before", "rotated-first", "plain-now", "wrong", "-", ""];
     for client in [&rotated, &plain, &unmanaged, &nobody] {
         for token in tokens.map(Digest::of).iter().chain([&Digest::from_bytes([0; 32])]) {
             let found = store.get_by_registration_token(&client.id, token).await;
@@ -34,9 +35,9 @@ pub(super) async fn a_registration_token_finds_its_client_alone<S: ClientStore>(
 }
 
 pub(super) async fn a_registration_token_follows_every_change<S: ClientStore>(store: Subject<S>) {
-    let first = with_token("changing", "first", None);
+    let first = with_token("changing", "first", &[]);
     store.hold(std::slice::from_ref(&first)).await;
-    let second = Client { token: with_token("other", "second", Some("first")).token, ..renamed(&first, "Second") };
+    let second = Client { token: with_token("other", "second", &["first"]).token, ..renamed(&first, "Second") };
     assert!(store.update(&second).await, "update: the next revision is accepted");
     assert!(store.touch(&first.id, first.issued_at + HOUR).await, "touch: true for a client that is there");
     let second = Client { last_used: Some(first.issued_at + HOUR), ..second };
@@ -44,7 +45,7 @@ pub(super) async fn a_registration_token_follows_every_change<S: ClientStore>(st
         let found = store.get_by_registration_token(&first.id, &Digest::of(token)).await;
         assert_same(found.as_deref(), &second, "get_by_registration_token: as it is now");
     }
-    let third = Client { token: with_token("other", "third", None).token, ..renamed(&second, "Third") };
+    let third = Client { token: with_token("other", "third", &[]).token, ..renamed(&second, "Third") };
     assert!(store.update(&third).await, "update: the next revision is accepted");
     assert_same(store.get_current(&third.id).await.as_deref(), &third, "get_current: as it is now");
     for (token, is_valid) in [("first", false), ("second", false), ("third", true)] {

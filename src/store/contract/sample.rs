@@ -128,7 +128,8 @@ pub(super) fn assert_same(found: Option<&Client>, expected: &Client, promise: &s
     };
     let digests = |client: &Client| {
         let token = client.token.as_ref()?;
-        Some((*token.current.as_bytes(), token.previous.map(|previous| *previous.as_bytes())))
+        let earlier = token.earlier.iter().map(|earlier| *earlier.as_bytes());
+        Some((*token.current.as_bytes(), Vec::from_iter(earlier)))
     };
     assert_eq!(found.id, *id, "{promise}: the identifier");
     assert_eq!(found.revision, *revision, "{promise}: the revision of {id}");

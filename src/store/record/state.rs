@@ -67,8 +67,12 @@ struct SealedState {
 #[derive(Serialize, Deserialize)]
 struct TokensState {
     current: Bytes,
+    /// The oldest of the earlier tokens. Records of the first version have no other one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     previous: Option<Bytes>,
+    /// The other earlier tokens, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    between: Vec<Bytes>,
 }
 
 /// An empty list and none limit nothing.
@@ -228,11 +232,13 @@ impl SecretState {
 
 impl TokensState {
     fn of(token: &RegistrationToken) -> Self {
-        Self { current: Bytes::of(&token.current), previous: token.previous.as_ref().map(Bytes::of) }
+        let mut earlier = token.earlier.iter().map(Bytes::of);
+        Self { current: Bytes::of(&token.current), previous: earlier.next(), between: earlier.collect() }
     }
 
     fn into_token(self) -> Option<RegistrationToken> {
-        Some(RegistrationToken { current: self.current.digest()?, previous: maybe(self.previous, |it| it.digest())? })
+        let earlier = self.previous.iter().chain(&self.between).map(Bytes::digest).collect::<Option<_>>()?;
+        Some(RegistrationToken { current: self.current.digest()?, earlier })
     }
 }
 

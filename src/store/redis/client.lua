@@ -1,6 +1,5 @@
 -- What is kept of a client is a line and its record. The line: the last use (zeros while there is none), the rows of
--- the client in the index, the revision, the digests of its registration access token and of the one before ('-' for
--- none). The first row says what the client is: 'cd' if it is disabled, 'cn' if it was
+-- the client in the index, the revision, the digests of its registration access tokens ('-' for none). The first row says what the client is: 'cd' if it is disabled, 'cn' if it was
 -- never used, 'cu' otherwise, followed by its place in the order of issue. A client of the last kind has one row more,
 -- which is not in the line because it moves with the last use: 'u', that use, the place.
 -- All rows have the score 0, so Redis keeps them in the order of their bytes.

@@ -12,9 +12,10 @@ use crate::store::record;
 pub(super) fn write(client: &Client) -> Vec<u8> {
     let (used, rows) = (keys::last_use(client), keys::rows(client).join(" "));
     let token = client.token.as_ref();
-    let current = token.map_or_else(|| "-".to_owned(), |token| keys::hex(&token.current));
-    let previous = token.and_then(|token| token.previous.as_ref()).map_or_else(|| "-".to_owned(), keys::hex);
-    let mut value = format!("{used} {rows} {} {current} {previous}\n", client.revision).into_bytes();
+    let tokens = token.into_iter().flat_map(|token| token.earlier.iter().chain([&token.current]));
+    let tokens = Vec::from_iter(tokens.map(keys::hex)).join(" ");
+    let tokens = if tokens.is_empty() { "-" } else { &tokens };
+    let mut value = format!("{used} {rows} {} {tokens}\n", client.revision).into_bytes();
     value.extend(record::encode_client(client));
     value
 }

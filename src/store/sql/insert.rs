@@ -48,7 +48,7 @@ pub(super) async fn insert<B: Backend>(
 }
 
 /// The values of the statement that inserts a client.
-pub(super) fn row<'a>(tenant: &'a [u8], client: &'a Client, written: &'a Written) -> [Value<'a>; 11] {
+pub(super) fn row<'a>(tenant: &'a [u8], client: &'a Client, written: &'a Written) -> [Value<'a>; 12] {
     [
         bytes(tenant),
         text(client.id.as_str()),
@@ -61,6 +61,7 @@ pub(super) fn row<'a>(tenant: &'a [u8], client: &'a Client, written: &'a Written
         bytes(&written.record),
         Value::Text(written.registration_token.as_deref()),
         Value::Text(written.previous_token.as_deref()),
+        Value::Text(written.between_token.as_deref()),
     ]
 }
 

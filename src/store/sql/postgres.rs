@@ -109,18 +109,22 @@ impl Default for PostgresOptions {
 const ATTEMPTS: u32 = 8;
 /// Whoever migrates holds this lock, in whichever database.
 const MIGRATION_LOCK: i64 = 0x746f_7765_7264_6372;
-const MIGRATIONS: &[&str] = &[include_str!("migrations/postgres/1.sql"), include_str!("migrations/postgres/2.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/postgres/1.sql"),
+    include_str!("migrations/postgres/2.sql"),
+    include_str!("migrations/postgres/3.sql"),
+];
 
 /// The place of a client is taken and freed in the same statement that adds and removes it, if places are counted.
 const DIALECT: Dialect = Dialect {
     add: "INSERT INTO {p}clients (tenant, id, issued_at, last_used, revision, status, owner, fingerprint, record,
-            registration_token, previous_token)
-        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 WHERE NOT EXISTS (SELECT 1 FROM {p}places WHERE tenant = $1)
+            registration_token, previous_token, between_token)
+        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 WHERE NOT EXISTS (SELECT 1 FROM {p}places WHERE tenant = $1)
         ON CONFLICT DO NOTHING",
     insert: "WITH added AS (
             INSERT INTO {p}clients (tenant, id, issued_at, last_used, revision, status, owner, fingerprint, record,
-            registration_token, previous_token)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING RETURNING 1),
+            registration_token, previous_token, between_token)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING RETURNING 1),
         placed AS (UPDATE {p}places SET taken = taken + 1 WHERE tenant = $1 AND EXISTS (SELECT 1 FROM added))
         SELECT 1 FROM added",
     remove: "WITH gone AS (

@@ -61,12 +61,16 @@ const READERS: u32 = 4;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How soon a file is tried again that others are beginning.
 const PAUSE: Duration = Duration::from_millis(20);
-const MIGRATIONS: &[&str] = &[include_str!("migrations/sqlite/1.sql"), include_str!("migrations/sqlite/2.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/sqlite/1.sql"),
+    include_str!("migrations/sqlite/2.sql"),
+    include_str!("migrations/sqlite/3.sql"),
+];
 
 const INSERT: &str =
     "INSERT INTO {p}clients (tenant, id, issued_at, last_used, revision, status, owner, fingerprint, record,
-            registration_token, previous_token)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
+            registration_token, previous_token, between_token)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING";
 
 const DIALECT: Dialect = Dialect {
     add: INSERT,

@@ -93,11 +93,12 @@ impl Statements {
 /// Not by the identifier: that would read the row of a client that exists before the digest is compared.
 const GET_BY_REGISTRATION_TOKEN: &str = "SELECT last_used, record FROM {p}clients
         WHERE tenant = $1 AND registration_token = $2
-    UNION ALL SELECT last_used, record FROM {p}clients WHERE tenant = $1 AND previous_token = $2";
+    UNION ALL SELECT last_used, record FROM {p}clients WHERE tenant = $1 AND previous_token = $2
+    UNION ALL SELECT last_used, record FROM {p}clients WHERE tenant = $1 AND between_token = $2";
 
 /// The revision must be the one before; a later use than the one that was read stays.
 const UPDATE: &str = "UPDATE {p}clients SET revision = $3, status = $4, owner = $5, fingerprint = $6, record = $7,
-    registration_token = $9, previous_token = $10,
+    registration_token = $9, previous_token = $10, between_token = $11,
     last_used = CASE WHEN last_used > $8 THEN last_used ELSE COALESCE($8, last_used) END
     WHERE tenant = $1 AND id = $2 AND revision = $3 - 1";
 

@@ -74,6 +74,7 @@ pub(super) struct Written {
     pub(super) record: Vec<u8>,
     pub(super) registration_token: Option<String>,
     pub(super) previous_token: Option<String>,
+    pub(super) between_token: Option<String>,
 }
 
 impl Written {
@@ -82,7 +83,8 @@ impl Written {
         Self {
             record: record::encode_client(client),
             registration_token: token.map(|token| digest_text(&token.current)),
-            previous_token: token.and_then(|token| token.previous.as_ref()).map(digest_text),
+            previous_token: token.and_then(|token| token.earlier.first()).map(digest_text),
+            between_token: token.and_then(|token| token.earlier.get(1)).map(digest_text),
         }
     }
 }
@@ -109,6 +111,7 @@ pub(super) async fn update<B: Backend>(
         maybe_at(client.last_used),
         Value::Text(written.registration_token.as_deref()),
         Value::Text(written.previous_token.as_deref()),
+        Value::Text(written.between_token.as_deref()),
     ];
     let Replacement { now, once, forgets } = replacement;
     let sql = backend.statements();

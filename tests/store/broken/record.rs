@@ -96,6 +96,7 @@ async fn every_member_that_is_forgotten_is_caught() {
         (client, "/client/secret/expires_at", "the secret"),
         (client, "/client/token", "whether open has a registration access token"),
         (client, "/client/token/previous", "the registration access token"),
+        (client, "/client/token/between", "the registration access token"),
         (client, "/metadata/redirect_uris", "the metadata"),
         (token, "/token/expires_at", "the end"),
         (token, "/token/uses_left", "the uses"),
