@@ -400,7 +400,9 @@ mod postgres {
         let bed = Postgres::make().await;
         let back = async || {
             let schema = bed.schema();
-            let mut text = format!("DELETE FROM {schema}.migrations WHERE version > 1;");
+            let mut text = format!(
+                "DELETE FROM {schema}.migrations WHERE version > 1; DROP INDEX {schema}.clients_unused_by_owner;"
+            );
             for column in super::LATER_COLUMNS {
                 text += &format!("ALTER TABLE {schema}.clients DROP COLUMN {column};");
             }
