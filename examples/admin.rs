@@ -15,6 +15,8 @@
 
 #[path = "admin/api.rs"]
 mod api;
+#[path = "support/log.rs"]
+mod log;
 #[path = "support/serve.rs"]
 mod serve;
 #[path = "admin/view.rs"]
@@ -48,8 +50,12 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    match run(Options::parse()).await {
+    let options = Options::parse();
+    let done = match log::start() {
+        Ok(()) => run(options).await,
+        Err(error) => Err(error),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("admin: {error}");

@@ -1,5 +1,7 @@
 //! The registration endpoint in a stack of tower-http layers, and which of them belong outside and which inside.
 
+#[path = "support/log.rs"]
+mod log;
 #[path = "support/serve.rs"]
 mod serve;
 
@@ -29,8 +31,8 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let options = Options::parse();
+    log::start()?;
     let server = serve::Server::bind(&options.serve).await?;
     let base_url = server.url()?;
     let registry = Registry::builder(base_url, Access::Open).build(MemoryStore::new())?;

@@ -1,9 +1,17 @@
 //! A registration server with an application behind it. `cargo run --example server -- --help` lists its flags.
 
+#[path = "support/log.rs"]
+mod log;
+#[path = "server/messages.rs"]
+mod messages;
+#[path = "server/secret_file.rs"]
+mod secret_file;
 #[path = "support/serve.rs"]
 mod serve;
 #[path = "server/stores.rs"]
 mod stores;
+#[path = "server/tokens.rs"]
+mod tokens;
 #[path = "server/trust.rs"]
 mod trust;
 
@@ -19,10 +27,11 @@ use clap::{Parser, ValueEnum};
 use http_body_util::BodyExt as _;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
-use tower_dcr::access::TokenOptions;
+use tower_dcr::config::RegistryBuilder;
 use tower_dcr::metadata::{Extension, Extensions, GrantType, UnknownExtension};
 use tower_dcr::policy::RedirectHosts;
 use tower_dcr::profile::{Profile, Switch, UnknownSwitch};
+use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, RegistrationLayer, Registry};
 
 /// OAuth 2.0 / OpenID Connect Dynamic Client Registration.
@@ -39,12 +48,8 @@ struct Options {
     /// Who may register.
     #[arg(long, value_enum, default_value_t = Who::Open)]
     access: Who,
-    /// An initial access token for `--access tokens` (repeatable). Without any, one is issued and printed.
-    #[arg(long)]
-    initial_access_token: Vec<String>,
-    /// How many clients the initial access token that is issued admits. Default: any number.
-    #[arg(long, value_name = "CLIENTS", conflicts_with = "initial_access_token")]
-    initial_access_token_uses: Option<u32>,
+    #[command(flatten)]
+    tokens: tokens::InitialAccessTokens,
     /// Kind of server: oauth, oidc, mcp or fapi2. Presets switches and defaults.
     #[arg(long, default_value = "oauth")]
     profile: Profile,
@@ -55,8 +60,8 @@ struct Options {
     #[arg(long, value_delimiter = ',', value_parser = switch)]
     switches: Vec<(Switch, bool)>,
     /// Grant types to offer. Default: authorization_code,refresh_token, and client_credentials unless access is open.
-    #[arg(long, value_delimiter = ',')]
-    grant_types: Option<Vec<String>>,
+    #[arg(long, value_delimiter = ',', value_parser = grant_type)]
+    grant_types: Option<Vec<GrantType>>,
     /// Largest request body in bytes.
     #[arg(long, default_value_t = 65_536)]
     body_limit: usize,
@@ -100,33 +105,39 @@ enum Inner {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    match run(Options::parse()).await {
+    let options = Options::parse();
+    let done = match log::start() {
+        Ok(()) => run(options).await,
+        Err(error) => Err(error),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("server: {error}");
+            eprintln!("server: {}", messages::with_causes(&*error));
             ExitCode::FAILURE
         }
     }
 }
 
 async fn run(options: Options) -> Result<(), Box<dyn Error>> {
+    if let Some(flag) = options.tokens.first_flag().filter(|_| options.access != Who::Tokens) {
+        return Err(format!("{flag} has no effect without --access tokens").into());
+    }
     let server = serve::Server::bind(&options.serve).await?;
     let public_url = match &options.public_url {
         Some(url) => url.clone(),
         None => server.url()?,
     };
-    let registry = registry(&options, &public_url).await?;
+    // All flags are checked before the store is touched: a start that fails leaves no database behind.
+    let checked = stores::configure(builder(&options, &public_url)?, &options.stores)?;
+    drop(checked.build(MemoryStore::new()).map_err(messages::refused)?);
+    let configured = stores::configure(builder(&options, &public_url)?, &options.stores)?;
+    let registry = stores::open(configured, &options.stores).await?;
     if options.profile == Profile::Mcp && !cfg!(feature = "cors") {
         eprintln!("server: built without the feature cors, so pages of other origins cannot register");
     }
-    if options.access != Who::Tokens && !options.initial_access_token.is_empty() {
-        eprintln!("server: --initial-access-token counts only with --access tokens");
-    }
-    if options.access == Who::Tokens && options.initial_access_token.is_empty() {
-        let counted = options.initial_access_token_uses.map(|uses| TokenOptions::new().with_uses(uses));
-        let (token, _) = registry.issue_initial_access_token(counted.unwrap_or_default()).await?;
-        println!("initial access token: {}", token.expose());
+    if options.access == Who::Tokens {
+        options.tokens.issue(&registry).await?;
     }
     match options.access {
         Who::Off => println!("registration endpoint: off"),
@@ -137,7 +148,7 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn registry(options: &Options, public_url: &str) -> Result<Registry, Box<dyn Error>> {
+fn builder(options: &Options, public_url: &str) -> Result<RegistryBuilder, Box<dyn Error>> {
     let access = match options.access {
         Who::Open => Access::Open,
         Who::Tokens => Access::Tokens,
@@ -152,14 +163,12 @@ async fn registry(options: &Options, public_url: &str) -> Result<Registry, Box<d
         .with_rotation(options.rotate_registration_tokens)
         .with_strict_updates(options.strict_put)
         .with_dry_run(options.dry_run);
-    for token in &options.initial_access_token {
-        builder = builder.with_initial_access_token(token);
-    }
     if !options.allow_redirect_host.is_empty() {
-        builder = builder.with_policy(RedirectHosts::new(&options.allow_redirect_host)?.with_loopback(true));
+        let hosts = RedirectHosts::new(&options.allow_redirect_host).map_err(messages::refused)?;
+        builder = builder.with_policy(hosts.with_loopback(true));
     }
     if let Some(grant_types) = &options.grant_types {
-        builder = builder.with_grant_types(grant_types.iter().map(|grant| GrantType::from(grant.as_str())));
+        builder = builder.with_grant_types(grant_types.iter().cloned());
     }
     for extensions in &options.extensions {
         builder = builder.with_extensions(*extensions);
@@ -167,7 +176,7 @@ async fn registry(options: &Options, public_url: &str) -> Result<Registry, Box<d
     for (switch, on) in &options.switches {
         builder = builder.with_switch(*switch, *on);
     }
-    stores::build(options.trust.apply(builder)?, &options.stores).await
+    options.trust.apply(options.tokens.apply(builder)?)
 }
 
 fn extensions(name: &str) -> Result<Extensions, UnknownExtension> {
@@ -182,6 +191,19 @@ fn switch(text: &str) -> Result<(Switch, bool), UnknownSwitch> {
         Some(name) => Ok((name.parse()?, false)),
         None => Ok((text.parse()?, true)),
     }
+}
+
+/// A grant type that this crate knows, or a URI, which every other one must be
+/// ([RFC 6749 §4.5](https://www.rfc-editor.org/rfc/rfc6749#section-4.5)).
+fn grant_type(name: &str) -> Result<GrantType, String> {
+    const KNOWN: [&str; 5] = ["authorization_code", "refresh_token", "client_credentials", "implicit", "password"];
+    if KNOWN.contains(&name) || name.contains(':') {
+        return Ok(name.into());
+    }
+    Err(format!(
+        "not a grant type; known are {} and URIs such as urn:ietf:params:oauth:grant-type:device_code",
+        KNOWN.join(", ")
+    ))
 }
 
 fn application(inner: Inner) -> Router {

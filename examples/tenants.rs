@@ -1,6 +1,8 @@
 //! Two issuers on one server: anybody registers at acme, globex wants an initial access token. They share a store, and
 //! nothing that one of them issued counts at the other.
 
+#[path = "support/log.rs"]
+mod log;
 #[path = "support/serve.rs"]
 mod serve;
 
@@ -22,8 +24,8 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let options = Options::parse();
+    log::start()?;
     let server = serve::Server::bind(&options.serve).await?;
     let base_url = server.url()?;
 

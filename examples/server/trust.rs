@@ -30,7 +30,9 @@ impl TrustOptions {
         let builder = match self.rate_limit {
             Some(attempts) => {
                 let minute = std::time::Duration::from_secs(60);
-                builder.with_gate_before(tower_dcr::gate::RateLimit::builder(attempts, minute).build()?)
+                builder.with_gate_before(
+                    tower_dcr::gate::RateLimit::builder(attempts, minute).build().map_err(crate::messages::refused)?,
+                )
             }
             None => builder,
         };
@@ -44,16 +46,21 @@ impl TrustOptions {
 
     #[cfg(feature = "software-statements")]
     fn statements(&self) -> Result<tower_dcr::software_statement::SoftwareStatements, Box<dyn Error>> {
+        use crate::messages::with_causes;
         use tower_dcr::jwt::{Issuer, Keys};
         use tower_dcr::metadata::SigningAlgorithm::{EdDsa, Es256, Es384, Ps256, Rs256};
         use tower_dcr::software_statement::SoftwareStatements;
 
         let mut statements = SoftwareStatements::new().with_required(self.require_software_statement);
         for issuer in &self.software_statement_issuer {
-            let (name, file) = issuer.split_once('=').ok_or("--software-statement-issuer is ISSUER=FILE")?;
-            let keys = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+            let flag = format!("--software-statement-issuer {issuer}");
+            let split = issuer.split_once('=').filter(|(name, file)| !name.is_empty() && !file.is_empty());
+            let (name, file) = split.ok_or_else(|| format!("{flag}: it must be ISSUER=FILE"))?;
+            let keys = std::fs::read_to_string(file).map_err(|error| format!("{flag}: {file}: {error}"))?;
+            let keys = Keys::from_jwks(&keys).map_err(|error| format!("{flag}: {file}: {}", with_causes(&error)))?;
             let algorithms = [Rs256, Ps256, Es256, Es384, EdDsa];
-            statements = statements.with_issuer(Issuer::new(name, algorithms, Keys::from_jwks(&keys)?)?);
+            let issuer = Issuer::new(name, algorithms, keys).map_err(|error| format!("{flag}: {error}"))?;
+            statements = statements.with_issuer(issuer);
         }
         Ok(statements)
     }

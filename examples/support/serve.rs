@@ -63,7 +63,7 @@ pub(crate) type RequestBody = TimeoutBody<DeadlineBody<Incoming>>;
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServeOptions {
     /// Where to listen; port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:8080")]
+    #[arg(long, default_value = "127.0.0.1:8080", value_parser = address)]
     listen: SocketAddr,
     /// Seconds for the head of a request, and for an idle connection.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
@@ -88,6 +88,10 @@ pub(crate) struct ServeOptions {
     drain_timeout: Duration,
 }
 
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "an IP address and a port are needed, such as 127.0.0.1:8080 or [::1]:8080")
+}
+
 /// Reads a time of at least one millisecond and at most a year.
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().filter(|seconds| (0.001..=31_536_000.0).contains(seconds));
@@ -107,7 +111,10 @@ impl Server {
     /// Listens, and takes over the signals.
     pub(crate) async fn bind(options: &ServeOptions) -> io::Result<Self> {
         let listener = TcpListener::bind(options.listen).await.map_err(|error| {
-            io::Error::new(error.kind(), format!("cannot listen on {} (--listen): {error}", options.listen))
+            io::Error::new(
+                error.kind(),
+                format!("--listen {}: cannot listen there: {error}; choose another address or port", options.listen),
+            )
         })?;
         Ok(Self { listener, signals: Signals::install()?, options: Arc::new(options.clone()) })
     }

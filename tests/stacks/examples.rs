@@ -36,13 +36,15 @@ pub(crate) fn greeting(name: &str, output: &mut impl BufRead) -> (Option<String>
 
 impl Example {
     pub(crate) fn start(name: &'static str, options: &[&str]) -> Self {
-        Self::start_as(name, Command::new(path(name)), options)
+        let mut command = Command::new(path(name));
+        command.stderr(Stdio::null());
+        Self::start_as(name, command, options)
     }
 
     /// Starts it by a command that ends with its path.
     pub(crate) fn start_as(name: &'static str, mut command: Command, options: &[&str]) -> Self {
         command.args(["--listen", "127.0.0.1:0"]).args(options);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut process = command.spawn().unwrap_or_else(|error| {
             let path = path(name);
             panic!("{}: {error}; `cargo test` builds the examples, `cargo test --test stacks` does not", path.display())

@@ -14,6 +14,7 @@ mod flags;
 mod grpc;
 #[cfg(all(feature = "sqlite", feature = "postgres", feature = "redis", feature = "sealed"))]
 mod link;
+mod log;
 #[cfg(all(feature = "sqlite", feature = "postgres", feature = "redis", feature = "sealed"))]
 mod node;
 #[cfg(all(feature = "sqlite", feature = "postgres", feature = "redis", feature = "sealed"))]
@@ -29,5 +30,6 @@ mod registration;
 mod response_body;
 #[cfg(unix)]
 mod serving;
+mod starts;
 mod support;
 mod tenants;

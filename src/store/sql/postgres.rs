@@ -196,7 +196,8 @@ impl PostgresStore {
     async fn of(connections: Connections, options: PostgresOptions) -> Result<Self, StoreError> {
         let PostgresOptions { schema, pooler, .. } = options;
         if !is_schema(&schema) {
-            return Err(StoreError::unavailable("the name of the schema must be 1 to 63 of a-z, 0-9 and _"));
+            let message = format!("the name of the schema must be 1 to 63 of a-z, 0-9 and _, found {schema:?}");
+            return Err(StoreError::unavailable(message));
         }
         migrate(connections.pool(), &schema).await?;
         let wraps = pooler || !in_time(reads_committed(connections.pool())).await?;

@@ -1,0 +1,51 @@
+//! What the server says when it cannot start: which flag, what was found there, and what to do.
+
+use std::error::Error;
+
+use tower_dcr::{ConfigError, ConfigErrorKind};
+
+/// A failure with all its causes, nearest first. A cause that the text before it repeats is left out.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// A refused configuration, with the flag that sets it.
+pub(crate) fn refused(error: ConfigError) -> Box<dyn Error> {
+    let flag = flag(error.kind());
+    format!("{flag}: {}", with_causes(&error)).into()
+}
+
+fn flag(kind: ConfigErrorKind) -> &'static str {
+    use ConfigErrorKind as Kind;
+    match kind {
+        Kind::BaseUrl => "--public-url",
+        Kind::Path => "--path",
+        Kind::GrantTypes => "--grant-types",
+        Kind::AuthMethods | Kind::Algorithms | Kind::SubjectTypes => "--profile",
+        Kind::InitialAccessToken => "--initial-access-token",
+        Kind::BodyLimit => "--body-limit",
+        Kind::Secrets | Kind::SymmetricAlgorithms | Kind::SealingKeys => "--secrets",
+        Kind::IssuerAlgorithms | Kind::Keys => "--software-statement-issuer",
+        Kind::RateLimit => "--rate-limit",
+        Kind::RedirectHost => "--allow-redirect-host",
+        _ => "the configuration",
+    }
+}
+
+/// A URL without what may be secret in it: its password and its query.
+pub(crate) fn without_secrets(url: &str) -> String {
+    let (url, query) = url.split_once('?').map_or((url, ""), |(url, _)| (url, "?…"));
+    let Some((scheme, rest)) = url.split_once("//") else { return format!("{url}{query}") };
+    let Some((user, place)) = rest.rsplit_once('@') else { return format!("{url}{query}") };
+    let user = user.split_once(':').map_or_else(|| user.to_owned(), |(name, _)| format!("{name}:…"));
+    format!("{scheme}//{user}@{place}{query}")
+}
