@@ -35,15 +35,35 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+//! # Who is told what when a document cannot be fetched
+//!
+//! A source says with a [`DocumentError`] whether the client can correct the cause. Every other error of a source counts
+//! as an outage. The cause is on the audit trail and in no reply.
+//!
+//! | document | the client can correct it | outage |
+//! | --- | --- | --- |
+//! | `sector_identifier_uri`; `jwks_uri` where it is checked | 400 `invalid_client_metadata` | 503 |
+//! | keys that a software statement names (`jwks_uri`, `software_jwks_endpoint`) | 503, since the trusted issuer of the statement chose the URL | 503 |
+//! | keys of a trusted issuer, for statements and `BearerTokens` | 503, since the operator chose the URL | 503 |
+//! | `jwks_uri` when a client authenticates | 503, since clients forget their registration after `invalid_client` | 503 |
+//!
+//! A 503 has the error `temporarily_unavailable`, names the member and has `Retry-After`. With the `Fetcher` an outage is
+//! what `FetchErrorKind::is_outage` names: no connection, no answer in time,
+//! a status other than 200, 404, 410 and redirections, or no free place. The client can correct the rest: a host without
+//! a public address, a redirection, another media type, a document that is missing, too large or breaks its rules.
+//! `request_uris` and the other URLs of a client are checked as text and never fetched.
+
+use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::config::RegistryBuilder;
-use crate::error::{BoxError, ErrorCode, RegistrationError, Violation};
+use crate::error::{BoxError, ErrorCode, ErrorKind, RegistrationError, Violation, Violations};
 use crate::metadata::{ClientMetadata, JsonObject, TokenEndpointAuthMethod};
 use crate::registry::Registry;
 use crate::rules::{self, jwks};
@@ -51,33 +71,149 @@ use crate::rules::{self, jwks};
 /// A source of documents.
 pub trait Documents: Send + Sync + 'static {
     /// Gets the document at a URL that somebody else chose. It passed the rules for such URLs, which cannot see where
-    /// its host name leads.
+    /// its host name leads. A [`DocumentError`] says who can correct the cause; any other error counts as an outage.
     fn get(&self, url: &str) -> impl Future<Output = Result<Bytes, BoxError>> + Send;
+
+    /// Gets the document at a URL that the operator configured, such as the keys of a trusted issuer. A source with
+    /// limits keeps places for these, so that clients cannot use them up. Default: as [`get`](Self::get).
+    fn get_for_operator(&self, url: &str) -> impl Future<Output = Result<Bytes, BoxError>> + Send {
+        self.get(url)
+    }
+}
+
+/// Why a source has no document, as far as that decides about the reply.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_dcr::documents::DocumentError;
+///
+/// let missing = DocumentError::rejected("the server answered with status 404");
+/// assert!(!missing.is_outage());
+/// let silent = DocumentError::unavailable("no answer in time").with_retry_after(Duration::from_secs(60));
+/// assert!(silent.is_outage());
+/// ```
+#[derive(Debug)]
+pub struct DocumentError {
+    outage: bool,
+    retry_after: Option<Duration>,
+    source: BoxError,
+}
+
+impl DocumentError {
+    /// The client can correct it: the URL leads to no public address, to no document, or to a wrong one.
+    pub fn rejected(source: impl Into<BoxError>) -> Self {
+        Self { outage: false, retry_after: None, source: source.into() }
+    }
+
+    /// The host is silent, unreachable or fails, or this server is busy. A later attempt may succeed.
+    pub fn unavailable(source: impl Into<BoxError>) -> Self {
+        Self { outage: true, retry_after: None, source: source.into() }
+    }
+
+    /// How long to wait before another attempt, where that is known. Default: 5 seconds.
+    #[must_use]
+    pub fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// Whether a later attempt may succeed although the client changes nothing.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        self.outage
+    }
+
+    /// The error of a source for a URL that the client did not choose, so it can correct nothing.
+    #[cfg(feature = "software-statements")]
+    pub(crate) fn outage(error: BoxError) -> Self {
+        Self { outage: true, retry_after: None, ..Self::of(error) }
+    }
+
+    /// The error of a source, read as one of these.
+    fn of(error: BoxError) -> Self {
+        error.downcast::<Self>().map_or_else(Self::unavailable, |error| *error)
+    }
+
+    /// The reply to the client that named the document in this member.
+    pub(crate) fn reply(error: BoxError, code: ErrorCode, pointer: &str, rule: &'static str) -> RegistrationError {
+        let error = Self::of(error);
+        if !error.outage {
+            let violation = Violation::new(code, pointer.to_owned(), rule, "the document cannot be fetched");
+            return RegistrationError::from(violation).caused_by(error);
+        }
+        let detail = "the document cannot be fetched at present; try again later";
+        let violation = Violation::new(ErrorCode::TemporarilyUnavailable, pointer.to_owned(), rule, detail);
+        let wait = error.retry_after;
+        let reply = RegistrationError::of(ErrorKind::Unavailable, Violations::from(violation)).caused_by(error);
+        wait.into_iter().fold(reply, RegistrationError::retry_after_at_least)
+    }
+}
+
+impl fmt::Display for DocumentError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self.outage {
+            true => "the document is not available at present",
+            false => "the document cannot be used",
+        })
+    }
+}
+
+impl Error for DocumentError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
 }
 
 type Gotten<'a> = Pin<Box<dyn Future<Output = Result<Bytes, BoxError>> + Send + 'a>>;
 
 trait ErasedDocuments: Send + Sync {
     fn get<'a>(&'a self, url: &'a str) -> Gotten<'a>;
+    fn get_for_operator<'a>(&'a self, url: &'a str) -> Gotten<'a>;
 }
 
 impl<D: Documents> ErasedDocuments for D {
     fn get<'a>(&'a self, url: &'a str) -> Gotten<'a> {
         Box::pin(Documents::get(self, url))
     }
+
+    fn get_for_operator<'a>(&'a self, url: &'a str) -> Gotten<'a> {
+        Box::pin(Documents::get_for_operator(self, url))
+    }
 }
 
-/// A source of documents without its type.
+/// A source of documents without its type, for URLs of one origin.
 #[derive(Clone)]
-pub(crate) struct DocumentSource(Arc<dyn ErasedDocuments>);
+pub(crate) struct DocumentSource {
+    documents: Arc<dyn ErasedDocuments>,
+    named_by: NamedBy,
+}
+
+/// Who chose the URLs that are fetched.
+#[derive(Clone, Copy)]
+enum NamedBy {
+    Client,
+    #[cfg(feature = "software-statements")]
+    Operator,
+}
 
 impl DocumentSource {
+    /// For URLs that clients name.
     pub(crate) fn new(documents: impl Documents) -> Self {
-        Self(Arc::new(documents))
+        Self { documents: Arc::new(documents), named_by: NamedBy::Client }
+    }
+
+    /// For URLs that the operator configured.
+    #[cfg(feature = "software-statements")]
+    pub(crate) fn for_operator(documents: impl Documents) -> Self {
+        Self { named_by: NamedBy::Operator, ..Self::new(documents) }
     }
 
     pub(crate) async fn get(&self, url: &str) -> Result<Bytes, BoxError> {
-        self.0.get(url).await
+        match self.named_by {
+            NamedBy::Client => self.documents.get(url).await,
+            #[cfg(feature = "software-statements")]
+            NamedBy::Operator => self.documents.get_for_operator(url).await,
+        }
     }
 }
 
@@ -120,11 +256,11 @@ impl Registry {
 
     /// What went wrong is for the operator alone: a client that is told learns what there is in the network.
     async fn document(&self, member: &'static str, uri: &str) -> Result<Bytes, RegistrationError> {
-        let refused = || RegistrationError::from(refuse(member, "the document cannot be fetched"));
+        let reply = |error| DocumentError::reply(error, ErrorCode::InvalidClientMetadata, &format!("/{member}"), "M18");
         let Some(documents) = &self.config().documents else {
-            return Err(refused().caused_by("no source of documents is configured"));
+            return Err(reply(DocumentError::rejected("no source of documents is configured").into()));
         };
-        documents.get(uri).await.map_err(|error| refused().caused_by(error))
+        documents.get(uri).await.map_err(reply)
     }
 }
 

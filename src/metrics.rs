@@ -8,6 +8,8 @@
 //! | `tower_dcr_store_duration_seconds` | histogram | `verb`, `outcome` |
 //! | `tower_dcr_clients` | gauge | `tenant` |
 //! | `tower_dcr_audit_dropped_total` | counter | |
+//! | `tower_dcr_fetches_total` | counter | `named_by`, `outcome` |
+//! | `tower_dcr_rate_limited_total` | counter | `limit` |
 //!
 //! - Requests are those that the endpoint answers over HTTP; what passes through is not seen.
 //! - `operation`: `register`, `check` (a dry run), `read`, `update`, `delete`, `options`, or `other` for a method that is
@@ -20,6 +22,10 @@
 //! - `tenant`: the name given to [`with_tenant`](crate::RegistryBuilder::with_tenant), empty without.
 //! - `tower_dcr_clients` is what [`Registry::count`](crate::Registry::count) found last: call it from a timer, or before
 //!   the metrics are read.
+//! - `named_by` of a fetch: `client` or `operator`. Its `outcome`: `ok`, `busy` (no free place), `timeout`, `transport`,
+//!   `status`, `redirect`, `media_type`, `too_large`, `address` or `url`. Each caller counts, also those that share the
+//!   answer to one request or are given one that is remembered.
+//! - `limit` of a request that a `RateLimit` refused: `peer`, `network` or `global`.
 //!
 //! No label has a value that a caller can choose, so their number is bounded.
 
@@ -37,6 +43,8 @@ const REQUEST_DURATION: &str = "tower_dcr_request_duration_seconds";
 const STORE_DURATION: &str = "tower_dcr_store_duration_seconds";
 const CLIENTS: &str = "tower_dcr_clients";
 const AUDIT_DROPPED: &str = "tower_dcr_audit_dropped_total";
+const FETCHES: &str = "tower_dcr_fetches_total";
+const RATE_LIMITED: &str = "tower_dcr_rate_limited_total";
 
 const ABANDONED: &str = "abandoned";
 
@@ -47,6 +55,8 @@ pub fn describe() {
     describe_histogram!(STORE_DURATION, Unit::Seconds, "time that one verb of the client store took");
     describe_gauge!(CLIENTS, Unit::Count, "registered clients when they were counted last");
     describe_counter!(AUDIT_DROPPED, Unit::Count, "events of the audit trail for which its channel had no room");
+    describe_counter!(FETCHES, Unit::Count, "documents that the guarded fetcher was asked for");
+    describe_counter!(RATE_LIMITED, Unit::Count, "requests that a rate limit refused");
 }
 
 /// A request on its way. It is counted when this value goes.
@@ -135,6 +145,16 @@ pub(crate) fn clients(tenant: &Arc<str>, count: u64) {
     gauge!(CLIENTS, "tenant" => SharedString::from_shared(Arc::clone(tenant))).set(count as f64);
 }
 
+#[cfg(feature = "fetch")]
+pub(crate) fn fetched(named_by: &'static str, outcome: &'static str) {
+    counter!(FETCHES, "named_by" => named_by, "outcome" => outcome).increment(1);
+}
+
+#[cfg(feature = "rate-limit")]
+pub(crate) fn rate_limited(limit: &'static str) {
+    counter!(RATE_LIMITED, "limit" => limit).increment(1);
+}
+
 #[cfg(feature = "audit-channel")]
 pub(crate) fn audit_dropped() {
     counter!(AUDIT_DROPPED).increment(1);
@@ -147,7 +167,7 @@ mod tests {
     #[test]
     fn every_metric_is_documented() {
         let document = include_str!("../docs/observing.md");
-        for name in [REQUESTS, REQUEST_DURATION, STORE_DURATION, CLIENTS, AUDIT_DROPPED] {
+        for name in [REQUESTS, REQUEST_DURATION, STORE_DURATION, CLIENTS, AUDIT_DROPPED, FETCHES, RATE_LIMITED] {
             assert!(document.contains(&format!("| `{name}` |")), "{name}");
         }
     }

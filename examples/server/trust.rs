@@ -13,6 +13,10 @@ pub(crate) struct TrustOptions {
     #[cfg(feature = "rate-limit")]
     #[arg(long, value_name = "PER_MINUTE")]
     rate_limit: Option<u32>,
+    /// Reads, updates and deletions that one address may attempt in a minute.
+    #[cfg(feature = "rate-limit")]
+    #[arg(long, value_name = "PER_MINUTE")]
+    management_rate_limit: Option<u32>,
     /// Verify software statements, and trust those of this issuer (repeatable): its name and a file with its JWK Set.
     #[cfg(feature = "software-statements")]
     #[arg(long, value_name = "ISSUER=FILE")]
@@ -28,12 +32,12 @@ impl TrustOptions {
     pub(crate) fn apply(&self, builder: RegistryBuilder) -> Result<RegistryBuilder, Box<dyn Error>> {
         #[cfg(feature = "rate-limit")]
         let builder = match self.rate_limit {
-            Some(attempts) => {
-                let minute = std::time::Duration::from_secs(60);
-                builder.with_gate_before(
-                    tower_dcr::gate::RateLimit::builder(attempts, minute).build().map_err(crate::messages::refused)?,
-                )
-            }
+            Some(attempts) => builder.with_gate_before(a_minute("--rate-limit", attempts)?),
+            None => builder,
+        };
+        #[cfg(feature = "rate-limit")]
+        let builder = match self.management_rate_limit {
+            Some(attempts) => builder.with_management_gate(a_minute("--management-rate-limit", attempts)?),
             None => builder,
         };
         #[cfg(feature = "software-statements")]
@@ -64,6 +68,13 @@ impl TrustOptions {
         }
         Ok(statements)
     }
+}
+
+/// So many attempts of each peer in a minute, as this flag says.
+#[cfg(feature = "rate-limit")]
+fn a_minute(flag: &str, attempts: u32) -> Result<tower_dcr::gate::RateLimit, String> {
+    let limit = tower_dcr::gate::RateLimit::builder(attempts, std::time::Duration::from_secs(60)).build();
+    limit.map_err(|error| format!("{flag} {attempts}: {error}"))
 }
 
 /// Tells the registry from which address each request comes.

@@ -130,6 +130,13 @@ pub enum Decision {
         /// How long, sent as `Retry-After` in seconds.
         retry_after: Duration,
     },
+    /// As [`TooManyRequests`](Self::TooManyRequests), with the reason.
+    Throttled {
+        /// How long, sent as `Retry-After` in seconds.
+        retry_after: Duration,
+        /// Which limit was reached, for the operator alone.
+        source: Arc<dyn Error + Send + Sync>,
+    },
     /// The gate cannot tell at present: 503.
     Unavailable {
         /// Why, for the operator alone.
@@ -151,6 +158,9 @@ impl Decision {
             }
             Self::TooManyRequests { retry_after } => {
                 RegistrationError::new(ErrorKind::TooManyRequests).retry_after_at_least(retry_after)
+            }
+            Self::Throttled { retry_after, source } => {
+                RegistrationError::new(ErrorKind::TooManyRequests).retry_after_at_least(retry_after).caused_by(source)
             }
             Self::Unavailable { source } => RegistrationError::new(ErrorKind::Unavailable).caused_by(source),
         })

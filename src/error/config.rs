@@ -141,7 +141,7 @@ pub enum ConfigErrorKind {
     IssuerAlgorithms,
     /// The keys of an issuer are no JWK Set, have no key that can verify, or their URL is not `https` to a public name.
     Keys,
-    /// A number of a rate limit is zero.
+    /// A number of a rate limit is zero or too large.
     RateLimit,
     /// Documents are to be checked, and there is no source of documents.
     Documents,
@@ -210,7 +210,10 @@ impl ConfigErrorKind {
                 "the keys of an issuer must be a JWK Set with a key that can verify, or an https URL of a public host \
                  (Keys)"
             }
-            Self::RateLimit => "the numbers of a rate limit must be above zero (RateLimit::builder)",
+            Self::RateLimit => {
+                "a rate limit needs numbers above zero, at most a year, a nanosecond for each attempt, and at most \
+                 134217728 keys (RateLimit::builder)"
+            }
             Self::Documents => "checking jwks_uri needs a source of documents (with_documents)",
             Self::Fetcher => "a fetcher needs limits above zero and root certificates as PEM (Fetcher::builder)",
             Self::SymmetricAlgorithms => {

@@ -8,9 +8,9 @@ use std::time::Duration;
 use reqwest::{Certificate, Client, redirect, retry};
 use tokio::sync::Semaphore;
 
-use super::flights::Flights;
+use super::places::Places;
 use super::resolver::{ErasedResolver, Guard};
-use super::{Fetcher, Inner, Limits, Resolver, SystemResolver};
+use super::{Fetcher, Inner, Limits, Pool, Resolver, SystemResolver};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{ConfigError, ConfigErrorKind};
 
@@ -19,6 +19,8 @@ use crate::error::{ConfigError, ConfigErrorKind};
 pub struct FetcherBuilder {
     limits: Limits,
     concurrency: usize,
+    operator_concurrency: usize,
+    max_per_host: usize,
     resolver: Arc<dyn ErasedResolver>,
     allowed: Vec<IpAddr>,
     root_certificates: Option<Vec<u8>>,
@@ -33,8 +35,11 @@ impl FetcherBuilder {
                 bytes: 65_536,
                 media_types: vec!["application/json".to_owned(), "application/jwk-set+json".to_owned()],
                 memory: Duration::from_secs(60),
+                acquire_timeout: Duration::from_secs(1),
             },
-            concurrency: 4,
+            concurrency: 16,
+            operator_concurrency: 4,
+            max_per_host: 2,
             resolver: Arc::new(SystemResolver),
             allowed: Vec::new(),
             root_certificates: None,
@@ -42,7 +47,8 @@ impl FetcherBuilder {
         }
     }
 
-    /// How long a document may take, from the question for it to its last byte. Default: 5 seconds.
+    /// How long a document may take, from the look-up of the host name to its last byte. The time that a fetch waits for
+    /// a place does not count. Default: 5 seconds.
     pub fn with_timeout(mut self, time: Duration) -> Self {
         self.limits.time = time;
         self
@@ -61,9 +67,32 @@ impl FetcherBuilder {
         self
     }
 
-    /// How many documents are fetched at the same time; others wait, as long as their time allows. Default: 4.
+    /// How many documents that clients name are fetched at the same time; others wait. Default: 16.
     pub fn with_concurrency(mut self, fetches: usize) -> Self {
         self.concurrency = fetches;
+        self
+    }
+
+    /// How many documents that the operator names are fetched at the same time, beside those of clients: the keys of
+    /// trusted issuers, for example. Default: 4.
+    pub fn with_operator_concurrency(mut self, fetches: usize) -> Self {
+        self.operator_concurrency = fetches;
+        self
+    }
+
+    /// How many documents are fetched from one host at the same time, in each of both budgets. All ports and all
+    /// spellings of a host are one host. While this is smaller than
+    /// [`with_concurrency`](Self::with_concurrency), a host that does not answer cannot keep fetches from other hosts
+    /// waiting. At most 32 more fetches wait for a place of one host. Default: 2.
+    pub fn with_max_fetches_per_host(mut self, fetches: usize) -> Self {
+        self.max_per_host = fetches;
+        self
+    }
+
+    /// How long a fetch waits for a place before it fails with [`FetchErrorKind::Busy`](super::FetchErrorKind::Busy);
+    /// with zero it does not wait. Default: 1 second.
+    pub fn with_acquire_timeout(mut self, time: Duration) -> Self {
+        self.limits.acquire_timeout = time;
         self
     }
 
@@ -108,15 +137,17 @@ impl FetcherBuilder {
         if !self.limits.are_above_zero() {
             return Err(ConfigErrorKind::Fetcher.found(format_args!("{:?}", self.limits)));
         }
-        if !(1..=Semaphore::MAX_PERMITS).contains(&self.concurrency) {
-            return Err(ConfigErrorKind::Fetcher.found(format_args!("{} fetches at a time", self.concurrency)));
+        let budgets = [self.concurrency, self.operator_concurrency, self.max_per_host];
+        if let Some(places) = budgets.iter().find(|places| !(1..=Semaphore::MAX_PERMITS).contains(places)) {
+            return Err(ConfigErrorKind::Fetcher.found(format_args!("{places} fetches at a time")));
         }
         let http = self.http()?;
+        let pool = |places| Pool::new(Places::new(places, self.max_per_host, self.limits.acquire_timeout));
         let inner = Inner {
             http,
+            named_by_clients: pool(self.concurrency),
+            named_by_operator: pool(self.operator_concurrency),
             limits: self.limits,
-            budget: Semaphore::new(self.concurrency),
-            flights: Flights::default(),
             clock: self.clock,
         };
         Ok(Fetcher { inner: Arc::new(inner) })
@@ -168,6 +199,8 @@ impl fmt::Debug for FetcherBuilder {
             .debug_struct("FetcherBuilder")
             .field("limits", &self.limits)
             .field("concurrency", &self.concurrency)
+            .field("operator_concurrency", &self.operator_concurrency)
+            .field("max_fetches_per_host", &self.max_per_host)
             .field("dangerously_allowed_addresses", &self.allowed)
             .finish_non_exhaustive()
     }

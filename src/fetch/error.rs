@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::resolver::NoPublicAddress;
 
@@ -26,20 +27,53 @@ pub enum FetchErrorKind {
     TooLarge,
     /// The answer did not come in time.
     Timeout,
-    /// Too many documents are being fetched.
+    /// Too many documents are being fetched, from this host or in all.
     Busy,
+}
+
+impl FetchErrorKind {
+    /// Whether a later attempt may succeed although nobody changes the URL or the document: the host is silent,
+    /// unreachable or fails, or this server is busy. Then a client is answered with 503. Everything else is for the
+    /// client to correct, and is answered with 400.
+    ///
+    /// Of the statuses, 404 and 410 say that there is no document at this URL; all others are taken for an outage.
+    #[must_use]
+    pub fn is_outage(self) -> bool {
+        match self {
+            Self::Url | Self::Address | Self::Redirect | Self::MediaType | Self::TooLarge => false,
+            Self::Status(404 | 410) => false,
+            Self::Transport | Self::Status(_) | Self::Timeout | Self::Busy => true,
+        }
+    }
+
+    /// As one word, for metrics.
+    #[cfg(feature = "metrics")]
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Url => "url",
+            Self::Address => "address",
+            Self::Transport => "transport",
+            Self::Redirect => "redirect",
+            Self::Status(_) => "status",
+            Self::MediaType => "media_type",
+            Self::TooLarge => "too_large",
+            Self::Timeout => "timeout",
+            Self::Busy => "busy",
+        }
+    }
 }
 
 /// Why a [`Fetcher`](super::Fetcher) has no document. Everybody who waited for the same one gets the same error.
 #[derive(Debug, Clone)]
 pub struct FetchError {
     kind: FetchErrorKind,
+    retry_at: Option<SystemTime>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl FetchError {
     pub(super) fn new(kind: FetchErrorKind) -> Self {
-        Self { kind, source: None }
+        Self { kind, retry_at: None, source: None }
     }
 
     /// What kind of failure it was.
@@ -48,9 +82,16 @@ impl FetchError {
         self.kind
     }
 
-    /// Whether it says something about the URL, and not about how busy this server is.
-    pub(super) fn is_about_the_url(&self) -> bool {
-        self.kind != FetchErrorKind::Busy
+    /// Until when the fetcher gives this answer again without another request; none where it does not remember it.
+    #[must_use]
+    pub fn retry_at(&self) -> Option<SystemTime> {
+        self.retry_at
+    }
+
+    /// An answer that says something about the URL is remembered until then. That this server is busy is not.
+    pub(super) fn remembered_until(mut self, until: SystemTime) -> Self {
+        self.retry_at = Some(until).filter(|_| self.kind != FetchErrorKind::Busy);
+        self
     }
 }
 
@@ -62,7 +103,7 @@ impl From<reqwest::Error> for FetchError {
             cause = error.source();
         }
         let kind = if cause.is_some() { FetchErrorKind::Address } else { FetchErrorKind::Transport };
-        Self { kind, source: Some(Arc::new(error.without_url())) }
+        Self { kind, retry_at: None, source: Some(Arc::new(error.without_url())) }
     }
 }
 
@@ -77,7 +118,7 @@ impl fmt::Display for FetchError {
             FetchErrorKind::MediaType => "the answer is of another media type",
             FetchErrorKind::TooLarge => "the answer is too large",
             FetchErrorKind::Timeout => "the answer did not come in time",
-            FetchErrorKind::Busy => "too many documents are being fetched",
+            FetchErrorKind::Busy => "too many documents are being fetched, from this host or in all",
         })
     }
 }

@@ -42,15 +42,16 @@ impl Flight {
 }
 
 impl Flights {
-    /// The outcome for this URL: known, waited for, or brought by `fetch`, which says until when a failure counts.
+    /// The outcome for this URL: known, waited for, or brought by `fetch`. A failure with a time is remembered until
+    /// then.
     pub(super) async fn join<F>(&self, url: &str, now: SystemTime, fetch: impl FnOnce() -> F) -> Outcome
     where
-        F: Future<Output = (Outcome, SystemTime)>,
+        F: Future<Output = Outcome>,
     {
         let flight = self.board(url, now).ok_or_else(|| FetchError::new(FetchErrorKind::Busy))?;
         let land = || async {
-            let (outcome, until) = fetch().await;
-            self.land(url, &outcome, until);
+            let outcome = fetch().await;
+            self.land(url, &outcome);
             outcome
         };
         flight.get_or_init(land).await.clone()
@@ -68,12 +69,13 @@ impl Flights {
         })
     }
 
-    fn land(&self, url: &str, outcome: &Outcome, until: SystemTime) {
+    fn land(&self, url: &str, outcome: &Outcome) {
+        let remembered = outcome.as_ref().err().and_then(FetchError::retry_at);
         let mut flights = self.lock();
-        if !outcome.as_ref().is_err_and(FetchError::is_about_the_url) {
+        if remembered.is_none() {
             flights.remove(url);
         } else if let Some(flight) = flights.get_mut(url) {
-            flight.remembered = Some(until);
+            flight.remembered = remembered;
         }
     }
 
@@ -105,12 +107,12 @@ mod tests {
     const LATER: Duration = Duration::from_secs(60);
 
     async fn fail(flights: &Flights, url: &str, now: SystemTime) -> FetchErrorKind {
-        let fetch = || async { (Err(FetchError::new(FetchErrorKind::Status(404))), now + LATER) };
+        let fetch = || async { Err(FetchError::new(FetchErrorKind::Status(404)).remembered_until(now + LATER)) };
         flights.join(url, now, fetch).await.unwrap_err().kind()
     }
 
     async fn succeed(flights: &Flights, url: &str, now: SystemTime) -> Option<Bytes> {
-        flights.join(url, now, || async { (Ok(Bytes::from_static(b"{}")), now) }).await.ok()
+        flights.join(url, now, || async { Ok(Bytes::from_static(b"{}")) }).await.ok()
     }
 
     #[tokio::test]

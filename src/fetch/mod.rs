@@ -7,6 +7,22 @@
 //! document that arrives soon. A document that many ask for at once is fetched once, and one that failed is not fetched
 //! again for a while.
 //!
+//! # Budgets
+//!
+//! | budget | default | option |
+//! | --- | --- | --- |
+//! | documents that clients name, at the same time | 16 | [`with_concurrency`](FetcherBuilder::with_concurrency) |
+//! | documents that the operator names (keys of trusted issuers) | 4 | [`with_operator_concurrency`](FetcherBuilder::with_operator_concurrency) |
+//! | documents of one host, in each of these budgets | 2 | [`with_max_fetches_per_host`](FetcherBuilder::with_max_fetches_per_host) |
+//! | waiting for a place | 1 second | [`with_acquire_timeout`](FetcherBuilder::with_acquire_timeout) |
+//! | one fetch, from the look-up of the name to the last byte | 5 seconds | [`with_timeout`](FetcherBuilder::with_timeout) |
+//! | its size | 65536 bytes | [`with_size_limit`](FetcherBuilder::with_size_limit) |
+//!
+//! A host is what the URL names: all its ports and spellings are one host. So a host that stays silent holds two places,
+//! and the fetches from other hosts go on. Somebody who owns many silent names can still fill the budget of the clients:
+//! the others are then refused after a second, with the request to come again, and the budget of the operator is not
+//! affected.
+//!
 //! ```
 //! use std::io;
 //! use std::net::IpAddr;
@@ -37,6 +53,7 @@
 mod builder;
 mod error;
 mod flights;
+mod places;
 mod resolver;
 
 pub use builder::FetcherBuilder;
@@ -46,20 +63,20 @@ pub use resolver::{Resolver, SystemResolver};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Client, Response, Url};
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 use crate::clock::Clock;
-use crate::documents::Documents;
+use crate::documents::{DocumentError, Documents};
 use crate::error::BoxError;
 use crate::rules::uri;
 use flights::{Flights, Outcome};
+use places::Places;
 
 /// Fetches small JSON documents from public `https` URLs. Clones are cheap and share everything.
 ///
@@ -72,9 +89,21 @@ pub struct Fetcher {
 struct Inner {
     http: Client,
     limits: Limits,
-    budget: Semaphore,
-    flights: Flights,
+    named_by_clients: Pool,
+    named_by_operator: Pool,
     clock: Arc<dyn Clock>,
+}
+
+/// The fetches under one budget. What clients do in theirs cannot be noticed in the other.
+struct Pool {
+    flights: Flights,
+    places: Places,
+}
+
+impl Pool {
+    fn new(places: Places) -> Self {
+        Self { flights: Flights::default(), places }
+    }
 }
 
 /// What an answer may take.
@@ -85,6 +114,8 @@ struct Limits {
     media_types: Vec<String>,
     /// How long a failure is remembered.
     memory: Duration,
+    /// How long a fetch waits for a place.
+    acquire_timeout: Duration,
 }
 
 impl Fetcher {
@@ -93,22 +124,54 @@ impl Fetcher {
         FetcherBuilder::new()
     }
 
-    /// Fetches the document at this URL.
+    /// Fetches the document at this URL, which a client named.
     ///
     /// # Errors
     ///
     /// When the URL is not `https` to a public name, or the answer is not what the limits allow. The error is for logs:
     /// a client that is told learns what there is in the network.
     pub async fn fetch(&self, url: &str) -> Result<Bytes, FetchError> {
-        let target = check(url)?;
-        let now = self.inner.clock.now();
-        self.inner.flights.join(url, now, || self.inner.land(target)).await
+        let outcome = self.inner.fetch(url, &self.inner.named_by_clients).await;
+        #[cfg(feature = "metrics")]
+        count("client", &outcome);
+        outcome
     }
+
+    /// Fetches the document at this URL, which the operator configured, under the budget that clients cannot use up.
+    ///
+    /// # Errors
+    ///
+    /// As [`fetch`](Self::fetch).
+    pub async fn fetch_for_operator(&self, url: &str) -> Result<Bytes, FetchError> {
+        let outcome = self.inner.fetch(url, &self.inner.named_by_operator).await;
+        #[cfg(feature = "metrics")]
+        count("operator", &outcome);
+        outcome
+    }
+
+    /// The error as a registry reads it.
+    fn document_error(&self, error: FetchError) -> DocumentError {
+        if !error.kind().is_outage() {
+            return DocumentError::rejected(error);
+        }
+        let remaining = error.retry_at().and_then(|at| at.duration_since(self.inner.clock.now()).ok());
+        let unavailable = DocumentError::unavailable(error);
+        remaining.into_iter().fold(unavailable, DocumentError::with_retry_after)
+    }
+}
+
+#[cfg(feature = "metrics")]
+fn count(named_by: &'static str, outcome: &Outcome) {
+    crate::metrics::fetched(named_by, outcome.as_ref().map_or_else(|error| error.kind().as_str(), |_| "ok"));
 }
 
 impl Documents for Fetcher {
     async fn get(&self, url: &str) -> Result<Bytes, BoxError> {
-        Ok(self.fetch(url).await?)
+        self.fetch(url).await.map_err(|error| self.document_error(error).into())
+    }
+
+    async fn get_for_operator(&self, url: &str) -> Result<Bytes, BoxError> {
+        self.fetch_for_operator(url).await.map_err(|error| self.document_error(error).into())
     }
 }
 
@@ -119,21 +182,27 @@ impl fmt::Debug for Fetcher {
 }
 
 impl Inner {
-    /// The outcome, and until when it counts if it is a failure.
-    async fn land(&self, target: Url) -> (Outcome, SystemTime) {
-        let outcome = self.request(target).await;
-        let now = self.clock.now();
-        (outcome, now.checked_add(self.limits.memory).unwrap_or(now))
+    /// Whoever joins a fetch that somebody else began waits no longer than for a fetch of their own, also when those
+    /// before them leave one after the other.
+    async fn fetch(&self, url: &str, pool: &Pool) -> Outcome {
+        let target = check(url)?;
+        let name = target.to_string();
+        let joined = pool.flights.join(&name, self.clock.now(), || self.request(target, pool));
+        let longest = self.limits.acquire_timeout.saturating_add(self.limits.time);
+        timeout(longest, joined).await.unwrap_or_else(|_| Err(FetchError::new(FetchErrorKind::Timeout)))
     }
 
-    /// One deadline covers waiting for a place, looking up the name, connecting and reading.
-    async fn request(&self, target: Url) -> Outcome {
-        let deadline = Instant::now() + self.limits.time;
-        let Ok(Ok(_place)) = timeout_at(deadline, self.budget.acquire()).await else {
+    /// The deadline covers looking up the name, connecting and reading. It begins once there is a place.
+    async fn request(&self, target: Url, pool: &Pool) -> Outcome {
+        let host = target.host_str().unwrap_or_default().trim_end_matches('.').to_owned();
+        let Some(_place) = pool.places.acquire(&host).await else {
             return Err(FetchError::new(FetchErrorKind::Busy));
         };
-        let answered = timeout_at(deadline, self.exchange(target)).await;
-        answered.unwrap_or_else(|_| Err(FetchError::new(FetchErrorKind::Timeout)))
+        let answered = timeout(self.limits.time, self.exchange(target)).await;
+        let outcome = answered.unwrap_or_else(|_| Err(FetchError::new(FetchErrorKind::Timeout)));
+        let now = self.clock.now();
+        let until = now.checked_add(self.limits.memory).unwrap_or(now);
+        outcome.map_err(|error| error.remembered_until(until))
     }
 
     async fn exchange(&self, target: Url) -> Outcome {
@@ -161,7 +230,8 @@ impl Limits {
         self.media_types.iter().any(|allowed| allowed.eq_ignore_ascii_case(essence))
     }
 
-    /// Reads the body, of which no more than the limit is ever kept.
+    /// Reads the body into one buffer, of which no more than the limit is ever kept. Each frame is dropped once it is
+    /// copied: a frame of one byte holds on to the whole buffer that it was read into.
     async fn read(&self, mut response: Response) -> Outcome {
         let too_large = || FetchError::new(FetchErrorKind::TooLarge);
         if response.content_length().is_some_and(|length| length > self.bytes as u64) {
@@ -183,7 +253,8 @@ impl Limits {
 fn check(url: &str) -> Result<Url, FetchError> {
     let refused = || FetchError::new(FetchErrorKind::Url);
     uri::check_fetched(url).map_err(|_| refused())?;
-    let target = Url::parse(url).map_err(|_| refused())?;
+    let mut target = Url::parse(url).map_err(|_| refused())?;
+    target.set_fragment(None);
     let host = target.host_str().ok_or_else(refused)?;
     let literal: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
     match literal.is_none_or(uri::is_public_address) {
@@ -194,9 +265,15 @@ fn check(url: &str) -> Result<Url, FetchError> {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::pin::Pin;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Poll};
+
+    use http_body::Frame;
+
     use super::*;
     use crate::error::ConfigErrorKind;
-    use std::io;
 
     /// A resolver that finds nothing.
     struct Nowhere;
@@ -209,21 +286,102 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_finds_no_place_in_time_is_not_remembered_as_a_failure() {
-        let fetcher = Fetcher::builder().with_resolver(Nowhere).with_timeout(Duration::from_millis(50));
+        let fetcher = Fetcher::builder().with_resolver(Nowhere).with_timeout(Duration::from_millis(1));
         let fetcher = fetcher.with_concurrency(1).build().unwrap();
-        let place = fetcher.inner.budget.acquire().await.unwrap();
-        assert_eq!(fetcher.fetch("https://h.example/").await.unwrap_err().kind(), FetchErrorKind::Busy);
+        let place = fetcher.inner.named_by_clients.places.acquire("other.example").await.unwrap();
+        let (begun, error) = (tokio::time::Instant::now(), fetcher.fetch("https://h.example/").await.unwrap_err());
+        assert_eq!((error.kind(), error.retry_at()), (FetchErrorKind::Busy, None));
+        assert!((1..4).contains(&begun.elapsed().as_secs()), "it waits for a second, and no longer");
+        let error = fetcher.fetch_for_operator("https://h.example/").await.unwrap_err();
+        assert_eq!(error.kind(), FetchErrorKind::Address, "the operator has places of their own");
         drop(place);
         assert_eq!(fetcher.fetch("https://h.example/").await.unwrap_err().kind(), FetchErrorKind::Address);
+    }
+
+    #[tokio::test]
+    async fn all_spellings_and_ports_of_a_host_share_its_places() {
+        let fetcher = Fetcher::builder().with_resolver(Nowhere).with_acquire_timeout(Duration::ZERO);
+        let fetcher = fetcher.with_max_fetches_per_host(1).build().unwrap();
+        for (host, spellings) in [
+            ("h.example", ["https://h.example/", "https://H.EXAMPLE/a", "https://h.example:8443/"]),
+            (
+                "xn--mnchen-3ya.example",
+                [
+                    "https://xn--mnchen-3ya.example/",
+                    "https://XN--MNCHEN-3YA.example/",
+                    "https://xn--mnchen-3ya.example:1/",
+                ],
+            ),
+            ("9.9.9.9", ["https://9.9.9.9/", "https://9.9.9.9:8443/", "https://9.9.9.9:1/"]),
+            (
+                "[2620:fe::fe]",
+                ["https://[2620:fe::fe]/", "https://[2620:00fe:0::FE]:1/", "https://[2620:fe:0:0:0:0:0:fe]/"],
+            ),
+        ] {
+            let _place = fetcher.inner.named_by_clients.places.acquire(host).await.unwrap();
+            for url in spellings {
+                assert_eq!(fetcher.fetch(url).await.unwrap_err().kind(), FetchErrorKind::Busy, "{url}");
+            }
+        }
+    }
+
+    /// A body of single bytes, each of which holds a read buffer, and how many of those are alive.
+    struct OneByteEach {
+        left: usize,
+        alive: Arc<AtomicUsize>,
+        most: Arc<AtomicUsize>,
+    }
+
+    struct ReadBuffer([u8; 8192], Arc<AtomicUsize>);
+
+    impl AsRef<[u8]> for ReadBuffer {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+
+    impl Drop for ReadBuffer {
+        fn drop(&mut self) {
+            self.1.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    impl http_body::Body for OneByteEach {
+        type Data = Bytes;
+        type Error = io::Error;
+
+        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+            let Some(left) = self.left.checked_sub(1) else { return Poll::Ready(None) };
+            self.left = left;
+            self.most.fetch_max(self.alive.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            let buffer = Bytes::from_owner(ReadBuffer([b' '; 8192], Arc::clone(&self.alive)));
+            Poll::Ready(Some(Ok(Frame::data(buffer.slice(..1)))))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_of_single_bytes_holds_one_frame_at_a_time() {
+        for (length, expected) in [(65_536, Ok(65_536)), (65_537, Err(FetchErrorKind::TooLarge))] {
+            let (alive, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+            let body = OneByteEach { left: length, alive: Arc::clone(&alive), most: Arc::clone(&most) };
+            let response = Response::from(http::Response::new(reqwest::Body::wrap(body)));
+            let fetcher = Fetcher::builder().build().unwrap();
+            let read = fetcher.inner.limits.read(response).await;
+            assert_eq!(read.map(|body| body.len()).map_err(|error| error.kind()), expected);
+            assert_eq!(alive.load(Ordering::SeqCst), 0, "{length}: the document keeps no frame");
+            assert!(most.load(Ordering::SeqCst) <= 2, "{length}: {most:?} frames were alive");
+        }
     }
 
     #[test]
     fn a_fetcher_that_cannot_fetch_is_refused_at_start_up() {
         type Change = fn(FetcherBuilder) -> FetcherBuilder;
-        let rows: [(&str, Change); 6] = [
+        let rows: [(&str, Change); 8] = [
             ("no time", |builder| builder.with_timeout(Duration::ZERO)),
             ("no bytes", |builder| builder.with_size_limit(0)),
             ("no place", |builder| builder.with_concurrency(0)),
+            ("no place for the operator", |builder| builder.with_operator_concurrency(0)),
+            ("no place of a host", |builder| builder.with_max_fetches_per_host(0)),
             ("no media type", |builder| builder.with_media_types([""; 0])),
             ("no certificate", |builder| builder.with_root_certificates("")),
             ("no PEM", |builder| builder.with_root_certificates("-----BEGIN CERTIFICATE-----\n!")),

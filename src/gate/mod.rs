@@ -1,9 +1,11 @@
-//! Gates that are ready-made: who holds a signed access token, and who comes too often.
+//! Gates that are ready-made: for signed access tokens, and against too many requests.
 //!
 //! A [`Gate`](crate::access::Gate) of your own decides on anything that a request carries. Here are two for common
 //! cases. `BearerTokens` (feature `software-statements`) lets in whoever has an access token of your authorization
-//! server. `RateLimit` (feature `rate-limit`) stands before every other decision, with
-//! [`with_gate_before`](crate::RegistryBuilder::with_gate_before).
+//! server. `RateLimit` (feature `rate-limit`) stands before every other decision: for registrations with
+//! [`with_gate_before`](crate::RegistryBuilder::with_gate_before), for what clients do with their registration with
+//! [`with_management_gate`](crate::RegistryBuilder::with_management_gate). Use one for each, or registered clients are
+//! refused because of registrations.
 //!
 #![cfg_attr(feature = "rate-limit", doc = "```")]
 #![cfg_attr(not(feature = "rate-limit"), doc = "```ignore")]
@@ -43,6 +45,8 @@
 
 #[cfg(feature = "software-statements")]
 mod bearer_tokens;
+#[cfg(feature = "rate-limit")]
+mod buckets;
 #[cfg(feature = "rate-limit")]
 mod peer;
 #[cfg(feature = "rate-limit")]

@@ -1,124 +1,250 @@
-//! A limit on how often registrations are attempted.
+//! A limit on how often requests are attempted.
 
 use std::collections::hash_map::RandomState;
+use std::error::Error;
 use std::fmt;
 use std::hash::{BuildHasher as _, Hash};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use governor::clock::Clock as GovernorClock;
+use governor::clock::Clock as _;
 use governor::middleware::NoOpMiddleware;
-use governor::state::keyed::DashMapStateStore;
 use governor::state::{InMemoryState, NotKeyed};
-use governor::{NotUntil, Quota, RateLimiter};
+use governor::{Quota, RateLimiter};
 use http::request::Parts;
 
-use super::peer;
+use super::buckets::{Buckets, ByClock};
+use super::peer::{self, Block};
 use crate::access::{Decision, Gate, Grant};
 use crate::clock::Clock;
 use crate::error::{ConfigError, ConfigErrorKind};
 
-/// Counts attempts, those that are refused for other reasons too, and asks whoever comes too often to wait.
+/// Counts attempts, also those that are refused for other reasons, and asks a peer that sends too many to wait (429 with
+/// `Retry-After`).
 ///
-/// Whoever may come so often may use it all at once and gets it back little by little, so the rate is even over time
-/// ([generic cell rate algorithm](https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm)). Counts are this process's
-/// own and start afresh with it.
+/// # Rates
+///
+/// A peer may use all its attempts at once and gets them back one by one, so the rate is even over time
+/// ([generic cell rate algorithm](https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm)). Three limits apply:
+///
+/// | limit | of | default |
+/// | --- | --- | --- |
+/// | peer | an IPv4 address (/32), or an IPv6 network of 64 bits (/64) | the attempts given to [`builder`](Self::builder) |
+/// | network | an IPv6 network of 48 bits (/48) | 16 times as many |
+/// | | 256 IPv4 addresses (/24) | none |
+/// | global | all requests | none |
+///
+/// One customer often has a whole /48, in which there are 65,536 peers, so these share a limit. An IPv4 address is hard
+/// to get, and 256 neighbours rarely belong to one customer, so a /24 has none unless you set it. A peer that is refused
+/// uses up nothing of its network, and a network that is used up no counts of its peers.
+///
+/// Everybody behind one address (network address translation, a proxy, a mobile network) is one peer. Choose the number
+/// of attempts for such a group, put the real address into the request with [`PeerAddress`](super::PeerAddress), or tell
+/// peers apart with [`with_key`](RateLimitBuilder::with_key). Requests without an address are one peer. No header is
+/// read by default, `X-Forwarded-For` included.
+///
+/// # Memory
+///
+/// The counts are in tables of a fixed size that is allocated at the start: 8 bytes for each bucket, by default 8 MiB for
+/// peers and 4 MiB for IPv6 networks. They belong to this process and start afresh with it. A peer that stays away is
+/// forgotten after the time that its attempts take to come back.
+///
+/// A peer has one bucket in each of four rows, chosen by a hash with a secret key, and is refused when all four are used
+/// up. With `m` buckets, of which others used up those of `n` peers, a new peer is refused by chance with a probability
+/// of `(1 - exp(-4n / m))^4`. For the default of `m` = 1,048,576 this is 0.2 % at 60,000 used-up peers, 1.8 % at 120,000,
+/// and 16 % at 262,144; [`with_most_keys`](RateLimitBuilder::with_most_keys) sets `m`. A peer that shares buckets may at
+/// times be admitted a little more often than its limit says, never less, and at most four times as often.
+///
+/// # Who sees a refusal
+///
+/// The reply says that there were too many requests. Which limit was reached, and by which address or network, is the
+/// cause on the audit trail; the metric `tower_dcr_rate_limited_total` counts refusals by limit.
 pub struct RateLimit {
-    each: Limiter<u64, DashMapStateStore<u64>>,
-    all: Option<Limiter<NotKeyed, InMemoryState>>,
-    key: KeyFunction,
+    peers: Buckets,
+    ipv4_networks: Option<Buckets>,
+    ipv6_networks: Option<Buckets>,
+    global: Option<Limiter>,
+    key: Key,
+    hasher: RandomState,
     clock: ByClock,
-    calls: AtomicU64,
 }
 
-type Limiter<K, S> = RateLimiter<K, S, ByClock, NoOpMiddleware<Duration>>;
+type Limiter = RateLimiter<NotKeyed, InMemoryState, ByClock, NoOpMiddleware<Duration>>;
 
-/// The bucket of a request.
-type KeyFunction = Arc<dyn Fn(&Parts) -> u64 + Send + Sync>;
-
-/// After so many calls the keys that have not come for a while are forgotten.
-const SCHEDULE: u64 = 4096;
+/// Attempts in a time.
+type Rate = (u32, Duration);
 
 impl RateLimit {
     /// Begins to build a limit: so many attempts of each peer in this time.
     pub fn builder(attempts: u32, per: Duration) -> RateLimitBuilder {
         RateLimitBuilder {
             each: (attempts, per),
-            all: None,
-            key: Key::of(peer::subscriber),
-            most_keys: 65_536,
+            ipv4_24: None,
+            ipv6_48: Some(attempts.saturating_mul(16)),
+            global: None,
+            key: Key::Address,
+            most_keys: 1 << 20,
             clock: Arc::new(Monotonic(Instant::now())),
         }
     }
 
-    /// How long to wait; none for whoever may go on. Each peer is looked at first, so one that comes too often takes
-    /// nothing from the others.
-    fn wait(&self, request: &Parts) -> Option<Duration> {
-        if self.calls.fetch_add(1, Ordering::Relaxed) % SCHEDULE == SCHEDULE - 1 {
-            self.each.retain_recent();
+    /// Which limit a request reaches, and how long to wait. The network is looked at first, so that somebody who moves
+    /// through a large one does not use up the table of the peers; it is charged last, so that one peer does not use up
+    /// its network.
+    fn refusal(&self, request: &Parts) -> Option<(Limit, Duration)> {
+        let (peer, network) = self.keys(request);
+        let network = network.and_then(|block| Some((self.networks(block)?, self.hasher.hash_one(block), block)));
+        if let Some((networks, key, block)) = &network
+            && let Some(wait) = networks.look(*key)
+        {
+            return Some((Limit::Network(*block), wait));
+        }
+        if let Some(wait) = self.peers.count(peer) {
+            let address = matches!(self.key, Key::Address).then(|| peer::address(request)).flatten();
+            return Some((Limit::Peer(address.map(peer::PeerAddress::subscriber)), wait));
+        }
+        if let Some((networks, key, block)) = &network
+            && let Some(wait) = networks.count(*key)
+        {
+            return Some((Limit::Network(*block), wait));
         }
         let now = self.clock.now();
-        let wait = |refused: NotUntil<Duration>| refused.wait_time_from(now);
-        let each = self.each.check_key(&(self.key)(request)).map_err(wait);
-        let all = each.and_then(|()| self.all.as_ref().map_or(Ok(()), |all| all.check().map_err(wait)));
-        all.err()
+        let refused = self.global.as_ref()?.check().err()?;
+        Some((Limit::Global, refused.wait_time_from(now)))
+    }
+
+    /// What stands for the peer, and its network.
+    fn keys(&self, request: &Parts) -> (u64, Option<Block>) {
+        match &self.key {
+            Key::Custom(key) => (key(request), None),
+            Key::Address => {
+                let address = peer::address(request);
+                let subscriber = address.map(peer::PeerAddress::subscriber);
+                (self.hasher.hash_one(subscriber), address.map(peer::PeerAddress::network))
+            }
+        }
+    }
+
+    fn networks(&self, block: Block) -> Option<&Buckets> {
+        match block.first {
+            IpAddr::V4(_) => self.ipv4_networks.as_ref(),
+            IpAddr::V6(_) => self.ipv6_networks.as_ref(),
+        }
     }
 }
 
 impl Gate for RateLimit {
     async fn admit(&self, request: &Parts) -> Decision {
-        match self.wait(request) {
-            Some(retry_after) => Decision::TooManyRequests { retry_after },
-            None => Decision::Allow(Grant::new()),
-        }
+        let Some((limit, retry_after)) = self.refusal(request) else { return Decision::Allow(Grant::new()) };
+        #[cfg(feature = "metrics")]
+        crate::metrics::rate_limited(limit.as_str());
+        Decision::Throttled { retry_after, source: Arc::new(limit) }
     }
 }
 
 impl fmt::Debug for RateLimit {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("RateLimit").field("keys", &self.each.len()).finish_non_exhaustive()
+        formatter
+            .debug_struct("RateLimit")
+            .field("peers", &self.peers)
+            .field("ipv4_networks", &self.ipv4_networks)
+            .field("ipv6_networks", &self.ipv6_networks)
+            .finish_non_exhaustive()
     }
 }
+
+/// The limit that a request reached: the cause of a refusal, for the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Limit {
+    /// Where peers are told apart by their address, with the block of it.
+    Peer(Option<Block>),
+    Network(Block),
+    Global,
+}
+
+impl Limit {
+    #[cfg(feature = "metrics")]
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Peer(_) => "peer",
+            Self::Network(_) => "network",
+            Self::Global => "global",
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Peer(Some(block)) => write!(formatter, "the rate limit of the peer {block} is reached"),
+            Self::Peer(None) => formatter.write_str("the rate limit of the peer is reached"),
+            Self::Network(block) => write!(formatter, "the rate limit of the network {block} is reached"),
+            Self::Global => formatter.write_str("the rate limit of all requests together is reached"),
+        }
+    }
+}
+
+impl Error for Limit {}
 
 /// Builds a [`RateLimit`].
 #[must_use = "a builder does nothing until `build`"]
 pub struct RateLimitBuilder {
-    each: (u32, Duration),
-    all: Option<(u32, Duration)>,
+    each: Rate,
+    ipv4_24: Option<u32>,
+    ipv6_48: Option<u32>,
+    global: Option<Rate>,
     key: Key,
     most_keys: u64,
     clock: Arc<dyn Clock>,
 }
 
-/// What tells peers apart: a hash that nobody outside can foresee.
-struct Key(Arc<dyn Fn(&Parts) -> u64 + Send + Sync>);
-
-impl Key {
-    fn of<K: Hash>(key: impl Fn(&Parts) -> K + Send + Sync + 'static) -> Self {
-        let state = RandomState::new();
-        Self(Arc::new(move |request| state.hash_one(key(request))))
-    }
+/// What tells peers apart.
+enum Key {
+    /// The [`PeerAddress`](peer::PeerAddress).
+    Address,
+    /// What the operator chose, as a hash that nobody outside can compute.
+    Custom(Arc<dyn Fn(&Parts) -> u64 + Send + Sync>),
 }
 
 impl RateLimitBuilder {
+    /// The largest table: 1 GiB.
+    const MAX_KEYS: u64 = 1 << 27;
+    /// The longest time, a year. It keeps sums of times far below what the library can hold.
+    const MAX_TIME: Duration = Duration::from_secs(366 * 24 * 3600);
+
     /// So many attempts of everybody together in this time. Default: any number.
     pub fn with_global(mut self, attempts: u32, per: Duration) -> Self {
-        self.all = Some((attempts, per));
+        self.global = Some((attempts, per));
         self
     }
 
-    /// What tells peers apart, such as a header that your proxy sets and nobody else can. Default: the
-    /// [`PeerAddress`](super::PeerAddress) in the extensions, of which IPv6 counts by networks of 64 bits; requests
-    /// without one count as one peer.
+    /// So many attempts of each IPv6 network of 48 bits, in the time of each peer; any number with `None`. Default: 16
+    /// times as many as of each peer.
+    pub fn with_max_per_ipv6_48(mut self, attempts: impl Into<Option<u32>>) -> Self {
+        self.ipv6_48 = attempts.into();
+        self
+    }
+
+    /// So many attempts of each IPv4 network of 24 bits, in the time of each peer; any number with `None`. Default: any
+    /// number.
+    pub fn with_max_per_ipv4_24(mut self, attempts: impl Into<Option<u32>>) -> Self {
+        self.ipv4_24 = attempts.into();
+        self
+    }
+
+    /// What tells peers apart, such as a header that your proxy sets and nobody else can. Networks then have no limit.
+    /// Default: the [`PeerAddress`](super::PeerAddress) in the extensions, of which IPv6 counts by networks of 64 bits;
+    /// requests without one are one peer.
     pub fn with_key<K: Hash>(mut self, key: impl Fn(&Parts) -> K + Send + Sync + 'static) -> Self {
-        self.key = Key::of(key);
+        let hasher = RandomState::new();
+        self.key = Key::Custom(Arc::new(move |request| hasher.hash_one(key(request))));
         self
     }
 
-    /// How many peers are told apart at the same time, which bounds the memory: some forty bytes for each. Beyond it
-    /// peers share a count by chance. Default: 65536.
+    /// How many buckets the table of the peers has, rounded up to a multiple of four: 8 bytes each. The tables of the
+    /// networks have half as many. [`RateLimit`] says how many peers they tell apart. Default: 1,048,576.
     pub fn with_most_keys(mut self, keys: u64) -> Self {
         self.most_keys = keys;
         self
@@ -134,16 +260,27 @@ impl RateLimitBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigErrorKind::RateLimit`] when a number is zero.
+    /// [`ConfigErrorKind::RateLimit`] when a number is zero, a time is longer than a year or too short for its number of
+    /// attempts (less than a nanosecond for each), or there are more than 134,217,728 buckets.
     pub fn build(self) -> Result<RateLimit, ConfigError> {
         let clock = ByClock(self.clock);
-        let most_keys = Some(self.most_keys).filter(|keys| *keys > 0);
-        let most_keys = most_keys.ok_or_else(|| ConfigErrorKind::RateLimit.found("0 keys"))?;
-        let each = RateLimiter::dashmap_with_clock(quota(self.each)?, clock.clone());
-        let all = self.all.map(quota).transpose()?;
-        let all = all.map(|all| RateLimiter::direct_with_clock(all, clock.clone()));
-        let key = move |request: &Parts| (self.key.0)(request) % most_keys;
-        Ok(RateLimit { each, all, key: Arc::new(key), clock, calls: AtomicU64::new(0) })
+        let keys = u32::try_from(self.most_keys).ok().filter(|keys| (1..=Self::MAX_KEYS).contains(&u64::from(*keys)));
+        let keys = keys.ok_or_else(|| ConfigErrorKind::RateLimit.found(format_args!("{} keys", self.most_keys)))?;
+        let networks = |attempts: Option<u32>| {
+            let quota = attempts.map(|attempts| quota((attempts, self.each.1))).transpose()?;
+            Ok(quota.map(|quota| Buckets::new(quota, keys.div_ceil(2), &clock)))
+        };
+        let by_address = matches!(self.key, Key::Address);
+        let global = self.global.map(quota).transpose()?;
+        Ok(RateLimit {
+            peers: Buckets::new(quota(self.each)?, keys, &clock),
+            ipv4_networks: networks(self.ipv4_24.filter(|_| by_address))?,
+            ipv6_networks: networks(self.ipv6_48.filter(|_| by_address))?,
+            global: global.map(|quota| RateLimiter::direct_with_clock(quota, clock.clone())),
+            key: self.key,
+            hasher: RandomState::new(),
+            clock,
+        })
     }
 }
 
@@ -152,29 +289,19 @@ impl fmt::Debug for RateLimitBuilder {
         formatter
             .debug_struct("RateLimitBuilder")
             .field("each", &self.each)
-            .field("all", &self.all)
+            .field("ipv4_24", &self.ipv4_24)
+            .field("ipv6_48", &self.ipv6_48)
+            .field("global", &self.global)
             .finish_non_exhaustive()
     }
 }
 
-fn quota((attempts, per): (u32, Duration)) -> Result<Quota, ConfigError> {
+fn quota((attempts, per): Rate) -> Result<Quota, ConfigError> {
     let refused = || ConfigErrorKind::RateLimit.found(format_args!("{attempts} attempts in {per:?}"));
     let attempts = NonZeroU32::new(attempts).ok_or_else(refused)?;
     // One unit must be a nanosecond at least, or the limit would be none.
-    let each = Some(per / attempts.get()).filter(|each| !each.is_zero()).ok_or_else(refused)?;
-    Ok(Quota::with_period(each).ok_or_else(refused)?.allow_burst(attempts))
-}
-
-/// Our clock in the terms of the library.
-#[derive(Debug, Clone)]
-struct ByClock(Arc<dyn Clock>);
-
-impl GovernorClock for ByClock {
-    type Instant = Duration;
-
-    fn now(&self) -> Duration {
-        self.0.now().duration_since(UNIX_EPOCH).unwrap_or_default()
-    }
+    let each = Some(per / attempts.get()).filter(|each| !each.is_zero() && per <= RateLimitBuilder::MAX_TIME);
+    Ok(each.and_then(Quota::with_period).ok_or_else(refused)?.allow_burst(attempts))
 }
 
 /// The time since this clock was made, as if it had been made in 1970.
@@ -189,7 +316,8 @@ impl Clock for Monotonic {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
+    use std::net::{Ipv4Addr, Ipv6Addr};
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use http::Request;
 
@@ -214,9 +342,28 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
+    fn at(address: impl Into<IpAddr>) -> Parts {
+        Request::post("/").extension(PeerAddress::from(address.into())).body(()).unwrap().into_parts().0
+    }
+
     fn from(peer: u32) -> Parts {
-        let address = IpAddr::from(Ipv4Addr::from_bits(peer));
-        Request::post("/").extension(PeerAddress::from(address)).body(()).unwrap().into_parts().0
+        at(Ipv4Addr::from_bits(peer))
+    }
+
+    /// An address in this IPv6 network of 64 bits, of the 65,536 that this network of 48 bits has.
+    fn within(network: u32, subnet: u16) -> Parts {
+        let bits = 0x2001 << 112 | u128::from(network) << 80 | u128::from(subnet) << 64 | 1;
+        at(Ipv6Addr::from_bits(bits))
+    }
+
+    impl RateLimit {
+        fn wait(&self, request: &Parts) -> Option<Duration> {
+            self.refusal(request).map(|(_, wait)| wait)
+        }
+
+        fn admits(&self, request: &Parts) -> bool {
+            self.refusal(request).is_none()
+        }
     }
 
     #[test]
@@ -241,20 +388,66 @@ mod tests {
         assert_eq!(limit.wait(&from(4)), Some(Duration::from_secs(20)), "all together");
     }
 
+    /// `(1 - exp(-4 * 60,000 / 1,048,576))^4` is 0.18 %, so of 10,000 peers 18 are expected to be refused, with a standard
+    /// deviation of about 4. More than 50 do not happen by chance.
     #[test]
-    fn peers_that_stay_away_are_forgotten_and_never_more_than_allowed_are_known() {
+    fn sixty_thousand_used_up_addresses_leave_fresh_ones_alone() {
+        let limit = RateLimit::builder(2, MINUTE).with_clock(Turned::default()).build().unwrap();
+        let spread = |peer: u32| from(peer.wrapping_mul(0x9E37_79B1));
+        for used in (0..60_000).map(spread) {
+            while limit.admits(&used) {}
+        }
+        let refused = (60_000..70_000).filter(|honest| !limit.admits(&spread(*honest))).count();
+        assert!(refused <= 50, "{refused} of 10,000 were refused");
+    }
+
+    #[test]
+    fn peers_that_stay_away_are_forgotten() {
         let clock = Turned::default();
-        let builder = RateLimit::builder(1, MINUTE).with_most_keys(1000).with_clock(clock.clone());
-        let limit = builder.build().unwrap();
+        let limit = RateLimit::builder(1, MINUTE).with_most_keys(1000).with_clock(clock.clone()).build().unwrap();
         for peer in 0..100_000 {
             limit.wait(&from(peer));
         }
-        assert!(limit.each.len() <= 1000, "{}", limit.each.len());
-        clock.advance(120);
-        for _ in 0..SCHEDULE {
-            limit.wait(&from(7));
+        assert!(!limit.admits(&from(100_000)), "a table of 1000 buckets is used up");
+        clock.advance(60);
+        assert!(limit.admits(&from(100_000)));
+    }
+
+    #[test]
+    fn a_network_that_changes_its_addresses_is_bounded_and_its_neighbours_are_not_affected() {
+        let clock = Turned::default();
+        let limit = RateLimit::builder(2, MINUTE).with_clock(clock.clone()).build().unwrap();
+        let admitted = (0..=u16::MAX).filter(|subnet| limit.admits(&within(1, *subnet))).count();
+        assert_eq!(admitted, 32, "16 times the attempts of one peer");
+        let (cause, wait) = limit.refusal(&within(1, 0)).unwrap();
+        assert_eq!(cause.to_string(), "the rate limit of the network 2001:0:1::/48 is reached");
+        assert_eq!(wait, Duration::from_millis(1875));
+        let others = (2..1002).filter(|network| limit.admits(&within(*network, 0))).count();
+        assert_eq!(others, 1000, "refused attempts use up no bucket of the peers");
+        clock.advance(60);
+        assert!(limit.admits(&within(1, 7)));
+    }
+
+    #[test]
+    fn one_peer_uses_up_nothing_of_its_network() {
+        let builder = RateLimit::builder(2, MINUTE).with_max_per_ipv6_48(3).with_max_per_ipv4_24(3);
+        let limit = builder.with_clock(Turned::default()).build().unwrap();
+        for (name, peer) in [("IPv6", within as fn(u32, u16) -> Parts), ("IPv4", |_, host| at([192, 0, 2, host as u8]))]
+        {
+            let admitted = (0..100).filter(|_| limit.admits(&peer(1, 1))).count();
+            assert_eq!(admitted, 2, "{name}: a peer");
+            assert!(limit.admits(&peer(1, 2)), "{name}: its neighbour");
+            assert!(matches!(limit.refusal(&peer(1, 3)), Some((Limit::Network(_), _))), "{name}: all of them together");
         }
-        assert_eq!(limit.each.len(), 1);
+        assert!(limit.admits(&from(1)) && limit.admits(&within(2, 1)), "other networks");
+    }
+
+    #[test]
+    fn a_network_of_ipv4_has_no_limit_of_its_own_by_default() {
+        let limit = RateLimit::builder(1, MINUTE).with_clock(Turned::default()).build().unwrap();
+        assert!((0..=255).all(|host| limit.admits(&at([192, 0, 2, host]))));
+        let (cause, _) = limit.refusal(&at([192, 0, 2, 7])).unwrap();
+        assert_eq!(cause.to_string(), "the rate limit of the peer 192.0.2.7/32 is reached");
     }
 
     #[test]
@@ -271,13 +464,18 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_nothing_is_refused() {
+    fn a_limit_that_cannot_be_counted_is_refused() {
         let rows = [
             ("no attempt", RateLimit::builder(0, MINUTE)),
             ("no time", RateLimit::builder(1, Duration::ZERO)),
             ("no limit", RateLimit::builder(u32::MAX, Duration::from_nanos(1))),
             ("no attempt of all", RateLimit::builder(1, MINUTE).with_global(0, MINUTE)),
             ("no key", RateLimit::builder(1, MINUTE).with_most_keys(0)),
+            ("too many keys", RateLimit::builder(1, MINUTE).with_most_keys(u64::MAX)),
+            ("no attempt of a network", RateLimit::builder(1, MINUTE).with_max_per_ipv6_48(0)),
+            ("no attempt of an IPv4 network", RateLimit::builder(1, MINUTE).with_max_per_ipv4_24(0)),
+            ("an age", RateLimit::builder(1, Duration::MAX)),
+            ("an age for all", RateLimit::builder(1, MINUTE).with_global(1, Duration::MAX)),
         ];
         for (name, builder) in rows {
             assert_eq!(builder.build().unwrap_err().kind(), ConfigErrorKind::RateLimit, "{name}");

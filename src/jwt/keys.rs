@@ -43,7 +43,8 @@ impl Keys {
     /// Keys that the issuer publishes. They are read when they are needed, and read again after ten minutes, or for a
     /// token that none of them signed, then at most once a minute; one that was taken back may count until then. While
     /// they cannot be read, whoever presents a token is told to come again, and nobody asks for them more often than
-    /// every five seconds.
+    /// every five seconds. The source is asked with [`Documents::get_for_operator`], so a flood of documents that clients
+    /// name does not delay these keys.
     ///
     /// # Errors
     ///
@@ -51,7 +52,7 @@ impl Keys {
     pub fn published(url: impl Into<String>, documents: impl Documents) -> Result<Self, ConfigError> {
         let url = url.into();
         uri::check_fetched(&url).map_err(|_| ConfigErrorKind::Keys.url(&url))?;
-        Ok(Self::at(url, DocumentSource::new(documents)))
+        Ok(Self::at(url, DocumentSource::for_operator(documents)))
     }
 
     pub(crate) fn at(url: String, documents: DocumentSource) -> Self {

@@ -49,7 +49,8 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use crate::config::{Config, RegistryBuilder};
-use crate::error::{ErrorCode, ErrorKind, RegistrationError, Violation};
+use crate::documents::DocumentError;
+use crate::error::{ErrorCode, RegistrationError, Violation};
 use crate::jwt::{Issuer, JwtError, Times, Token, has_audience};
 use approval::Approver;
 
@@ -139,7 +140,10 @@ impl SoftwareStatements {
         let token = Token::read(statement).map_err(invalid)?;
         let name = token.text("iss").ok_or_else(|| invalid("iss is missing"))?;
         let issuer = self.issuer(name).ok_or_else(|| unapproved("its issuer is not trusted here"))?;
-        issuer.verify(&token, &Times { now, most_age: self.most_age }).await.map_err(|error| refuse(error, invalid))?;
+        issuer
+            .verify(&token, &Times { now, most_age: self.most_age })
+            .await
+            .map_err(|error| refuse(error, STATEMENT, invalid))?;
         match self.is_for_us(&token, own) {
             true => Ok((token, issuer)),
             false => Err(invalid("it is for another audience")),
@@ -185,22 +189,33 @@ impl RegistryBuilder {
     }
 }
 
+/// Where a statement stands in a document.
+const STATEMENT: &str = "/software_statement";
+
 fn invalid(detail: &'static str) -> RegistrationError {
-    violation(ErrorCode::InvalidSoftwareStatement, "/software_statement", detail)
+    violation(ErrorCode::InvalidSoftwareStatement, STATEMENT, detail)
 }
 
 fn unapproved(detail: &'static str) -> RegistrationError {
-    violation(ErrorCode::UnapprovedSoftwareStatement, "/software_statement", detail)
+    violation(ErrorCode::UnapprovedSoftwareStatement, STATEMENT, detail)
 }
 
 fn violation(code: ErrorCode, pointer: &str, detail: &'static str) -> RegistrationError {
     Violation::new(code, pointer.to_owned(), "M19", detail).into()
 }
 
-/// What is wrong with a token is said in the terms of what the token is; keys that cannot be gotten are nobody's fault.
-fn refuse(error: JwtError, invalid: impl FnOnce(&'static str) -> RegistrationError) -> RegistrationError {
+/// What is wrong with a token is said in the terms of what the token is. The client chose none of the URLs at which keys
+/// are, so it is never told to correct one of them.
+fn refuse(
+    error: JwtError,
+    pointer: &str,
+    invalid: impl FnOnce(&'static str) -> RegistrationError,
+) -> RegistrationError {
     match error {
         JwtError::Invalid(detail) => invalid(detail),
-        JwtError::Unavailable(source) => RegistrationError::new(ErrorKind::Unavailable).caused_by(source),
+        JwtError::Unavailable(source) => {
+            let outage = DocumentError::outage(source).into();
+            DocumentError::reply(outage, ErrorCode::InvalidSoftwareStatement, pointer, "M19")
+        }
     }
 }

@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::attest::one_time_key;
-use super::{SoftwareStatements, invalid, refuse, violation};
+use super::{STATEMENT, SoftwareStatements, invalid, refuse, violation};
 use crate::error::{ErrorCode, RegistrationError};
 use crate::jwt::{Issuer, Keys, Times, Token};
 use crate::metadata::{Document, Object};
@@ -46,13 +46,14 @@ impl Registry {
                     return Err(malformed("iss must be the software_id of the software statement"));
                 }
                 let keys = self.software_keys(statement.claims())?;
-                issuer.verify_signed(request, &keys, &times).await.map_err(|error| refuse(error, malformed))?;
+                let verified = issuer.verify_signed(request, &keys, &times).await;
+                verified.map_err(|error| refuse(error, STATEMENT, malformed))?;
                 issuer
             }
             None => {
                 let issuer = request.text("iss").and_then(|name| statements.issuer(name));
                 let issuer = issuer.ok_or_else(|| malformed("neither a statement nor a trusted iss vouches for it"))?;
-                issuer.verify(request, &times).await.map_err(|error| refuse(error, malformed))?;
+                issuer.verify(request, &times).await.map_err(|error| refuse(error, "", malformed))?;
                 issuer
             }
         };

@@ -51,6 +51,7 @@ fn pages() -> Router {
         .route("/larger", get(|| async { document(JSON, vec![b' '; LIMIT + 1]) }))
         .route("/endless", get(|| async { document(JSON, chunked(1_000_000, LIMIT)) }))
         .route("/chunked", get(|| async { document(JSON, chunked(4, LIMIT / 4)) }))
+        .route("/bytes", get(|| async { document(JSON, chunked(LIMIT, 1)) }))
         .route("/html", get(|| async { document("text/html", "[]") }))
         .route("/similar", get(|| async { document("application/jsonp", "[]") }))
         .route("/untyped", get(|| async { Body::from("[]").into_response() }))
@@ -67,11 +68,12 @@ async fn every_answer_has_its_verdict() {
     use FetchErrorKind as Kind;
     let site = Site::start(pages()).await;
     let fetcher = site.fetcher().with_size_limit(LIMIT).with_timeout(Duration::from_millis(500)).build().unwrap();
-    let rows: [(&str, Result<usize, Kind>); 16] = [
+    let rows: [(&str, Result<usize, Kind>); 17] = [
         ("/document", Ok(2)),
         ("/keys", Ok(2)),
         ("/largest", Ok(LIMIT)),
         ("/chunked", Ok(LIMIT)),
+        ("/bytes", Ok(LIMIT)),
         ("/larger", Err(Kind::TooLarge)),
         ("/endless", Err(Kind::TooLarge)),
         ("/html", Err(Kind::MediaType)),

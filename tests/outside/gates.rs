@@ -14,7 +14,8 @@ use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, Registry};
 
 use super::clock::FakeClock;
-use super::endpoint::{Reply, minimal_and, post, posting, send};
+use super::endpoint::{Reply, managing, minimal_and, post, posting, send};
+use super::outages::Causes;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -41,7 +42,8 @@ fn decisions() -> Vec<(&'static str, Decision, u16, Expected, Expected, Expected
     let scope = r#"Bearer realm="client registration", error="insufficient_scope", scope="dcr", error_description="#;
     let busy = Some("temporarily_unavailable");
     let wait = Duration::from_millis(6_001);
-    let source = Arc::new(std::io::Error::other("keys.internal does not answer"));
+    let source: Arc<dyn std::error::Error + Send + Sync> =
+        Arc::new(std::io::Error::other("keys.internal does not answer"));
     vec![
         ("unauthorized", Decision::Unauthorized, 401, None, Some(bare), None),
         ("invalid token", Decision::InvalidToken, 401, Some("invalid_token"), Some(invalid), None),
@@ -56,6 +58,7 @@ fn decisions() -> Vec<(&'static str, Decision, u16, Expected, Expected, Expected
             None,
         ),
         ("too many", Decision::TooManyRequests { retry_after: wait }, 429, busy, None, Some("7")),
+        ("throttled", Decision::Throttled { retry_after: wait, source: source.clone() }, 429, busy, None, Some("7")),
         ("unavailable", Decision::Unavailable { source }, 503, busy, None, Some("5")),
     ]
 }
@@ -160,4 +163,70 @@ async fn whoever_comes_too_often_is_refused_before_the_body_is_read() {
     assert_eq!(post(&registry, &minimal_and(json!({}))).await.status, 201);
     let request = Request::post("/oidc/register").header("content-type", "text/html").body(Full::from("<html>"));
     assert_eq!(send(&registry, request.unwrap()).await.status, 429);
+}
+
+/// A request from this address, or from nobody that is known.
+fn coming_from(mut request: Request<Full<bytes::Bytes>>, peer: &str) -> Request<Full<bytes::Bytes>> {
+    if let Ok(address) = peer.parse::<IpAddr>() {
+        request.extensions_mut().insert(PeerAddress::from(address));
+    }
+    request
+}
+
+fn registering() -> Request<Full<bytes::Bytes>> {
+    posting("application/json", minimal_and(json!({})).to_string())
+}
+
+#[tokio::test]
+async fn the_operator_sees_which_limit_was_reached_and_the_client_does_not() {
+    let rows = [
+        ("192.0.2.1", "the rate limit of the peer 192.0.2.1/32 is reached"),
+        ("2001:db8::1", "the rate limit of the peer 2001:db8::/64 is reached"),
+        ("nobody", "the rate limit of the peer is reached"),
+        ("198.51.100.1", "the rate limit of all requests together is reached"),
+    ];
+    let limit = RateLimit::builder(1, MINUTE).with_global(3, MINUTE).with_clock(FakeClock::new()).build().unwrap();
+    let causes = Causes::default();
+    let builder = builder(Access::Open).with_gate_before(limit).with_audit(causes.clone());
+    let registry = builder.build(MemoryStore::new()).unwrap();
+    for (peer, cause) in rows {
+        let first = send(&registry, coming_from(registering(), peer)).await;
+        let reply = if first.status == 201 { send(&registry, coming_from(registering(), peer)).await } else { first };
+        assert_eq!(reply.refusal(), (429, Some("temporarily_unavailable")), "{peer}");
+        assert!(!reply.body.to_string().contains("limit"), "{peer}: {}", reply.body);
+        assert_eq!(causes.take(), [cause], "{peer}");
+    }
+}
+
+#[tokio::test]
+async fn a_limit_on_management_sees_every_method_and_networks_too() {
+    let limit = RateLimit::builder(2, MINUTE).with_max_per_ipv6_48(3).with_clock(FakeClock::new()).build().unwrap();
+    let causes = Causes::default();
+    let builder = builder(Access::Open).with_management_gate(limit).with_audit(causes.clone());
+    let registry = builder.build(MemoryStore::new()).unwrap();
+    let registered = post(&registry, &minimal_and(json!({}))).await;
+    let mut statuses = Vec::new();
+    for (method, peer) in [
+        (http::Method::GET, "2001:db8:1::1"),
+        (http::Method::HEAD, "2001:db8:1::2"),
+        (http::Method::GET, "2001:db8:1::3"),
+        (http::Method::GET, "2001:db8:1:1::1"),
+        (http::Method::PUT, "2001:db8:1:2::1"),
+        (http::Method::DELETE, "2001:db8:1:3::1"),
+        (http::Method::DELETE, "2001:db8:2::1"),
+    ] {
+        let request = coming_from(managing(method.clone(), &registered, ""), peer);
+        statuses.push(match method {
+            http::Method::HEAD => send_head(&registry, request).await,
+            _ => send(&registry, request).await.status,
+        });
+    }
+    assert_eq!(statuses, [200, 200, 429, 200, 429, 429, 204]);
+    let network = "the rate limit of the network 2001:db8:1::/48 is reached";
+    assert_eq!(causes.take(), ["the rate limit of the peer 2001:db8:1::/64 is reached", network, network]);
+}
+
+async fn send_head(registry: &Registry, request: Request<Full<bytes::Bytes>>) -> u16 {
+    use tower::ServiceExt as _;
+    registry.clone().into_service().oneshot(request).await.unwrap().status().as_u16()
 }

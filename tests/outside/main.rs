@@ -5,13 +5,17 @@
 
 mod assertions;
 mod bearer_tokens;
+mod budgets;
 mod clock;
 mod documents;
 mod endpoint;
 mod fetch;
 mod gates;
 mod keys;
+#[cfg(feature = "metrics")]
+mod measured;
 mod names;
+mod outages;
 mod policies;
 mod requests;
 mod signer;

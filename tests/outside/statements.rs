@@ -24,7 +24,7 @@ pub(crate) fn trusting(signer: &Signer) -> SoftwareStatements {
     trusting_keys(Keys::from_jwks(&signer.jwks()).unwrap())
 }
 
-fn trusting_keys(keys: Keys) -> SoftwareStatements {
+pub(crate) fn trusting_keys(keys: Keys) -> SoftwareStatements {
     let algorithms = [SigningAlgorithm::Es256, SigningAlgorithm::Ps256, SigningAlgorithm::EdDsa];
     SoftwareStatements::new().with_issuer(Issuer::new(DIRECTORY, algorithms, keys).unwrap())
 }

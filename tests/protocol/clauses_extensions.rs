@@ -252,21 +252,22 @@ fn sector(uris: &[&str]) -> Value {
 async fn a_sector_lists_every_redirection_uri_of_its_clients() {
     let (one, two) = ("https://app.example.com/cb", "https://b.example/cb");
     let rows = [
-        ("OIDCR-5-01", Some(r#"["https://app.example.com/cb","https://b.example/cb","https://c.example/"]"#), true),
-        ("E-051 OIDCR-5-01 one is missing", Some(r#"["https://app.example.com/cb"]"#), false),
-        ("E-051 OIDCR-5-03 object", Some(r#"{"redirect_uris":[]}"#), false),
-        ("E-051 OIDCR-5-03 numbers", Some("[1]"), false),
-        ("E-051 OIDCR-5-03 not JSON", Some("<html>"), false),
-        ("E-051 OIDCR-5-03 unreachable", None, false),
+        ("OIDCR-5-01", Some(r#"["https://app.example.com/cb","https://b.example/cb","https://c.example/"]"#), 201),
+        ("E-051 OIDCR-5-01 one is missing", Some(r#"["https://app.example.com/cb"]"#), 400),
+        ("E-051 OIDCR-5-03 object", Some(r#"{"redirect_uris":[]}"#), 400),
+        ("E-051 OIDCR-5-03 numbers", Some("[1]"), 400),
+        ("E-051 OIDCR-5-03 not JSON", Some("<html>"), 400),
+        ("OIDCR-5-03 unreachable, which the client cannot correct", None, 503),
     ];
-    for (name, document, accepted) in rows {
+    for (name, document, status) in rows {
         let (server, asked) = pairwise(document).await;
         let reply = server.post(&sector(&[one, two])).await;
-        match accepted {
-            true => assert_eq!(reply.status, 201, "{name}: {}", reply.text()),
-            false => assert_refused(name, &reply, 400, Some(METADATA), Challenge::None),
+        match status {
+            201 => assert_eq!(reply.status, 201, "{name}: {}", reply.text()),
+            400 => assert_refused(name, &reply, 400, Some(METADATA), Challenge::None),
+            _ => assert_refused(name, &reply, status, Some("temporarily_unavailable"), Challenge::None),
         }
-        assert_eq!((server.count().await, asked.load(Ordering::SeqCst)), (u64::from(accepted), 1), "{name}");
+        assert_eq!((server.count().await, asked.load(Ordering::SeqCst)), (u64::from(status == 201), 1), "{name}");
     }
     let (server, _) = pairwise(None).await;
     let hosts = json!({ "redirect_uris": [one, two], "subject_type": "pairwise" });

@@ -137,3 +137,21 @@ async fn the_inner_application_echoes_what_it_receives() {
     }
     example.end();
 }
+
+#[cfg(feature = "rate-limit")]
+#[tokio::test]
+async fn registrations_and_management_have_their_own_rates() {
+    let example = Example::start("server", &["--rate-limit", "2", "--management-rate-limit", "3"]);
+    let client = register(&example.endpoint, None, &document()).await.json();
+    let mut statuses = vec![register(&example.endpoint, None, &document()).await.status.as_u16()];
+    statuses.push(register(&example.endpoint, None, &document()).await.status.as_u16());
+    let (uri, token) =
+        (client["registration_client_uri"].as_str().unwrap(), client["registration_access_token"].as_str());
+    for token in [token, Some("guessed"), token, token] {
+        let answer = send(Method::GET, uri, token, None).await;
+        assert_eq!(answer.headers.contains_key("retry-after"), answer.status == 429, "{}", answer.status);
+        statuses.push(answer.status.as_u16());
+    }
+    assert_eq!(statuses, [201, 429, 200, 401, 200, 429]);
+    example.end();
+}
