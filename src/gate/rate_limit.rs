@@ -266,7 +266,7 @@ impl RateLimitBuilder {
         let clock = ByClock(self.clock);
         let keys = u32::try_from(self.most_keys).ok().filter(|keys| (1..=Self::MAX_KEYS).contains(&u64::from(*keys)));
         let keys = keys.ok_or_else(|| ConfigErrorKind::RateLimit.found(format_args!("{} keys", self.most_keys)))?;
-        let networks = |attempts: Option<u32>| {
+        let networks = |attempts: Option<u32>| -> Result<Option<Buckets>, ConfigError> {
             let quota = attempts.map(|attempts| quota((attempts, self.each.1))).transpose()?;
             Ok(quota.map(|quota| Buckets::new(quota, keys.div_ceil(2), &clock)))
         };
