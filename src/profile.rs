@@ -14,11 +14,11 @@
 //! let cursor = ClientMetadata::from_json(br#"{ "redirect_uris": ["cursor://anysphere.cursor-mcp/oauth/callback"] }"#)?;
 //!
 //! let registry = builder().build(MemoryStore::new())?;
-//! let error = registry.register(cursor.clone()).await.unwrap_err();
-//! assert_eq!(error.violations()[0].rule(), Switch::PrivateUseRefused.name());
+//! assert!(registry.register(cursor.clone()).await.is_ok());
 //!
-//! let registry = builder().with_switch(Switch::PrivateUseRefused, false).build(MemoryStore::new())?;
-//! assert!(registry.register(cursor).await.is_ok());
+//! let registry = builder().with_switch(Switch::PrivateUseRefused, true).build(MemoryStore::new())?;
+//! let error = registry.register(cursor).await.unwrap_err();
+//! assert_eq!(error.violations()[0].rule(), Switch::PrivateUseRefused.name());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -42,7 +42,7 @@ pub enum Profile {
     Oidc,
     /// `mcp`: an authorization server for the
     /// [Model Context Protocol](https://modelcontextprotocol.io/specification/2025-11-25/basic/authorization): also at
-    /// `/register`, for browser clients too, with `https` and loopback redirect URIs only.
+    /// `/register`, for browser clients too.
     Mcp,
     /// `fapi2`: [FAPI 2.0 Security Profile](https://openid.net/specs/fapi-security-profile-2_0-final.html), for
     /// confidential clients with keys or certificates and sender-constrained tokens.

@@ -264,7 +264,6 @@ mod tests {
             "h.example/#a",
             "h.example/a%20b",
             "h.example/../a",
-            "h_example",
             "h.example.",
             "b\u{fc}cher.example",
             ".example.com",

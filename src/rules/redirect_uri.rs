@@ -8,13 +8,10 @@
 //! The rules R1 to R22 look at the string as written and run in the order of the policy; the first one that is broken
 //! is reported. An accepted string is registered byte for byte and later compared byte for byte by [`matches`].
 
+mod blocked_schemes;
+
 use crate::rules::Fault;
 use crate::rules::uri::{Authority, Parts, cut, is_digits, percent_decode, refuse_if};
-
-/// Schemes that run code, read local files or belong to another protocol, so that no application can own them (R9).
-const BLOCKED_SCHEMES: &str = "about blob chrome chrome-extension content data dict edge file filesystem ftp ftps \
-    gopher intent jar javascript ldap ldaps mailto moz-extension nfs resource sftp smb sms ssh tel telnet tftp urn \
-    vbscript view-source ws wss";
 
 /// Parameters that the authorization server adds to the redirect URI (R22):
 /// [RFC 6749 §4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2) and §4.2.2,
@@ -82,7 +79,8 @@ pub(crate) fn check_for_implicit(uri: &str) -> Result<(), Fault> {
 /// Whether a requested redirect URI is the registered one: the same string
 /// ([RFC 9700 §2.1](https://www.rfc-editor.org/rfc/rfc9700#section-2.1)), except that the port of an `http` loopback
 /// URI is free, because the client learns it from its operating system at the time of the request
-/// ([RFC 8252 §7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)).
+/// ([RFC 8252 §7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)). A name below `localhost` is compared with its
+/// port: it tells one of several servers of a developer's machine.
 pub(crate) fn matches(registered: &str, requested: &str) -> bool {
     registered == requested
         || loopback_without_port(registered).is_some_and(|uri| Some(uri) == loopback_without_port(requested))
@@ -97,10 +95,9 @@ pub(crate) fn without_free_port(uri: &str) -> String {
 
 /// Scheme, host, path and query of an `http` loopback URI.
 fn loopback_without_port(uri: &str) -> Option<(&str, &str, &str, Option<&str>)> {
-    let parts = Parts::read(uri).ok()?;
-    let server = parts.server().ok()?;
-    let eligible = parts.has_scheme("http") && server.is_loopback() && parts.fragment.is_none();
-    eligible.then_some((parts.scheme, server.host, parts.path, parts.query))
+    let parts = Parts::read(uri).ok().filter(|parts| parts.has_scheme("http") && parts.fragment.is_none())?;
+    let server = parts.server().ok().filter(Authority::is_loopback)?;
+    Some((parts.scheme, server.host, parts.path, parts.query))
 }
 
 /// A server on the network: [RFC 9700 §2.6](https://www.rfc-editor.org/rfc/rfc9700#section-2.6).
@@ -111,19 +108,19 @@ fn check_https(parts: &Parts<'_>) -> Result<(), Fault> {
 
 /// The loopback interface, R19: [RFC 8252 §8.3](https://www.rfc-editor.org/rfc/rfc8252#section-8.3).
 fn check_loopback(parts: &Parts<'_>) -> Result<(), Fault> {
+    let server = parts.server()?;
     refuse_if(
-        !parts.server()?.is_loopback(),
+        !server.is_loopback() && !server.is_below_localhost(),
         "R19",
-        "http is for localhost, 127.0.0.1 and [::1] only, use https for every other host",
+        "http is for localhost, names below it, 127.0.0.1 and [::1] only, use https for every other host",
     )?;
     check_target(parts)
 }
 
 /// Any other scheme, R9 to R14: [RFC 8252 §7.1](https://www.rfc-editor.org/rfc/rfc8252#section-7.1).
 fn check_private_use(parts: &Parts<'_>) -> Result<(), Fault> {
-    let mut blocked = BLOCKED_SCHEMES.split(' ');
     refuse_if(
-        blocked.any(|scheme| parts.has_scheme(scheme)),
+        blocked_schemes::is_blocked(parts.scheme),
         "R9",
         "this scheme cannot belong to an application, use https or a scheme of your own",
     )?;

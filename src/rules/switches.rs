@@ -63,7 +63,7 @@ switches! {
     /// A web client cannot have `http` redirect URIs on loopback. Needs `application-type-literal` to matter.
     WebLoopbackRefused = "web-loopback-refused", [Fapi2], "RFC 9700 §2.6", "https://www.rfc-editor.org/rfc/rfc9700#section-2.6";
     /// Redirect URIs are `https`, or `http` on loopback; desktop clients with a private-use scheme, such as Cursor, are kept out.
-    PrivateUseRefused = "private-use-refused", [Mcp], "MCP Authorization", "https://modelcontextprotocol.io/specification/2025-03-26/basic/authorization#2-9-security-considerations";
+    PrivateUseRefused = "private-use-refused", [], "MCP Authorization", "https://modelcontextprotocol.io/specification/2025-03-26/basic/authorization#2-9-security-considerations";
     /// A private-use scheme needs a dot, as in `com.example.app`.
     PrivateUseDotRequired = "private-use-dot-required", [], "RFC 8252 §8.4", "https://www.rfc-editor.org/rfc/rfc8252#section-8.4";
     /// The grant types `implicit` and `password` cannot be offered at all.

@@ -10,18 +10,16 @@
 //! address inside the operator's network would be a
 //! [server-side request forgery](https://cwe.mitre.org/data/definitions/918.html).
 
+mod host;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use idna::punycode;
+pub(super) use host::is_dns_name;
 
 use crate::rules::Fault;
 
 /// The longest URI, in octets.
 const MAX_URI: usize = 2048;
-
-/// The longest host name and label, in octets: [RFC 1035 §2.3.4](https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4).
-const MAX_NAME: usize = 253;
-const MAX_LABEL: usize = 63;
 
 /// Ends of host names that lead nowhere outside the operator's network:
 /// [RFC 6761 §6.3](https://www.rfc-editor.org/rfc/rfc6761#section-6.3), [RFC 6762 §3](https://www.rfc-editor.org/rfc/rfc6762#section-3),
@@ -206,10 +204,9 @@ impl<'a> Authority<'a> {
         Some(Self { host, port: Some(rest.strip_prefix(':')?) })
     }
 
-    /// R17: [RFC 1123 §2.1](https://www.rfc-editor.org/rfc/rfc1123#section-2.1) for names,
-    /// [RFC 4291 §2.2](https://www.rfc-editor.org/rfc/rfc4291#section-2.2) for IPv6.
+    /// R17: the name of a host, an IPv4 address, or an IPv6 address of [RFC 4291 §2.2](https://www.rfc-editor.org/rfc/rfc4291#section-2.2).
     fn has_valid_host(&self) -> bool {
-        self.ip().is_some() || is_dns_name(self.host)
+        self.ip().is_some() || host::is_host_name(self.host)
     }
 
     /// Whether brackets, where there are any, enclose an IPv6 address.
@@ -220,6 +217,12 @@ impl<'a> Authority<'a> {
     /// R18: absent, or 1 to 65535 in the one usual spelling.
     pub(super) fn has_valid_port(&self) -> bool {
         self.port.is_none_or(|port| is_digits(port) && !port.starts_with('0') && port.parse::<u16>().is_ok())
+    }
+
+    /// A name below `localhost`, which browsers resolve to the loopback interface:
+    /// [RFC 6761 §6.3](https://www.rfc-editor.org/rfc/rfc6761#section-6.3).
+    pub(super) fn is_below_localhost(&self) -> bool {
+        self.host.to_ascii_lowercase().ends_with(".localhost")
     }
 
     /// The three spellings of [RFC 8252 §7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3) and §8.3, and no other.
@@ -322,37 +325,6 @@ fn has_bracket(text: &str) -> bool {
 
 pub(super) fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit())
-}
-
-/// A DNS name that no parser takes for an IPv4 address.
-pub(super) fn is_dns_name(host: &str) -> bool {
-    let last = host.rsplit_once('.').map_or(host, |(_, last)| last);
-    host.len() <= MAX_NAME && host.split('.').all(is_label) && !is_number(last)
-}
-
-/// A label of [RFC 1123 §2.1](https://www.rfc-editor.org/rfc/rfc1123#section-2.1), checked further if it is an A-label.
-fn is_label(label: &str) -> bool {
-    (1..=MAX_LABEL).contains(&label.len())
-        && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
-        && !label.starts_with('-')
-        && !label.ends_with('-')
-        && label.to_ascii_lowercase().strip_prefix("xn--").is_none_or(is_punycode)
-}
-
-/// The rest of an A-label: [RFC 5890 §2.3.2.1](https://www.rfc-editor.org/rfc/rfc5890#section-2.3.2.1) wants it to be
-/// what its own U-label encodes to.
-fn is_punycode(encoded: &str) -> bool {
-    punycode::decode_to_string(encoded)
-        .filter(|label| !label.is_ascii())
-        .and_then(|label| punycode::encode_str(&label))
-        .is_some_and(|again| again == encoded)
-}
-
-/// What makes browsers read a whole host as an IPv4 address if it is the last label:
-/// [WHATWG URL](https://url.spec.whatwg.org/#ends-in-a-number-checker).
-fn is_number(label: &str) -> bool {
-    let hexadecimal = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
-    is_digits(label) || hexadecimal.is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
 }
 
 fn is_special(ip: IpAddr) -> bool {

@@ -95,7 +95,25 @@ fn rows() -> Vec<(Profile, &'static str, Value, Verdict)> {
             json!({"redirect_uris": [CB], "grant_types": ["authorization_code", "implicit", "password"]}),
             In(json!({"grant_types": ["authorization_code"]})),
         ),
-        (Mcp, "private-use scheme", json!({"redirect_uris": ["myapp://cb"]}), URI),
+        (
+            Mcp,
+            "Cursor",
+            json!({"redirect_uris": ["cursor://anysphere.cursor-mcp/oauth/callback", CB], "application_type": "web"}),
+            In(json!({"application_type": "native"})),
+        ),
+        (
+            Mcp,
+            "Kiro",
+            json!({"redirect_uris": ["kiro://kiro.kiroAgent/authenticate-success"]}),
+            In(json!({"application_type": "native"})),
+        ),
+        (Mcp, "scheme of the operating system", json!({"redirect_uris": ["search-ms:query=a"]}), URI),
+        (
+            Mcp,
+            "server of a developer",
+            json!({"redirect_uris": ["http://app.localhost:3000/cb"]}),
+            In(json!({"application_type": "native"})),
+        ),
         (Mcp, "remote http", json!({"redirect_uris": ["http://app.example.com/cb"]}), URI),
         (
             Mcp,
@@ -220,12 +238,27 @@ async fn mcp_answers_pages_of_any_origin_and_others_do_not() {
 async fn a_switch_is_stronger_than_the_profile_in_any_order() {
     let document = json!({"redirect_uris": ["myapp://cb"]});
     let before = Server::start(Access::Open, |builder| {
-        builder.with_switch(Switch::PrivateUseRefused, false).with_profile(Profile::Mcp)
+        builder.with_switch(Switch::ApplicationTypeLiteral, false).with_profile(Profile::Oidc)
     });
     assert_eq!(before.await.post(&document).await.status, 201);
     let after = Server::start(Access::Open, |builder| builder.with_switch(Switch::PrivateUseDotRequired, true));
     let reply = after.await.post(&document).await;
     assert_eq!(reply.json()["violations"][0]["rule"], "private-use-dot-required");
+}
+
+#[tokio::test]
+async fn private_use_schemes_are_admitted_in_every_profile_until_they_are_switched_off() {
+    let document = json!({"redirect_uris": ["cursor://a/cb"], "application_type": "native",
+        "token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://app.example.com/jwks"});
+    for profile in Profile::ALL {
+        let server = Server::start(Access::Open, |builder| builder.with_profile(*profile)).await;
+        assert_eq!(server.post(&document).await.status, 201, "{profile}");
+        let refusing = Server::start(Access::Open, |builder| {
+            builder.with_profile(*profile).with_switch(Switch::PrivateUseRefused, true)
+        });
+        let reply = refusing.await.post(&document).await;
+        assert_eq!(reply.json()["violations"][0]["rule"], "private-use-refused", "{profile}: {}", reply.text());
+    }
 }
 
 #[tokio::test]

@@ -236,8 +236,8 @@ async fn the_server_example_takes_a_profile_extensions_and_switches() {
     use http::{Request, StatusCode};
 
     let example = Example::start("server", &["--profile", "mcp", "--extensions", "all"]);
-    let tolerant = ["--profile", "mcp", "--switches", "private-use-refused=off", "--extensions", "dpop,par"];
-    let tolerant = Example::start("server", &tolerant);
+    let strict = ["--profile", "mcp", "--switches", "private-use-refused=on", "--extensions", "dpop,par"];
+    let strict = Example::start("server", &strict);
     let register = async |example: &Example, uri: &str| {
         let document = format!(r#"{{"redirect_uris":["{uri}"],"dpop_bound_access_tokens":true}}"#);
         let request = Request::post(format!("{}/register", example.base_url()));
@@ -246,10 +246,10 @@ async fn the_server_example_takes_a_profile_extensions_and_switches() {
     let registered = register(&example, "http://localhost:6274/cb").await;
     assert_eq!(registered.status, StatusCode::CREATED);
     assert_eq!(registered.json()["dpop_bound_access_tokens"], true);
-    assert_eq!(register(&example, "cursor://a/cb").await.status, StatusCode::BAD_REQUEST);
-    assert_eq!(register(&tolerant, "cursor://a/cb").await.json()["dpop_bound_access_tokens"], true);
+    assert_eq!(register(&example, "cursor://a/cb").await.json()["dpop_bound_access_tokens"], true);
+    assert_eq!(register(&strict, "cursor://a/cb").await.status, StatusCode::BAD_REQUEST);
     example.end();
-    tolerant.end();
+    strict.end();
 }
 
 #[tokio::test]
