@@ -58,7 +58,9 @@ fn an_a_label_encodes_what_every_processor_takes() {
         ("inside a label", "axn--a", true),
     ];
     for (name, label, valid) in rows {
-        for host in [label.to_owned(), format!("{label}.example"), format!("www.{label}"), format!("my_app.{label}.a--b")] {
+        for host in
+            [label.to_owned(), format!("{label}.example"), format!("www.{label}"), format!("my_app.{label}.a--b")]
+        {
             // A label that begins with an underscore or has other symbols at its ends would break the rule for names
             // with right-to-left characters; these labels do not.
             assert_eq!(is_host_name(&host), valid, "{name}: {host}");
