@@ -39,7 +39,8 @@ use tower_dcr::{Access, RegistrationLayer, Registry};
 struct Options {
     #[command(flatten)]
     serve: serve::ServeOptions,
-    /// Where clients reach the server. Default: http:// and the address it listens on.
+    /// Where clients reach the server. Default: http:// and the address it listens on. A path in it is served too, so
+    /// a proxy in front may take it away from requests or leave it there.
     #[arg(long)]
     public_url: Option<String>,
     /// Path of the registration endpoint.

@@ -195,7 +195,8 @@ impl RegistryBuilder {
         }
     }
 
-    /// The path of the registration endpoint below the base URL. Default: `/oidc/register`.
+    /// The path of the registration endpoint below the base URL. Default: `/oidc/register`. Where the base URL has a
+    /// path itself, the endpoint answers with and without that path, so a proxy in front may take it away or leave it.
     pub fn with_path(mut self, path: impl Into<String>) -> Self {
         self.path = path.into();
         self
@@ -339,6 +340,7 @@ impl RegistryBuilder {
         if offer.is_on(Switch::RegisterPath) {
             aliases.push("/register".to_owned());
         }
+        let aliases = with_base_path(base_url, &self.path, aliases);
         let secrets = match self.secrets {
             Some(Secrets::InMemory) | None if durable => return Err(ConfigErrorKind::Secrets.into()),
             Some(Secrets::Hashed) if offer.has_symmetric_algorithms() => {
@@ -404,6 +406,17 @@ fn check_base_url(url: &str) -> Result<&str, ConfigError> {
         Ok(Kind::Https | Kind::LoopbackHttp) if !url.contains('?') => Ok(url.trim_end_matches('/')),
         _ => Err(ConfigErrorKind::BaseUrl.url(url)),
     }
+}
+
+/// The aliases, and the path and all aliases again below the path of the base URL: what clients are told has that path,
+/// and a proxy may take it away from a request or leave it there.
+fn with_base_path(base_url: &str, path: &String, mut aliases: Vec<String>) -> Vec<String> {
+    let base_path = base_url.split_once("://").and_then(|(_, rest)| rest.find('/').map(|start| &rest[start..]));
+    if let Some(base_path) = base_path {
+        let below: Vec<_> = aliases.iter().chain([path]).map(|path| format!("{base_path}{path}")).collect();
+        aliases.extend(below);
+    }
+    aliases
 }
 
 /// One or more segments of unreserved characters.

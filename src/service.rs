@@ -11,7 +11,7 @@ use tower_service::Service;
 
 use crate::body::ResponseBody;
 use crate::endpoint::{self, Reply, Route};
-use crate::error::BoxError;
+use crate::error::{BoxError, RegistrationError};
 use crate::future::ResponseFuture;
 use crate::registry::Registry;
 use crate::tenants::Tenants;
@@ -67,7 +67,8 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         match self.tenants.find(&request) {
             None => ResponseFuture::pass_through(self.inner.call(request)),
-            Some((registry, route)) => self.answer(registry, route, request),
+            Some(Ok((registry, route))) => self.answer(registry, route, request),
+            Some(Err(error)) => refuse(&error),
         }
     }
 }
@@ -87,6 +88,12 @@ impl<S> RegistrationService<S> {
         }
         ResponseFuture::register(endpoint::respond(registry, route, request))
     }
+}
+
+/// Refuses a request before it is known which registry would answer it.
+#[inline(never)]
+fn refuse<F>(error: &RegistrationError) -> ResponseFuture<F> {
+    ResponseFuture::register(std::future::ready(endpoint::reply::refusal(error, "")))
 }
 
 /// The registration endpoint without an application behind it: for `nest_service`, for a bare hyper server, for tests.

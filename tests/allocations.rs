@@ -71,6 +71,7 @@ fn passing_through_allocates_nothing() {
         ("a path below ours", "/oidc/register/a/b"),
         ("a path below a tenant's", "/b/oidc/register/a/b"),
         ("the root", "/"),
+        ("a target with another host", "ftp://b@c.example/oidc/registerfoo"),
     ];
     for (name, uri) in rows {
         let bare = allocations(service_fn(application), uri);

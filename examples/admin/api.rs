@@ -2,7 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::middleware::{self, Next};
@@ -17,6 +17,10 @@ use tower_dcr::store::ClientQuery;
 use tower_dcr::{ErrorCode, RegistrationError, Registry, Status, StoreError};
 
 use crate::view;
+
+/// The largest request body in bytes. axum keeps every frame until the body is complete, and a frame of one byte holds
+/// the read buffer that it came in, so this bounds memory only when it is small.
+const MAX_BODY: usize = 4 * 1024;
 
 /// The largest page.
 const MOST: usize = 1000;
@@ -34,6 +38,7 @@ pub(crate) fn router(registry: Registry, admin_token: Digest) -> Router {
         .fallback(async || Failure::NotFound)
         .with_state(registry)
         .layer(middleware::map_response(told))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(admin_token, admit))
 }
 

@@ -1,7 +1,8 @@
 //! What proves who a client is: identifiers, secrets and tokens, from the operating system's generator alone.
 //!
 //! Tokens are kept as SHA-256 digests. That is enough, because every credential made here holds at least 144 random
-//! bits: nobody tries them all, so a slow password hash would only cost time. Secrets are wiped when dropped, are
+//! bits: nobody tries them all, so a slow password hash would only cost time. None begins with `-`, which command lines
+//! would take for an option. Secrets are wiped when dropped, are
 //! compared in constant time and show nothing in `Debug`. How a client secret is kept so that it can be shown again is
 //! the choice of [`Secrets`].
 //!
@@ -14,10 +15,12 @@
 //! # Ok::<(), tower_dcr::RegistrationError>(())
 //! ```
 
+mod random;
 #[cfg(feature = "sealed")]
 mod sealing;
 mod secrets;
 
+pub(crate) use random::NewCredentials;
 #[cfg(feature = "sealed")]
 pub use sealing::SealingKeys;
 pub(crate) use secrets::{SealedText, SecretOwner};
@@ -26,25 +29,15 @@ pub use secrets::{Secrets, StoredSecret};
 use std::fmt;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use crate::error::{ErrorKind, RegistrationError};
-
-/// Random bytes as base64url, 4 characters for every 3 bytes.
-fn random_text<const BYTES: usize>() -> Result<String, RegistrationError> {
-    let mut bytes = Zeroizing::new([0; BYTES]);
-    getrandom::fill(&mut *bytes)
-        .map_err(|error| RegistrationError::new(ErrorKind::Internal).caused_by(error.to_string()))?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes.as_slice()))
-}
+use crate::error::RegistrationError;
 
 /// A client identifier: 1 to 128 of `A-Z a-z 0-9 - _`.
 ///
-/// Generated ones are 24 characters from 18 random bytes. The alphabet is safe in paths, in HTTP Basic credentials
+/// Generated ones are 24 characters from 18 random bytes and do not begin with `-`. The alphabet is safe in paths, in HTTP Basic credentials
 /// and in logs, and never looks like a URL
 /// ([RFC 6749 §2.2](https://www.rfc-editor.org/rfc/rfc6749#section-2.2)).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,6 +45,7 @@ pub struct ClientId(Arc<str>);
 
 impl ClientId {
     const MOST: usize = 128;
+    const RANDOM_BYTES: usize = 18;
 
     /// A new random identifier.
     ///
@@ -59,7 +53,7 @@ impl ClientId {
     ///
     /// When the operating system gives no random bytes.
     pub fn generate() -> Result<Self, RegistrationError> {
-        random_text::<18>().map(|text| Self(text.into()))
+        random::text(Self::RANDOM_BYTES).map(|text| Self(text.as_str().into()))
     }
 
     /// Reads an identifier; `None` when it cannot be one.
@@ -96,13 +90,15 @@ macro_rules! secret_text {
         pub struct $name(Zeroizing<String>);
 
         impl $name {
+            const RANDOM_BYTES: usize = $bytes;
+
             /// A new random one.
             ///
             /// # Errors
             ///
             /// When the operating system gives no random bytes.
             pub fn generate() -> Result<Self, RegistrationError> {
-                let random = Zeroizing::new(random_text::<$bytes>()?);
+                let random = random::text(Self::RANDOM_BYTES)?;
                 Ok(Self::new(format!(concat!($prefix, "{}"), *random)))
             }
 

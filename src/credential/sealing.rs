@@ -13,7 +13,7 @@ use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
 use super::secrets::unreadable;
-use super::{ClientSecret, SealedText, SecretOwner};
+use super::{ClientSecret, SealedText, SecretOwner, random};
 use crate::error::{ConfigError, ConfigErrorKind, ErrorKind, RegistrationError};
 
 const KEY: usize = 32;
@@ -86,8 +86,7 @@ impl SealingKeys {
 
     pub(super) fn seal(&self, secret: &ClientSecret, owner: SecretOwner<'_>) -> Result<SealedText, RegistrationError> {
         let mut nonce = [0; NONCE];
-        getrandom::fill(&mut nonce)
-            .map_err(|error| RegistrationError::new(ErrorKind::Internal).caused_by(error.to_string()))?;
+        random::fill(&mut nonce)?;
         let payload = Payload { msg: secret.expose().as_bytes(), aad: &associated_data(owner) };
         let sealed = self.first.cipher().encrypt(&XNonce::from(nonce), payload);
         let sealed = sealed.map_err(|_| RegistrationError::new(ErrorKind::Internal).caused_by("sealing failed"))?;

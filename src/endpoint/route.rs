@@ -21,8 +21,12 @@ impl Route {
     /// The resource that a request is for; `None` when it is none of ours and passes through.
     pub(crate) fn find<B>(config: &Config, request: &Request<B>) -> Option<Self> {
         let path = request.uri().path();
-        let below = |prefix: &String| Self::below(config, path.strip_prefix(prefix.as_str())?, request);
-        config.paths().find_map(below)
+        let below = |prefix: &String| {
+            let route = Self::below(config, path.strip_prefix(prefix.as_str())?, request)?;
+            Some((prefix.len(), route))
+        };
+        // One of our paths may look like the path of a client below another one: the longer one is meant.
+        config.paths().filter_map(below).max_by_key(|(length, _)| *length).map(|(_, route)| route)
     }
 
     /// As [`find`](Self::find), for a service of its own: a router that mounted it may have taken the prefix away.
@@ -135,6 +139,32 @@ mod tests {
             assert_eq!(find(&registry, Method::GET, &format!("{path}/abc")), client, "{path}");
         }
         assert_eq!(find(&registry, Method::POST, "/connect"), None);
+    }
+
+    #[test]
+    fn the_path_of_the_base_url_may_be_there_or_not() {
+        let rows = [
+            ("https://id.example.com/auth", "/oidc/register", vec!["/oidc/register", "/auth/oidc/register", "/alias"]),
+            ("https://id.example.com/auth/", "/oidc/register", vec!["/auth/oidc/register", "/auth/alias"]),
+            ("https://id.example.com/a/b", "/r", vec!["/r", "/a/b/r", "/a/b/alias"]),
+            ("https://id.example.com/r", "/r", vec!["/r", "/r/r", "/r/alias"]),
+            ("https://id.example.com", "/r", vec!["/r", "/alias"]),
+        ];
+        for (base_url, path, paths) in rows {
+            let builder = Registry::builder(base_url, Access::Open).with_path(path).with_alias("/alias");
+            let registry = builder.build(MemoryStore::new()).unwrap();
+            for path in paths {
+                let name = format!("{base_url}: {path}");
+                assert_eq!(find(&registry, Method::POST, path), Some(Route::Registration), "{name}");
+                let client = Some(Route::Client("abc".to_owned()));
+                assert_eq!(find(&registry, Method::GET, &format!("{path}/abc")), client, "{name}");
+            }
+            let endpoint: http::Uri = registry.registration_endpoint().unwrap().parse().unwrap();
+            assert_eq!(find(&registry, Method::POST, endpoint.path()), Some(Route::Registration), "{base_url}");
+            for path in ["/auth", "/b/r", "/auth/auth/oidc/register", "/a/r"] {
+                assert_eq!(find(&registry, Method::POST, path), None, "{base_url}: {path}");
+            }
+        }
     }
 
     #[test]

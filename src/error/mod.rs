@@ -54,6 +54,10 @@ pub enum ErrorKind {
     MethodNotAllowed,
     /// The body did not arrive.
     IncompleteBody,
+    /// `Content-Length` is not one number.
+    InvalidContentLength,
+    /// The request names its host in more than one way, or not as a host, where the host chooses the tenant.
+    AmbiguousHost,
     /// The client was changed by somebody else at the same time.
     Conflict,
     /// `If-Match` names another state of the client.
@@ -90,6 +94,8 @@ impl ErrorKind {
             Self::RegistrationDisabled => (403, Some(Code::AccessDenied), "client registration is switched off"),
             Self::MethodNotAllowed => (405, Some(Code::InvalidRequest), "the method is not defined for this resource"),
             Self::IncompleteBody => (408, Some(Code::InvalidRequest), "the request body did not arrive completely"),
+            Self::InvalidContentLength => (400, Some(Code::InvalidRequest), "Content-Length must be one number"),
+            Self::AmbiguousHost => (400, Some(Code::InvalidRequest), "the request must name one host"),
             Self::Conflict => {
                 (409, Some(Code::InvalidRequest), "the client was changed at the same time; read it again")
             }

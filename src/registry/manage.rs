@@ -169,7 +169,7 @@ impl Registry {
             Some(secret) if rules::needs_secret(&metadata) && !self.is_due(secret) => {
                 (Some(self.renewed_secret(&client.id, secret)?), self.known_secret(client)?)
             }
-            _ => self.new_secret(&client.id, &metadata, self.now())?.unzip(),
+            _ => self.new_secret(&client.id, &metadata, self.now(), ClientSecret::generate()?)?.unzip(),
         };
         let revision = client.revision + 1;
         let fingerprint = self.instance(&metadata);

@@ -9,7 +9,7 @@ use super::{ATTEMPTS, Registry};
 use crate::access::Grant;
 use crate::audit::{AuditEvent, Operation};
 use crate::client::{Client, Origin, RegistrationToken};
-use crate::credential::{ClientId, RegistrationAccessToken};
+use crate::credential::NewCredentials;
 use crate::error::{ErrorKind, RegistrationError, StoreError};
 use crate::information::ClientInformation;
 use crate::metadata::{ClientMetadata, Document};
@@ -47,9 +47,9 @@ impl Registry {
             return Ok(shared);
         }
         let managed = self.config().management && shareable.is_none();
-        let token = managed.then(RegistrationAccessToken::generate).transpose()?;
-        let id = ClientId::generate()?;
-        let (secret, shown) = self.new_secret(&id, &metadata, now)?.unzip();
+        let NewCredentials { id, secret, token } = NewCredentials::generate()?;
+        let token = managed.then_some(token);
+        let (secret, shown) = self.new_secret(&id, &metadata, now, secret)?.unzip();
         let client = Client {
             id,
             metadata,

@@ -16,17 +16,17 @@ impl Registry {
         secret.expires_at.is_some_and(|expires_at| self.now() + margin >= expires_at)
     }
 
-    /// A new secret for a client that needs one: as it is kept, and as the client is told now.
+    /// A new secret for a client, where it needs one: as it is kept, and as the client is told now.
     pub(super) fn new_secret(
         &self,
         id: &ClientId,
         metadata: &ClientMetadata,
         now: SystemTime,
+        secret: ClientSecret,
     ) -> Result<Option<(Secret, ClientSecret)>, RegistrationError> {
         if !rules::needs_secret(metadata) {
             return Ok(None);
         }
-        let secret = ClientSecret::generate()?;
         let stored = self.config().secrets.keep(&secret, self.owner_of(id))?;
         let expires_at = self.config().secret_lifetime.and_then(|lifetime| now.checked_add(lifetime));
         Ok(Some((Secret { stored, expires_at }, secret)))

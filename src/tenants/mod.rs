@@ -37,6 +37,7 @@
 
 mod request;
 
+use request::NamedHost;
 pub use request::TenantRequest;
 
 use std::collections::HashMap;
@@ -47,7 +48,7 @@ use http::Request;
 
 use crate::config::{Config, RegistryBuilder};
 use crate::endpoint::Route;
-use crate::error::{ConfigError, ConfigErrorKind};
+use crate::error::{ConfigError, ConfigErrorKind, ErrorKind, RegistrationError};
 use crate::registry::Registry;
 
 /// The longest name of a tenant.
@@ -83,6 +84,8 @@ enum Kind {
     Resolver(Arc<Resolver>),
 }
 
+type Found = Result<(Registry, Route), RegistrationError>;
+
 type Resolver = dyn Fn(&TenantRequest<'_>) -> Option<Registry> + Send + Sync;
 
 /// Registries by host.
@@ -99,7 +102,15 @@ impl Tenants {
     /// The host of a request is that of its target, or of its `Host` header where the target has none
     /// ([RFC 9112 §3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2)); upper and lower case are the same, the
     /// port is ignored. It chooses the tenant and appears nowhere else: what the tenant's replies say comes from the
-    /// tenant's base URL. `X-Forwarded-Host` counts for nothing, so a proxy must keep `Host`.
+    /// tenant's base URL. `X-Forwarded-Host` has no effect, so a proxy must keep `Host`.
+    ///
+    /// A request for the path of an endpoint that does not name exactly one host is answered with 400, because a proxy
+    /// in front may have read another host than this server: several `Host` headers, a `Host` that is not a host and a
+    /// port, a target with user information or with a scheme other than `http` and `https`, and over HTTP/2 a `Host`
+    /// that differs from `:authority`
+    /// ([RFC 9113 §8.3.1](https://www.rfc-editor.org/rfc/rfc9113#section-8.3.1)). In HTTP/1.1 the host of a target
+    /// replaces that of the `Host` header. A fragment in a target is dropped before this crate sees the request, and
+    /// chooses nothing. A request that names no host, or that of no tenant, passes through.
     ///
     /// # Errors
     ///
@@ -118,7 +129,8 @@ impl Tenants {
     }
 
     /// Tells tenants apart by the paths of their endpoints, as
-    /// [`with_path`](crate::RegistryBuilder::with_path) set them: `/acme/oidc/register`, `/globex/oidc/register`.
+    /// [`with_path`](crate::RegistryBuilder::with_path) set them: `/acme/oidc/register`, `/globex/oidc/register`. The
+    /// host of a request is not looked at, as with a single registry: it may be missing, repeated or of another server.
     ///
     /// # Errors
     ///
@@ -149,18 +161,21 @@ impl Tenants {
     /// of the application included, so it must be quick. The path must still be that of the registry's endpoint; what
     /// it answers `None` for passes through.
     ///
-    /// Give each tenant a name of its own where they share a store; nobody can check that here.
+    /// Give each tenant a name of its own where they share a store; nobody can check that here. A function that goes by
+    /// the host should use [`TenantRequest::host`], which is `None` where the request does not name exactly one, and
+    /// should not fall back to a tenant then.
     pub fn resolved_by(resolver: impl Fn(&TenantRequest<'_>) -> Option<Registry> + Send + Sync + 'static) -> Self {
         Self { kind: Kind::Resolver(Arc::new(resolver)) }
     }
 
-    /// The registry that answers a request and the resource that is meant; `None` when the request passes through.
+    /// The registry that answers a request and the resource that is meant; `None` when the request passes through. An
+    /// error is the answer to a request for one of our resources that does not say of which tenant.
     #[inline]
-    pub(crate) fn find<B>(&self, request: &Request<B>) -> Option<(Registry, Route)> {
+    pub(crate) fn find<B>(&self, request: &Request<B>) -> Option<Found> {
         match &self.kind {
             Kind::Only(registry) if is_far(registry.config(), request.uri().path()) => None,
             Kind::Only(registry) => route(registry, request),
-            Kind::Hosts(hosts) => route(hosts.find(request)?, request),
+            Kind::Hosts(hosts) => hosts.find(request),
             Kind::Paths(places) => route(by_path(places, request.uri().path())?, request),
             Kind::Resolver(resolver) => route(&resolver(&TenantRequest::of(request))?, request),
         }
@@ -182,9 +197,9 @@ fn begins_with(path: &str, ours: &str) -> bool {
 
 /// Kept out of the way of what passes through.
 #[inline(never)]
-fn route<B>(registry: &Registry, request: &Request<B>) -> Option<(Registry, Route)> {
+fn route<B>(registry: &Registry, request: &Request<B>) -> Option<Found> {
     let route = Route::find(registry.config(), request)?;
-    Some((registry.clone(), route))
+    Some(Ok((registry.clone(), route)))
 }
 
 /// One tenant, which has everything.
@@ -195,12 +210,23 @@ impl From<Registry> for Tenants {
 }
 
 impl Hosts {
-    fn find<B>(&self, request: &Request<B>) -> Option<&Registry> {
+    fn find<B>(&self, request: &Request<B>) -> Option<Found> {
         let path = request.uri().path();
         if !self.paths.iter().any(|known| path.starts_with(known.as_str())) {
             return None;
         }
-        let host = TenantRequest::of(request).host()?;
+        match TenantRequest::of(request).named_host() {
+            NamedHost::Missing => None,
+            NamedHost::One(host) => route(self.by_name(host)?, request),
+            NamedHost::Ambiguous => {
+                let is_ours = |(_, registry): &(String, Registry)| Route::find(registry.config(), request).is_some();
+                let refused = || Err(RegistrationError::new(ErrorKind::AmbiguousHost));
+                self.registries.iter().any(is_ours).then(refused)
+            }
+        }
+    }
+
+    fn by_name(&self, host: &str) -> Option<&Registry> {
         let lower = || host.bytes().map(|byte| byte.to_ascii_lowercase());
         let index = self.registries.binary_search_by(|(known, _)| known.bytes().cmp(lower())).ok()?;
         Some(&self.registries[index].1)
@@ -251,6 +277,7 @@ impl fmt::Debug for Tenants {
 #[cfg(all(test, feature = "memory"))]
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    use http::Version;
     use http::header::HOST;
 
     use super::*;
@@ -270,8 +297,17 @@ mod tests {
     }
 
     fn found(tenants: &Tenants, uri: &str, hosts: &[&str]) -> Option<String> {
-        let request = hosts.iter().fold(Request::post(uri), |request, host| request.header(HOST, *host));
-        tenants.find(&request.body(()).unwrap()).map(|(registry, _)| registry.config().tenant.to_string())
+        found_over(Version::HTTP_11, tenants, uri, hosts)
+    }
+
+    /// The name of the tenant, or `400`.
+    fn found_over(version: Version, tenants: &Tenants, uri: &str, hosts: &[&str]) -> Option<String> {
+        let request = Request::post(uri).version(version);
+        let request = hosts.iter().fold(request, |request, host| request.header(HOST, *host));
+        Some(match tenants.find(&request.body(()).unwrap())? {
+            Ok((registry, _)) => registry.config().tenant.to_string(),
+            Err(error) => error.status().to_string(),
+        })
     }
 
     #[test]
@@ -288,17 +324,15 @@ mod tests {
             ("/oidc/register", &["a.example."], Some("a")),
             ("/oidc/register", &["a.example.:80"], Some("a")),
             ("/register", &["b.example"], Some("b")),
+            ("/realm/register", &["b.example"], Some("b")),
             ("/oidc/register", &["[::1]:9090"], Some("local")),
             ("/oidc/register", &["[::1]"], Some("local")),
             ("https://a.example/oidc/register", &["b.example"], Some("a")),
+            ("HTTPS://a.example/oidc/register", &[], Some("a")),
             ("https://c.example/oidc/register", &["a.example"], None),
             ("/oidc/register", &["b.example"], None),
             ("/oidc/register", &["c.example"], None),
             ("/oidc/register", &["x.a.example"], None),
-            ("/oidc/register", &["a.example, b.example"], None),
-            ("/oidc/register", &["user@a.example"], None),
-            ("/oidc/register", &["a.example", "a.example"], None),
-            ("/oidc/register", &["a.example:x"], None),
             ("/oidc/register", &[""], None),
             ("/oidc/register", &[], None),
             ("/alias/x", &["[::1]"], Some("local")),
@@ -306,6 +340,53 @@ mod tests {
         ];
         for (uri, hosts, expected) in rows {
             assert_eq!(found(&tenants, uri, hosts).as_deref(), *expected, "{uri} {hosts:?}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_has_two_readings_is_refused_on_our_paths_alone() {
+        let tenants = ["a", "b"].map(|name| registry(name, &format!("https://{name}.example"), "/oidc/register"));
+        let tenants = Tenants::by_host(tenants).unwrap();
+        let (old, new) = (Version::HTTP_11, Version::HTTP_2);
+        let rows: &[(Version, &str, &[&str], Option<&str>)] = &[
+            (old, "/oidc/register", &["a.example", "b.example"], Some("400")),
+            (old, "/oidc/register", &["a.example", "a.example"], Some("400")),
+            (old, "https://a.example/oidc/register", &["a.example", "a.example"], Some("400")),
+            (old, "/oidc/register", &["a.example, b.example"], Some("400")),
+            (old, "/oidc/register", &["a.example,b.example"], Some("400")),
+            (old, "/oidc/register", &["user@a.example"], Some("400")),
+            (old, "/oidc/register", &["a.example@b.example"], Some("400")),
+            (old, "/oidc/register", &["a.example/"], Some("400")),
+            (old, "/oidc/register", &["a.example#b.example"], Some("400")),
+            (old, "/oidc/register", &["a.example\\b.example"], Some("400")),
+            (old, "/oidc/register", &["a.example b.example"], Some("400")),
+            (old, "/oidc/register", &["a.example:x"], Some("400")),
+            (old, "/oidc/register", &["[a.example]:x"], Some("400")),
+            (old, "/oidc/register", &["http://a.example"], Some("400")),
+            (old, "http://a.example/oidc/register", &["b@a.example"], Some("400")),
+            (old, "http://b@a.example/oidc/register", &["a.example"], Some("400")),
+            (old, "http://b:c@a.example/oidc/register", &[], Some("400")),
+            (old, "ftp://a.example/oidc/register", &["a.example"], Some("400")),
+            (old, "ws://a.example/oidc/register", &[], Some("400")),
+            (new, "https://a.example/oidc/register", &[], Some("a")),
+            (new, "https://a.example/oidc/register", &["A.example"], Some("a")),
+            (new, "https://a.example/oidc/register", &["a.example:443"], Some("a")),
+            (new, "https://a.example/oidc/register", &["b.example"], Some("400")),
+            (new, "https://a.example/oidc/register", &["c.example"], Some("400")),
+            (new, "https://c.example/oidc/register", &["a.example"], Some("400")),
+            (new, "https://a.example/oidc/register", &["a.example", "a.example"], Some("400")),
+            (new, "ftp://a.example/oidc/register", &[], Some("400")),
+            (new, "https://b@a.example/oidc/register", &[], Some("400")),
+            (new, "/oidc/register", &["a.example"], Some("a")),
+            (Version::HTTP_3, "https://a.example/oidc/register", &["b.example"], Some("400")),
+            (old, "/oidc/registerfoo", &["a.example", "b.example"], None),
+            (old, "/oidc/register/a/b", &["a.example", "b.example"], None),
+            (old, "ftp://a.example/hello", &["b.example"], None),
+            (new, "https://a.example/hello", &["b.example"], None),
+        ];
+        for (version, uri, hosts, expected) in rows {
+            let found = found_over(*version, &tenants, uri, hosts);
+            assert_eq!(found.as_deref(), *expected, "{version:?} {uri} {hosts:?}");
         }
     }
 

@@ -1,21 +1,22 @@
 //! What a tenant is told by.
 
 use http::header::HOST;
-use http::{Extensions, HeaderMap, Method, Request, Uri};
+use http::{Extensions, HeaderMap, Method, Request, Uri, Version};
 
 /// What a tenant can be told by: a request without its body.
 #[derive(Debug, Clone, Copy)]
 pub struct TenantRequest<'a> {
     method: &'a Method,
     uri: &'a Uri,
+    version: Version,
     headers: &'a HeaderMap,
     extensions: &'a Extensions,
 }
 
 impl<'a> TenantRequest<'a> {
     pub(super) fn of<B>(request: &'a Request<B>) -> Self {
-        let (method, uri) = (request.method(), request.uri());
-        Self { method, uri, headers: request.headers(), extensions: request.extensions() }
+        let (method, uri, version) = (request.method(), request.uri(), request.version());
+        Self { method, uri, version, headers: request.headers(), extensions: request.extensions() }
     }
 
     /// The method.
@@ -42,16 +43,62 @@ impl<'a> TenantRequest<'a> {
         self.extensions
     }
 
-    /// The host of the target, or else of the only `Host` header, in the case in which it was sent, without its port.
-    /// It is what the caller says it is.
+    /// The host of the target, or else of the `Host` header, in the case in which it was sent, without its port. It is
+    /// what the caller says it is. `None` where the request names no host, or not exactly one: see
+    /// [`Tenants::by_host`](super::Tenants::by_host).
     #[must_use]
     pub fn host(&self) -> Option<&'a str> {
-        if let Some(authority) = self.uri.authority() {
-            return Some(bare(authority.host()));
+        match self.named_host() {
+            NamedHost::One(host) => Some(host),
+            NamedHost::Missing | NamedHost::Ambiguous => None,
         }
+    }
+
+    pub(super) fn named_host(&self) -> NamedHost<'a> {
         let mut values = self.headers.get_all(HOST).iter();
-        let (Some(value), None) = (values.next(), values.next()) else { return None };
-        value.to_str().ok().map(bare)
+        let header = match (values.next(), values.next()) {
+            (None, _) => NamedHost::Missing,
+            (Some(value), None) => NamedHost::of(value.to_str().ok()),
+            (Some(_), Some(_)) => NamedHost::Ambiguous,
+        };
+        let (Some(authority), false) = (self.uri.authority(), matches!(header, NamedHost::Ambiguous)) else {
+            return header;
+        };
+        let is_http = |scheme: &str| scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+        match (NamedHost::of(Some(authority.as_str())), header) {
+            _ if !self.uri.scheme_str().is_none_or(is_http) => NamedHost::Ambiguous,
+            // HTTP/1.1 has the host of such a target replace the header; later versions forbid a difference.
+            (target, _) if self.version < Version::HTTP_2 => target,
+            (target, NamedHost::Missing) => target,
+            (NamedHost::One(target), NamedHost::One(header)) if target.eq_ignore_ascii_case(header) => {
+                NamedHost::One(target)
+            }
+            _ => NamedHost::Ambiguous,
+        }
+    }
+}
+
+/// How a request names its host.
+pub(super) enum NamedHost<'a> {
+    Missing,
+    One(&'a str),
+    /// By several headers, by a header and a target that differ, or by something that is no host and port.
+    Ambiguous,
+}
+
+impl<'a> NamedHost<'a> {
+    /// Reads a host with or without a port. User information is refused: another reader may take it for the host.
+    fn of(authority: Option<&'a str>) -> Self {
+        let Some(host) = authority.map(bare) else { return Self::Ambiguous };
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte);
+        let is_address = |byte: u8| byte.is_ascii_hexdigit() || b":.".contains(&byte);
+        let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        match address {
+            Some(address) if address.bytes().all(is_address) => Self::One(host),
+            None if host.is_empty() => Self::Missing,
+            None if host.bytes().all(is_name) => Self::One(host),
+            _ => Self::Ambiguous,
+        }
     }
 }
 

@@ -8,6 +8,11 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use crate::support::{self, Caller as _, Hyper, reqwest, walk};
 use crate::{grpc, refusals};
 
+/// An address of this machine where nothing listens, for a server that must be told where it is.
+pub(crate) fn free_address() -> SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
 /// A running example; it ends with this value.
 pub(crate) struct Example {
     name: &'static str,
@@ -43,7 +48,10 @@ impl Example {
 
     /// Starts it by a command that ends with its path.
     pub(crate) fn start_as(name: &'static str, mut command: Command, options: &[&str]) -> Self {
-        command.args(["--listen", "127.0.0.1:0"]).args(options);
+        if !options.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
+        command.args(options);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut process = command.spawn().unwrap_or_else(|error| {
             let path = path(name);

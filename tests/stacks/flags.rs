@@ -3,8 +3,8 @@
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::examples::Example;
-use crate::support::{self, Answer, Caller as _, reqwest};
+use crate::examples::{Example, free_address};
+use crate::support::{self, Answer, Caller as _, reqwest, walk};
 
 fn document() -> Value {
     json!({ "redirect_uris": ["https://app.example.com/cb"] })
@@ -31,6 +31,35 @@ async fn public_url_and_path_are_where_clients_are_sent() {
     let usual = moved.endpoint.replace("/connect/clients", "/oidc/register");
     assert_eq!(register(&usual, None, &document()).await.status, StatusCode::NOT_FOUND);
     moved.end();
+}
+
+#[tokio::test]
+async fn what_is_printed_answers_with_and_without_the_path_of_the_public_url() {
+    for (profile, path) in [("oauth", "/auth"), ("oauth", "/auth/"), ("mcp", "/a/b"), ("oauth", "/oidc/register")] {
+        let address = free_address();
+        let (listen, public_url) = (address.to_string(), format!("http://{address}{path}"));
+        let flags = ["--listen", &listen, "--public-url", &public_url, "--profile", profile];
+        let example = Example::start("server", &flags);
+        let endpoint = format!("{}/oidc/register", public_url.trim_end_matches('/'));
+        assert_eq!(example.endpoint, endpoint);
+        walk(path, &reqwest(), &endpoint).await;
+        let (stripped, other) = (format!("http://{address}/oidc/register"), format!("{endpoint}/oidc/register"));
+        let registered = register(&stripped, None, &document()).await;
+        assert_eq!(registered.status, StatusCode::CREATED, "{path}");
+        let client = registered.json();
+        let (uri, token) = (client["registration_client_uri"].as_str().unwrap(), &client["registration_access_token"]);
+        assert!(uri.starts_with(&endpoint), "{path}: {uri}");
+        let rest = uri.strip_prefix(&endpoint).unwrap();
+        for uri in [uri.to_owned(), format!("{stripped}{rest}")] {
+            assert_eq!(send(Method::GET, &uri, token.as_str(), None).await.status, StatusCode::OK, "{path}: {uri}");
+        }
+        assert_eq!(register(&other, None, &document()).await.status, StatusCode::NOT_FOUND, "{path}: {other}");
+        for base in [format!("http://{address}"), public_url.trim_end_matches('/').to_owned()] {
+            let fallback = register(&format!("{base}/register"), None, &document()).await;
+            assert_eq!(fallback.status == StatusCode::CREATED, profile == "mcp", "{profile} {base}");
+        }
+        example.end();
+    }
 }
 
 #[tokio::test]

@@ -100,6 +100,31 @@ async fn who_is_refused_is_never_asked_for_the_body() {
 }
 
 #[tokio::test]
+async fn a_declared_length_is_refused_before_the_body_is_asked_for() {
+    let (listener, address, registry) = listen(Access::Open).await;
+    // This layer hides the size hint of the body.
+    let layers = ServiceBuilder::new()
+        .layer(RequestBodyTimeoutLayer::new(Duration::from_secs(30)))
+        .layer(RegistrationLayer::new(registry));
+    serve_axum(listener, Router::new().layer(layers));
+    let rows = [
+        ("a byte too many", "Content-Length: 65537", "413 Payload Too Large"),
+        ("1 TiB", "Content-Length: 1099511627776", "413 Payload Too Large"),
+        ("1 TiB, twice", "Content-Length: 1099511627776\r\nContent-Length: 1099511627776", "413 Payload Too Large"),
+        ("two lengths", "Content-Length: 10\r\nContent-Length: 11", "400 Bad Request"),
+        ("more than a number holds", "Content-Length: 99999999999999999999", "400 Bad Request"),
+        ("not a number", "Content-Length: ten", "400 Bad Request"),
+    ];
+    for (name, length, status) in rows {
+        let mut connection = Raw::connect(address).await;
+        let head = "POST /oidc/register HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nConnection: close";
+        connection.send(format!("{head}\r\nExpect: 100-continue\r\n{length}\r\n\r\n").as_bytes()).await;
+        let answer = String::from_utf8(connection.rest().await).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{name}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn who_may_register_is_asked_for_the_body() {
     let body = json!({ "redirect_uris": ["https://app.example.com/cb"] }).to_string();
     for (server, address) in servers().await {

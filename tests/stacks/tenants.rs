@@ -132,7 +132,7 @@ async fn the_host_chooses_the_tenant_and_nothing_else() {
         let uri = answer.json()["registration_client_uri"].as_str().unwrap().to_owned();
         assert!(uri.starts_with("https://a.example/oidc/register/"), "{host}: {uri}");
     }
-    for host in ["b.example", "x.a.example", "a.example.evil", "a.example@evil", ""] {
+    for host in ["b.example", "x.a.example", "a.example.evil", ""] {
         let answer = call(address, host, Method::POST, "/oidc/register", None).await;
         assert_eq!(
             (answer.status, &*answer.body),
@@ -165,6 +165,98 @@ async fn a_target_with_a_host_says_whose_it_is() {
     let body: Value = serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap();
     let uri = body["registration_client_uri"].as_str().unwrap();
     assert!(uri.starts_with("https://b.example/oidc/register/"), "{uri}");
+}
+
+/// Sends a registration whose request line and `Host` headers are the test's own.
+async fn register_as(address: SocketAddr, target: &str, hosts: &[&str]) -> String {
+    let hosts: String = hosts.iter().map(|host| format!("Host: {host}\r\n")).collect();
+    let mut connection = Raw::connect(address).await;
+    let request = format!(
+        "POST {target} HTTP/1.1\r\n{hosts}Content-Type: application/json\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n{DOCUMENT}",
+        DOCUMENT.len()
+    );
+    connection.send(request.as_bytes()).await;
+    String::from_utf8(connection.rest().await).unwrap()
+}
+
+#[tokio::test]
+async fn an_ambiguous_host_is_refused_over_http_1() {
+    let store = MemoryStore::new();
+    let tenants = ["a", "b"].map(|name| tenant(&store, name, Access::Open, "/oidc/register"));
+    let [a, b] = tenants.clone();
+    let address = serve(Tenants::by_host(tenants).unwrap()).await;
+    let rows: &[(&str, &[&str])] = &[
+        ("/oidc/register", &["a.example", "b.example"]),
+        ("/oidc/register", &["a.example", "a.example"]),
+        ("/oidc/register/", &["b.example, a.example"]),
+        ("/oidc/register", &["a.example@b.example"]),
+        ("http://a.example/oidc/register", &["a.example", "b.example"]),
+        ("http://b.example@a.example/oidc/register", &["a.example"]),
+        ("ftp://a.example/oidc/register", &["a.example"]),
+        ("ftp://a.example/oidc/register#http://b.example/", &["a.example"]),
+    ];
+    for (target, hosts) in rows {
+        let answer = register_as(address, target, hosts).await;
+        assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{target} {hosts:?}: {answer}");
+        assert!(answer.contains("cache-control: no-store\r\n"), "{target} {hosts:?}: {answer}");
+        let body: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+        assert_eq!(body["error"], "invalid_request", "{target} {hosts:?}");
+        assert!(body["error_description"].is_string() && !answer.contains("b.example"), "{target} {hosts:?}: {answer}");
+    }
+    assert_eq!((a.count().await.unwrap(), b.count().await.unwrap()), (0, 0));
+    for (target, hosts) in [("/oidc/registerfoo", ["a.example", "b.example"]), ("/hello", ["a@b", "c"])] {
+        let answer = register_as(address, target, &hosts).await;
+        assert!(answer.ends_with(&format!("the application at {target}")), "{target} {hosts:?}: {answer}");
+    }
+    // The fragment is gone before the layer sees the target, so it cannot choose the tenant.
+    for target in ["http://a.example/oidc/register#@b.example", "/oidc/register#http://b.example/"] {
+        let answer = register_as(address, target, &["a.example"]).await;
+        assert!(answer.contains("https://a.example/oidc/register/"), "{target}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn an_ambiguous_host_is_refused_over_http_2() {
+    let store = MemoryStore::new();
+    let tenants = ["a", "b"].map(|name| tenant(&store, name, Access::Open, "/oidc/register"));
+    let address = serve(Tenants::by_host(tenants).unwrap()).await;
+    let stream = TokioIo::new(dial(address).await);
+    let (mut client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+    tokio::spawn(connection);
+    let rows: &[(&str, &[&str], StatusCode)] = &[
+        ("http://a.example/oidc/register", &[], StatusCode::CREATED),
+        ("http://a.example/oidc/register", &["A.example:80"], StatusCode::CREATED),
+        ("http://a.example/oidc/register", &["b.example"], StatusCode::BAD_REQUEST),
+        ("http://c.example/oidc/register", &["a.example"], StatusCode::BAD_REQUEST),
+        ("http://a.example/oidc/register", &["a.example", "b.example"], StatusCode::BAD_REQUEST),
+        ("ftp://a.example/oidc/register", &[], StatusCode::BAD_REQUEST),
+        ("http://a.example/hello", &["b.example"], StatusCode::OK),
+        ("http://a.example/oidc/registerfoo", &["b.example"], StatusCode::OK),
+    ];
+    for (uri, hosts, status) in rows {
+        let request = Request::post(*uri).header(CONTENT_TYPE, "application/json");
+        let request = hosts.iter().fold(request, |request, host| request.header(HOST, *host));
+        let response = client.send_request(request.body(Full::<Bytes>::from(DOCUMENT)).unwrap()).await.unwrap();
+        assert_eq!(response.status(), *status, "{uri} {hosts:?}");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        if *status == StatusCode::BAD_REQUEST {
+            let body: Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body["error"], "invalid_request", "{uri} {hosts:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_single_registry_does_not_look_at_the_host() {
+    let (listener, address, registry) = listen(Access::Open).await;
+    serve_hyper(listener, RegistrationLayer::new(registry).layer(service_fn(application)));
+    for (target, hosts) in
+        [("/oidc/register", &["a", "b"][..]), ("/oidc/register", &[]), ("ftp://a@b/oidc/register", &["c"])]
+    {
+        let answer = register_as(address, target, hosts).await;
+        assert!(answer.contains(&format!("http://{address}/oidc/register/")), "{target} {hosts:?}: {answer}");
+    }
 }
 
 #[tokio::test]
