@@ -87,7 +87,8 @@ mod tests {
         let credentials = NewCredentials::generate().unwrap();
         let (id, secret, token) = (credentials.id.as_str(), credentials.secret.expose(), credentials.token.expose());
         assert_eq!((id.len(), secret.len(), token.len()), (24, 64, 43));
-        let parts = |text: &str| -> Vec<String> { (0..=text.len() - 8).map(|at| text[at..at + 8].to_owned()).collect() };
+        let parts =
+            |text: &str| -> Vec<String> { (0..=text.len() - 8).map(|at| text[at..at + 8].to_owned()).collect() };
         let parts: Vec<String> = [id, secret, token].into_iter().flat_map(parts).collect();
         assert_eq!(HashSet::<&String>::from_iter(&parts).len(), parts.len());
     }
