@@ -64,9 +64,9 @@ use bytes::Bytes;
 
 use crate::config::RegistryBuilder;
 use crate::error::{BoxError, ErrorCode, ErrorKind, RegistrationError, Violation, Violations};
-use crate::metadata::{ClientMetadata, JsonObject, TokenEndpointAuthMethod};
+use crate::metadata::{ClientMetadata, JsonObject};
 use crate::registry::Registry;
-use crate::rules::{self, jwks};
+use crate::rules::{self, Offer};
 
 /// A source of documents.
 pub trait Documents: Send + Sync + 'static {
@@ -249,7 +249,7 @@ impl Registry {
         }
         if let Some(uri) = metadata.jwks_uri.as_ref().filter(|_| self.config().jwks_uri_checked) {
             let document = self.document("jwks_uri", uri).await?;
-            check_keys(&document, metadata)?;
+            check_keys(&document, metadata, &self.config().offer)?;
         }
         Ok(())
     }
@@ -268,28 +268,27 @@ impl Registry {
 /// ([OpenID Connect Registration §5](https://openid.net/specs/openid-connect-registration-1_0.html#SectorIdentifierValidation)).
 fn check_sector(document: &[u8], metadata: &ClientMetadata) -> Result<(), Violation> {
     let listed: Vec<String> = serde_json::from_slice(document)
-        .map_err(|_| refuse("sector_identifier_uri", "the document is not a JSON array of strings"))?;
+        .map_err(|_| refuse("sector_identifier_uri", "M16", "the document is not a JSON array of strings"))?;
     match rules::uris_of_sector(metadata).all(|uri| listed.iter().any(|listed| listed == uri)) {
         true => Ok(()),
         false => {
-            Err(refuse("sector_identifier_uri", "the document does not list every URI of the client that it must"))
+            let detail = "the document does not list every URI of the client that it must";
+            Err(refuse("sector_identifier_uri", "M16", detail))
         }
     }
 }
 
 /// A key set at a URL obeys the rules for one in the metadata (M14).
-fn check_keys(document: &[u8], metadata: &ClientMetadata) -> Result<(), Violation> {
-    let refused = || refuse("jwks_uri", "the document is not an acceptable JWK Set with a usable key");
+fn check_keys(document: &[u8], metadata: &ClientMetadata, offer: &Offer) -> Result<(), Violation> {
+    let refused =
+        || refuse("jwks_uri", "M14", "the document is not an acceptable JWK Set with the keys that are needed");
     let text = std::str::from_utf8(document).map_err(|_| refused())?;
     let set = JsonObject::from_json(text).map_err(|_| refused())?;
-    let signs = metadata.token_endpoint_auth_method == Some(TokenEndpointAuthMethod::PrivateKeyJwt);
-    let algorithm = metadata.token_endpoint_auth_signing_alg.as_ref().map(|algorithm| algorithm.as_str());
-    let usable = jwks::check(&set.0).is_empty() && (!signs || jwks::can_sign(&set.0, algorithm));
-    if usable { Ok(()) } else { Err(refused()) }
+    if rules::accepts_keys(metadata, set, offer) { Ok(()) } else { Err(refused()) }
 }
 
-fn refuse(member: &str, detail: &'static str) -> Violation {
-    Violation::new(ErrorCode::InvalidClientMetadata, format!("/{member}"), "M18", detail)
+fn refuse(member: &str, rule: &'static str, detail: &'static str) -> Violation {
+    Violation::new(ErrorCode::InvalidClientMetadata, format!("/{member}"), rule, detail)
 }
 
 #[cfg(test)]

@@ -38,11 +38,11 @@ pub enum Profile {
     #[default]
     OAuth,
     /// `oidc`: [OpenID Connect Registration](https://openid.net/specs/openid-connect-registration-1_0.html), which
-    /// always wants redirect URIs and takes `application_type` literally.
+    /// always wants redirect URIs, takes `application_type` literally and serves browser clients.
     Oidc,
     /// `mcp`: an authorization server for the
     /// [Model Context Protocol](https://modelcontextprotocol.io/specification/2025-11-25/basic/authorization): also at
-    /// `/register`, for browser clients too.
+    /// `/register`, for browser clients and desktop clients too.
     Mcp,
     /// `fapi2`: [FAPI 2.0 Security Profile](https://openid.net/specs/fapi-security-profile-2_0-final.html), for
     /// confidential clients with keys or certificates and sender-constrained tokens.

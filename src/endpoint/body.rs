@@ -131,14 +131,15 @@ fn media_type(headers: &HeaderMap, accepted: &[MediaType]) -> Option<MediaType> 
     media_type.copied().filter(|_| identity && parts.all(is_harmless))
 }
 
+/// UTF-8 under its names, and a part of it that older libraries declare (M1).
+const CHARSETS: [&str; 3] = ["utf-8", "utf8", "us-ascii"];
+
 /// A parameter of the media type. Only `charset` could change the meaning of the body.
 fn is_harmless(parameter: &str) -> bool {
-    match parameter.split_once('=') {
-        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
-            value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
-        }
-        _ => true,
-    }
+    let Some((name, value)) = parameter.split_once('=') else { return true };
+    let value = value.trim();
+    let unquoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
+    !name.trim().eq_ignore_ascii_case("charset") || CHARSETS.iter().any(|known| known.eq_ignore_ascii_case(unquoted))
 }
 
 /// Why a body could not be read. A limit or a timeout may also come from a layer around this one, as the error of the
@@ -214,7 +215,15 @@ mod tests {
             (&["Application/JSON; charset=UTF-8"], &[], true),
             (&["application/json;charset=\"utf-8\""], &["identity"], true),
             (&["application/json; profile=x;"], &[], true),
+            (&["application/json; charset=US-ASCII"], &[], true),
+            (&["application/json; charset = \"UTF8\""], &[], true),
+            (&["application/json; charset=utf-8; charset=us-ascii"], &[], true),
             (&["application/json; charset=utf-16"], &[], false),
+            (&["application/json; charset=utf-8; charset=utf-16"], &[], false),
+            (&["application/json; charset=iso-8859-1"], &[], false),
+            (&["application/json; charset=\"utf-8"], &[], false),
+            (&["application/json; charset=ascii"], &[], false),
+            (&["application/json; charset="], &[], false),
             (&["application/json"], &["gzip"], false),
             (&["application/json", "text/plain"], &[], false),
             (&["application/jwt"], &[], false),

@@ -117,7 +117,7 @@ pub enum ConfigErrorKind {
     /// No subject type is offered.
     SubjectTypes,
     /// A scope breaks the grammar of [RFC 6749 §3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3), or the default
-    /// is not allowed.
+    /// is not allowed, or the largest scope has no byte.
     Scopes,
     /// A static initial access token is empty, shorter than 16 characters or no bearer token
     /// ([RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)).
@@ -191,7 +191,8 @@ impl ConfigErrorKind {
             Self::Algorithms => "a signature algorithm other than none must be offered (with_signing_algorithms)",
             Self::SubjectTypes => "a subject type must be offered (with_subject_types)",
             Self::Scopes => {
-                "scopes must follow RFC 6749, and the default scope must be allowed (with_scopes, with_default_scope)"
+                "scopes must follow RFC 6749 and fit into the limit, and the default scope must be allowed (with_scopes, \
+                 with_default_scope, with_max_scope_bytes)"
             }
             Self::InitialAccessToken => {
                 "an initial access token must be a bearer token of at least 16 characters (with_initial_access_token)"

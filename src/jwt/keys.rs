@@ -77,22 +77,21 @@ impl fmt::Debug for Keys {
     }
 }
 
-/// The keys of a set that can verify a signature; the others are skipped. What a set says beyond its keys, and where
-/// else a key claims to be described, is ignored.
+/// The keys of a set that can verify a signature. The others are skipped
+/// ([RFC 7517 §5](https://www.rfc-editor.org/rfc/rfc7517#section-5)), and so are keys that a registration would refuse.
+/// What a set says beyond its keys, and where else a key claims to be described, is ignored.
 #[derive(Debug)]
 pub(super) struct KeySet(Vec<Key>);
 
 #[derive(Debug)]
 struct Key {
-    /// A set of this key alone.
-    set: Object,
-    id: Option<String>,
     jwk: Value,
+    id: Option<String>,
 }
 
 impl KeySet {
     pub(super) fn read(set: &Object) -> Option<Self> {
-        let keys = set.get("keys")?.as_array()?.iter().map(Key::read);
+        let keys = set.get("keys")?.as_array()?.iter().filter_map(Key::read);
         Some(Self(keys.filter(|key| key.can_sign(None)).collect()))
     }
 
@@ -108,14 +107,13 @@ impl KeySet {
 }
 
 impl Key {
-    fn read(jwk: &Value) -> Self {
-        let id = jwk.get("kid").and_then(Value::as_str).map(str::to_owned);
-        let set = Object::from_iter([("keys".to_owned(), Value::Array(vec![jwk.clone()]))]);
-        Self { jwk: jwk.clone(), id, set }
+    fn read(jwk: &Value) -> Option<Self> {
+        let id = jwk.get("kid").and_then(Value::as_str).filter(|id| !id.is_empty()).map(str::to_owned);
+        jwks::is_sound(jwk).then(|| Self { id, jwk: jwk.clone() })
     }
 
     /// Whether type, `use` and `alg` of the key fit signatures, or those by this algorithm.
     fn can_sign(&self, algorithm: Option<&str>) -> bool {
-        jwks::can_sign(&self.set, algorithm)
+        jwks::key_can_sign(&self.jwk, algorithm)
     }
 }

@@ -1,8 +1,11 @@
 //! One token, cut and read, its signature checked with one key after the other.
 
+use std::collections::HashMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::metadata::{Object, SigningAlgorithm, read_object};
 use crate::signature::{PublicKey, verify_mac};
@@ -40,7 +43,8 @@ impl<'a> Token<'a> {
         let signature = signature.ok_or(PARTS)?;
         let algorithm = header.get("alg").and_then(Value::as_str).map(SigningAlgorithm::from);
         // `none` is not a listed algorithm.
-        let algorithm = algorithm.filter(SigningAlgorithm::is_listed).ok_or(NO_PUBLIC_KEY)?;
+        let algorithm =
+            algorithm.filter(|algorithm| !matches!(algorithm, SigningAlgorithm::Other(_))).ok_or(NO_PUBLIC_KEY)?;
         // Whoever does not understand a critical parameter must refuse the token, and none is understood here.
         if header.contains_key("crit") {
             return Err("a critical header parameter is not understood");
@@ -71,6 +75,21 @@ impl<'a> Token<'a> {
 
     pub(crate) fn claims(&self) -> &Object {
         &self.claims
+    }
+
+    /// Puts the text of a number, as it is written, in the place of each of these claims that is one. A parsed number
+    /// has lost how it was written: 1.10 is read as 1.1.
+    pub(crate) fn write_numbers_as_text(&mut self, names: &[&str]) {
+        if !names.iter().any(|name| self.claims.get(*name).is_some_and(Value::is_number)) {
+            return;
+        }
+        let payload = self.signed.split_once('.').and_then(|(_, payload)| decode(payload)).unwrap_or_default();
+        let written: HashMap<String, &RawValue> = serde_json::from_slice(&payload).unwrap_or_default();
+        for name in names {
+            if let (Some(claim @ Value::Number(_)), Some(text)) = (self.claims.get_mut(*name), written.get(*name)) {
+                *claim = text.get().into();
+            }
+        }
     }
 
     pub(crate) fn into_claims(self) -> Object {
@@ -144,6 +163,26 @@ mod tests {
         ];
         for (name, text, read) in rows {
             assert_eq!(Token::read(&text).is_ok(), read, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_number_becomes_the_text_that_was_written() {
+        let rows = [
+            ("1.10", "1.10"),
+            ("2.0", "2.0"),
+            ("1e2", "1e2"),
+            ("-0", "-0"),
+            ("123456789012345678901234567890", "123456789012345678901234567890"),
+            (r#""1.10""#, "1.10"),
+        ];
+        for (written, expected) in rows {
+            let claims = format!(r#"{{"software\u005fversion": {written} , "iat": 5}}"#);
+            let text = token(r#"{"alg":"ES256"}"#, &claims);
+            let mut token = Token::read(&text).unwrap();
+            token.write_numbers_as_text(&["software_id", "software_version"]);
+            assert_eq!(token.text("software_version"), Some(expected), "{written}");
+            assert!(token.claims()["iat"].is_number());
         }
     }
 

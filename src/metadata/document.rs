@@ -6,6 +6,7 @@ use super::ClientMetadata;
 use super::extension::Known;
 use super::json::{self, Object};
 use super::member::SERVER_MEMBERS;
+use super::normal_form;
 use crate::error::{ErrorCode, RegistrationError, Violation, Violations};
 use crate::store::OneTimeKey;
 
@@ -63,7 +64,7 @@ impl Document {
     }
 
     /// A name with a language tag. A tag that is not well-formed ([RFC 5646
-    /// §2.1](https://www.rfc-editor.org/rfc/rfc5646#section-2.1)) makes the member unknown.
+    /// §2.1](https://www.rfc-editor.org/rfc/rfc5646#section-2.1)), or too long, makes the member unknown.
     fn localized(&mut self, base: &str, tag: &str, value: Value, known: Known, seen: &mut Vec<(String, String)>) {
         let member = self.metadata.member(base).filter(|(row, _)| known.contains(row.group));
         if !member.is_some_and(|(_, field)| field.localizable()) || !is_language_tag(tag) {
@@ -85,14 +86,21 @@ impl Document {
 
     /// Reads a member into its field. `null`, `""` and `[]` say that it was not sent, whatever its type; so strict
     /// clients' habit of sending them does no harm
-    /// ([RFC 7592 §2.2](https://www.rfc-editor.org/rfc/rfc7592#section-2.2)).
-    fn member(&mut self, name: &str, tag: Option<&str>, value: Value, known: Known) {
+    /// ([RFC 7592 §2.2](https://www.rfc-editor.org/rfc/rfc7592#section-2.2)). A text whose normal form is empty was not
+    /// sent either, and a software statement cannot replace anything with it.
+    fn member(&mut self, name: &str, tag: Option<&str>, mut value: Value, known: Known) {
         if is_not_sent(&value) {
             return;
         }
         let Some((row, field)) = self.metadata.member_mut(name).filter(|(row, _)| known.contains(row.group)) else {
             return self.metadata.extra.put(name.to_owned(), value);
         };
+        if let Value::String(text) = &mut value {
+            normal_form::normalize(row.form, text);
+            if text.is_empty() {
+                return;
+            }
+        }
         let Err(wrong) = field.put(tag, value) else { return };
         let pointer = super::pointer(row.name, tag, wrong.index);
         self.violations.push(Violation::new(row.error_code(), pointer, "M6", wrong.expected));
@@ -108,7 +116,11 @@ fn is_not_sent(value: &Value) -> bool {
     }
 }
 
-/// Whether a tag is well-formed; the registry of languages is not consulted.
+/// The longest language tag, in characters. A tag is stored, returned and named in refusals, and no registered language
+/// needs more.
+const MAX_LANGUAGE_TAG: usize = 64;
+
+/// Whether a tag is well-formed and not too long (M9); the registry of languages is not consulted.
 pub(crate) fn is_language_tag(tag: &str) -> bool {
-    oxilangtag::LanguageTag::parse(tag).is_ok()
+    tag.len() <= MAX_LANGUAGE_TAG && oxilangtag::LanguageTag::parse(tag).is_ok()
 }

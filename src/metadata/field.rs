@@ -27,8 +27,6 @@ pub(crate) struct Text<'a> {
     pub(crate) tag: Option<&'a str>,
     pub(crate) index: Option<usize>,
     pub(crate) value: &'a str,
-    /// Whether it is one of the registered values that this crate knows; always so for free text.
-    pub(crate) listed: bool,
 }
 
 /// The value of one member, whatever its type.
@@ -40,6 +38,9 @@ pub(crate) trait Field: fmt::Debug {
     fn is_absent(&self) -> bool;
     fn clear(&mut self);
     fn put(&mut self, tag: Option<&str>, value: Value) -> Result<(), WrongType>;
+    /// Changes every free text of the member. One that is empty afterwards is removed, unless it stands in a list, where
+    /// the index of every other element would change.
+    fn edit(&mut self, _change: &mut dyn FnMut(&mut String)) {}
     /// Shows every string of the member.
     fn texts<'a>(&'a self, show: &mut dyn FnMut(Text<'a>));
     fn write(&self, name: &str, object: &mut ObjectWriter);
@@ -50,6 +51,9 @@ pub(crate) trait Single: Sized + fmt::Debug {
     const EXPECTED: &'static str;
     fn read(value: Value) -> Option<Self>;
     fn word(&self) -> Option<&dyn Word> {
+        None
+    }
+    fn free_text(&mut self) -> Option<&mut String> {
         None
     }
     fn write(&self, name: &str, object: &mut ObjectWriter);
@@ -69,9 +73,17 @@ impl<T: Single> Field for Option<T> {
         Ok(())
     }
 
+    fn edit(&mut self, change: &mut dyn FnMut(&mut String)) {
+        let Some(text) = self.as_mut().and_then(T::free_text) else { return };
+        change(text);
+        if text.is_empty() {
+            *self = None;
+        }
+    }
+
     fn texts<'a>(&'a self, show: &mut dyn FnMut(Text<'a>)) {
         if let Some(word) = self.as_ref().and_then(T::word) {
-            show(Text { tag: None, index: None, value: word.as_text(), listed: word.is_listed() });
+            show(Text { tag: None, index: None, value: word.as_text() });
         }
     }
 
@@ -85,7 +97,10 @@ impl<T: Single> Field for Option<T> {
 /// A string, or an enumeration of registered strings.
 pub(crate) trait Word: fmt::Debug {
     fn as_text(&self) -> &str;
-    fn is_listed(&self) -> bool;
+    /// The text to change, where it is free.
+    fn free_text(&mut self) -> Option<&mut String> {
+        None
+    }
 }
 
 impl Word for String {
@@ -93,8 +108,8 @@ impl Word for String {
         self
     }
 
-    fn is_listed(&self) -> bool {
-        true
+    fn free_text(&mut self) -> Option<&mut String> {
+        Some(self)
     }
 }
 
@@ -103,10 +118,6 @@ macro_rules! enumerations {
         impl Word for $name {
             fn as_text(&self) -> &str {
                 self.as_str()
-            }
-
-            fn is_listed(&self) -> bool {
-                Self::is_listed(self)
             }
         }
     )+};
@@ -136,6 +147,10 @@ impl<T: Word + From<String>> Single for T {
 
     fn word(&self) -> Option<&dyn Word> {
         Some(self)
+    }
+
+    fn free_text(&mut self) -> Option<&mut String> {
+        Word::free_text(self)
     }
 
     fn write(&self, name: &str, object: &mut ObjectWriter) {
@@ -205,9 +220,13 @@ impl<T: Word + From<String>> Field for Vec<T> {
         Ok(())
     }
 
+    fn edit(&mut self, change: &mut dyn FnMut(&mut String)) {
+        self.iter_mut().filter_map(Word::free_text).for_each(change);
+    }
+
     fn texts<'a>(&'a self, show: &mut dyn FnMut(Text<'a>)) {
         for (index, value) in self.iter().enumerate() {
-            show(Text { tag: None, index: Some(index), value: value.as_text(), listed: value.is_listed() });
+            show(Text { tag: None, index: Some(index), value: value.as_text() });
         }
     }
 
@@ -240,9 +259,13 @@ impl Field for Localized {
         Ok(())
     }
 
+    fn edit(&mut self, change: &mut dyn FnMut(&mut String)) {
+        self.edit_values(change);
+    }
+
     fn texts<'a>(&'a self, show: &mut dyn FnMut(Text<'a>)) {
         for (tag, value) in self.iter() {
-            show(Text { tag, index: None, value, listed: true });
+            show(Text { tag, index: None, value });
         }
     }
 

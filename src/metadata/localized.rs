@@ -54,6 +54,12 @@ impl Localized {
         self.tagged.retain(|(_, value)| keep(value));
     }
 
+    /// Changes every value. One that is empty afterwards is removed.
+    pub(super) fn edit_values(&mut self, change: &mut dyn FnMut(&mut String)) {
+        self.untagged.iter_mut().chain(self.tagged.iter_mut().map(|(_, value)| value)).for_each(change);
+        self.retain(|value| !value.is_empty());
+    }
+
     /// All values with their tags, the untagged one first.
     pub fn iter(&self) -> impl Iterator<Item = (Option<&str>, &str)> {
         let untagged = self.untagged.iter().map(|value| (None, value.as_str()));

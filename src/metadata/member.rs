@@ -45,7 +45,8 @@ pub(crate) enum Form {
     Plain,
     /// At most so many values that are names of something registered.
     Names(usize),
-    /// One of the registered words of an enumeration without an open end.
+    /// One of the registered words of an enumeration without an open end. A rule of the member's own says what becomes of
+    /// another one.
     Listed,
     /// Text for people, at most so many code points.
     Text(usize),

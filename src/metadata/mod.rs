@@ -28,6 +28,7 @@ mod json;
 mod localized;
 mod member;
 mod members;
+pub(crate) mod normal_form;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -63,7 +64,7 @@ impl ClientMetadata {
     }
 
     /// Reads a metadata document as a registration request is read: strict about JSON and types, unknown members kept in
-    /// [`extra`](Self::extra), `null`, `""` and `[]` taken as absent. The values themselves are checked when they are
+    /// [`extra`](Self::extra), `null`, `""` and `[]` taken as absent, white space around texts removed. The values themselves are checked when they are
     /// registered, and members of an extension that is off are dropped then.
     ///
     /// # Errors

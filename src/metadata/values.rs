@@ -25,11 +25,6 @@ macro_rules! registered_strings {
                     Self::Other(text) => text,
                 }
             }
-
-            /// Whether the value is one of those listed here.
-            pub(crate) fn is_listed(&self) -> bool {
-                !matches!(self, Self::Other(_))
-            }
         }
 
         impl From<&str> for $name {

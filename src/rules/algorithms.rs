@@ -5,7 +5,7 @@
 
 use super::{Offer, Switch, jwks, refuse};
 use crate::error::Violations;
-use crate::metadata::{ClientMetadata, ContentEncryption, Form, KeyManagementAlgorithm, SigningAlgorithm};
+use crate::metadata::{ClientMetadata, ContentEncryption, Field, Form, KeyManagementAlgorithm, SigningAlgorithm};
 
 /// Checks and completes the algorithms
 /// ([OpenID Connect Registration §2](https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata)):
@@ -37,7 +37,7 @@ fn check_keys(metadata: &ClientMetadata, offer: &Offer, violations: &mut Violati
     for (member, field) in metadata.members().filter(|_| !unclear) {
         let detail = match member.form {
             Form::KeyManagement => "encryption for the client needs jwks_uri, or jwks with a key for it",
-            Form::OwnSigning => "signing by the client needs jwks or jwks_uri",
+            Form::OwnSigning => "signing by the client needs jwks_uri, or jwks with a key for the algorithm",
             _ => continue,
         };
         let mut keyless = false;
@@ -50,13 +50,25 @@ fn check_keys(metadata: &ClientMetadata, offer: &Offer, violations: &mut Violati
 
 /// Whether the client has the key for a value of a member of this form.
 pub(super) fn is_usable(metadata: &ClientMetadata, form: Form, value: &str, offer: &Offer) -> bool {
-    let its_own = matches!(form, Form::KeyManagement | Form::OwnSigning);
-    let particular = form == Form::KeyManagement && offer.is_on(Switch::EncryptionKeyRequired);
-    let has_key = || {
-        let by_uri = metadata.jwks_uri.is_some();
-        metadata.jwks.as_ref().map_or(by_uri, |jwks| !particular || jwks::can_decrypt(&jwks.0, value))
+    let wanted = offer.is_on(Switch::EncryptionKeyRequired).then_some(value);
+    let has_key = || match (&metadata.jwks, form) {
+        (None, _) => metadata.jwks_uri.is_some(),
+        (Some(jwks), Form::OwnSigning) => jwks::can_sign(&jwks.0, Some(value)),
+        (Some(jwks), _) => jwks::can_encrypt(&jwks.0, wanted),
     };
-    !its_own || is_symmetric(form, value) || has_key()
+    !is_by_own_key(form, value) || has_key()
+}
+
+/// Whether a value of a member of this form is an algorithm whose key is the client's own.
+fn is_by_own_key(form: Form, value: &str) -> bool {
+    matches!(form, Form::KeyManagement | Form::OwnSigning) && !is_symmetric(form, value)
+}
+
+/// Whether a member of this form holds an algorithm whose key is the client's own.
+pub(super) fn needs_key(form: Form, field: &dyn Field) -> bool {
+    let mut needed = false;
+    field.texts(&mut |text| needed |= is_by_own_key(form, text.value));
+    needed
 }
 
 /// Whether a value of a member of this form is an algorithm whose key comes from the client secret.
@@ -113,11 +125,18 @@ mod tests {
     fn signing_by_the_client_needs_its_keys() {
         let alg = r#""backchannel_authentication_request_signing_alg":"ES256""#;
         assert_eq!(settled(&format!("{{{alg}}}"), &[]).1.len(), 1);
+        // The base point of the curve.
+        let (x, y) = ("axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY", "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU");
+        for (purpose, broken) in [("sig", 0), ("enc", 1)] {
+            let jwk = format!(r#"{{"kty":"EC","crv":"P-256","x":"{x}","y":"{y}","use":"{purpose}"}}"#);
+            let document = format!(r#"{{{alg},"jwks":{{"keys":[{jwk}]}}}}"#);
+            assert_eq!(settled(&document, &[]).1.len(), broken, "a key for {purpose}");
+        }
         assert!(settled(&format!(r#"{{{alg},"jwks_uri":"https://a.example/jwks"}}"#), &[]).1.is_empty());
     }
 
     #[test]
-    fn a_key_for_the_algorithm_is_needed_where_the_switch_is_on() {
+    fn encryption_needs_a_key_for_it_and_one_for_the_algorithm_where_the_switch_is_on() {
         let octets = "A".repeat(43);
         let broken = |key: &str, alg: &str, on| {
             let jwks = format!(r#"{{"keys":[{{"kty":"EC","crv":"P-256","x":"{octets}","y":"{octets}"{key}}}]}}"#);
@@ -125,14 +144,16 @@ mod tests {
         };
         const ON: &[Switch] = &[Switch::EncryptionKeyRequired];
         let rows = [
-            ("a key", "", "ECDH-ES", 0),
-            ("a key of another type", "", "RSA-OAEP", 1),
-            ("a key for signatures", r#","use":"sig""#, "ECDH-ES", 1),
-            ("the secret", "", "dir", 0),
+            ("a key", "", "ECDH-ES", 0, 0),
+            ("a key of another type", "", "RSA-OAEP", 0, 1),
+            ("a key for signatures", r#","use":"sig""#, "ECDH-ES", 1, 1),
+            ("a key that verifies", r#","key_ops":["verify"]"#, "ECDH-ES", 1, 1),
+            ("a key for another algorithm", r#","alg":"ECDH-ES+A128KW""#, "ECDH-ES", 0, 1),
+            ("the secret", "", "dir", 0, 0),
         ];
-        for (name, key, alg, expected) in rows {
-            assert_eq!(broken(key, alg, ON), expected, "{name}");
-            assert_eq!(broken(key, alg, &[]), 0, "{name}, switch off");
+        for (name, key, alg, off, on) in rows {
+            assert_eq!(broken(key, alg, &[]), off, "{name}, switch off");
+            assert_eq!(broken(key, alg, ON), on, "{name}, switch on");
         }
     }
 

@@ -1,7 +1,7 @@
 //! The type of application, a hint or a declaration.
 
 use super::redirect_uri::Kind;
-use super::{Offer, Switch};
+use super::{Offer, Switch, refuse};
 use crate::error::Violations;
 use crate::metadata::{ApplicationType, ClientMetadata};
 
@@ -9,9 +9,17 @@ use crate::metadata::{ApplicationType, ClientMetadata};
 /// device, whatever it says ([RFC 8252 §7](https://www.rfc-editor.org/rfc/rfc8252#section-7)). Where it is missing and
 /// the URIs do not tell, or where it is taken literally, it is `web`
 /// ([OpenID Connect Registration §2](https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata)).
-pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Offer, _violations: &mut Violations) {
+///
+/// A type that no standard defines counts as not sent
+/// ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2)), and is refused where the type is taken literally.
+pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Offer, violations: &mut Violations) {
+    let literal = offer.is_on(Switch::ApplicationTypeLiteral);
+    let unknown = metadata.application_type.take_if(|sent| matches!(sent, ApplicationType::Other(_))).is_some();
+    if unknown && literal {
+        refuse(violations, "application_type", Switch::ApplicationTypeLiteral.name(), "the type must be web or native");
+    }
     let on_device = |uri: &String| Kind::of(uri) != Kind::Https;
-    if !offer.is_on(Switch::ApplicationTypeLiteral) && metadata.redirect_uris.iter().any(on_device) {
+    if !literal && metadata.redirect_uris.iter().any(on_device) {
         metadata.application_type = Some(ApplicationType::Native);
     }
     metadata.application_type.get_or_insert(ApplicationType::Web);
@@ -42,6 +50,25 @@ mod tests {
                 settle(&mut metadata, &Offer::with_switches(on), &mut Violations::default());
                 assert_eq!(metadata.application_type.as_ref(), Some(expected), "{name} with {on:?}");
             }
+        }
+    }
+
+    #[test]
+    fn an_unknown_type_is_refused_only_where_the_type_is_taken_literally() {
+        let rows: &[(&str, &[Switch], Option<&str>)] =
+            &[("hint", &[], None), ("literal", &[Switch::ApplicationTypeLiteral], Some("application-type-literal"))];
+        for (name, on, rule) in rows {
+            let sent = Some(ApplicationType::from("spa"));
+            let mut metadata = ClientMetadata { application_type: sent, ..ClientMetadata::default() };
+            let mut violations = Violations::default();
+            settle(&mut metadata, &Offer::with_switches(on), &mut violations);
+            let broken = violations.iter().next();
+            assert_eq!(
+                broken.map(|broken| (broken.pointer(), broken.rule())),
+                rule.map(|rule| ("/application_type", rule)),
+                "{name}"
+            );
+            assert_eq!(metadata.application_type, Some(ApplicationType::Web), "{name}");
         }
     }
 }

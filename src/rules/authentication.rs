@@ -1,6 +1,6 @@
 //! Client authentication: which methods are offered, and what each of them rests on.
 
-use super::{Fault, Offer, jwks, refuse};
+use super::{Fault, Offer, Switch, algorithms, jwks, refuse};
 use crate::error::{ErrorCode, Violation, Violations};
 use crate::metadata::{ClientMetadata, Form, SigningAlgorithm, TokenEndpointAuthMethod};
 
@@ -50,14 +50,14 @@ pub(crate) fn needs_secret(metadata: &ClientMetadata) -> bool {
 fn has_symmetric_algorithm(metadata: &ClientMetadata) -> bool {
     metadata.members().any(|(member, field)| {
         let mut symmetric = false;
-        field.texts(&mut |text| symmetric |= super::algorithms::is_symmetric(member.form, text.value));
+        field.texts(&mut |text| symmetric |= algorithms::is_symmetric(member.form, text.value));
         symmetric && member.form != Form::AssertionSigning
     })
 }
 
 /// Checks the keys, and the method that rests on them.
 pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Offer, violations: &mut Violations) {
-    check_keys(metadata, violations);
+    check_keys(metadata, offer, violations);
     check_subjects(metadata, violations);
     let Some(method) = &metadata.token_endpoint_auth_method else { return };
     if !offer.auth_methods.contains(method) {
@@ -72,15 +72,36 @@ pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Offer, violations: &
     }
 }
 
-/// [RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2), `jwks` and `jwks_uri`.
-fn check_keys(metadata: &ClientMetadata, violations: &mut Violations) {
-    if metadata.jwks.is_some() && metadata.jwks_uri.is_some() {
+/// [RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2), `jwks` and `jwks_uri`. A set without keys counts as
+/// not sent when the client needs none.
+fn check_keys(metadata: &mut ClientMetadata, offer: &Offer, violations: &mut Violations) {
+    let empty = metadata.jwks.as_ref().is_some_and(|jwks| jwks::is_without_keys(&jwks.0));
+    let needed = needs_key(metadata);
+    if metadata.jwks.is_some() && metadata.jwks_uri.is_some() && (!empty || needed) {
         refuse(violations, "jwks", "M14", "jwks and jwks_uri exclude each other");
     }
     for (below, fault) in metadata.jwks.iter().flat_map(|jwks| jwks::check(&jwks.0)) {
         let pointer = format!("/jwks{below}");
         violations.push(Violation::new(ErrorCode::InvalidClientMetadata, pointer, fault.rule, fault.detail));
     }
+    let required = offer.is_on(Switch::KeyUseRequired);
+    for index in metadata.jwks.iter().filter(|_| required).flat_map(|jwks| jwks::without_use(&jwks.0)) {
+        let (rule, detail) = (Switch::KeyUseRequired.name(), "use is required where keys have different purposes");
+        let pointer = format!("/jwks/keys/{index}/use");
+        violations.push(Violation::new(ErrorCode::InvalidClientMetadata, pointer, rule, detail));
+    }
+    if empty && needed {
+        refuse(violations, "jwks", "M14", "the client needs a key, and the set has none");
+    } else if empty && !violations.concern("jwks") {
+        metadata.jwks = None;
+    }
+}
+
+/// Whether the client authenticates with a key, signs with one, or is sent what is encrypted for one.
+fn needs_key(metadata: &ClientMetadata) -> bool {
+    let method = metadata.token_endpoint_auth_method.as_ref();
+    let by_method = method.is_some_and(|method| matches!(needs(method), Needs::AssertionKey | Needs::Certificate));
+    by_method || metadata.members().any(|(member, field)| algorithms::needs_key(member.form, field))
 }
 
 /// Statements about a certificate mean nothing with another method

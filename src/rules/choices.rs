@@ -73,7 +73,7 @@ fn is_supported(member: &Member, value: &str, offer: &Offer) -> bool {
     match member.name {
         "token_endpoint_auth_method" => offer.auth_methods.contains(&TokenEndpointAuthMethod::from(value)),
         "subject_type" => offer.subject_types.contains(&SubjectType::from(value)),
-        _ => form::check_text(member.form, Text { tag: None, index: None, value, listed: true }, offer).is_ok(),
+        _ => form::check_text(member.form, Text { tag: None, index: None, value }, offer).is_ok(),
     }
 }
 

@@ -9,6 +9,10 @@ pub(super) fn check(metadata: &mut ClientMetadata, offer: &Offer, violations: &m
     if !offer.extensions.contains(Extension::Ciba) || violations.concern("backchannel_token_delivery_mode") {
         return;
     }
+    if matches!(metadata.backchannel_token_delivery_mode, Some(Mode::Other(_))) {
+        let detail = "the delivery mode must be poll, ping or push";
+        return refuse(violations, "backchannel_token_delivery_mode", "X4", detail);
+    }
     let granted = metadata.grant_types.contains(&GrantType::Ciba);
     let mode = metadata.backchannel_token_delivery_mode.as_ref();
     let polls = matches!(mode, Some(Mode::Poll | Mode::Ping));

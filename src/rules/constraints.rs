@@ -71,7 +71,7 @@ fn host(uri: &str) -> Option<&str> {
 }
 
 fn check_scope(metadata: &mut ClientMetadata, constraints: &Constraints, offer: &Offer, violations: &mut Violations) {
-    let asked = metadata.scope.as_ref().filter(|scope| text::check_scope(scope).is_ok());
+    let asked = metadata.scope.as_ref().filter(|scope| text::check_scope(scope, offer.max_scope_bytes).is_ok());
     let Some(asked) = asked.filter(|_| !constraints.scopes.is_empty()) else { return };
     let strict = offer.is_on(Switch::UnknownScopesRefused) || offer.is_on(Switch::UnofferedRefused);
     match permitted_scope(asked, constraints) {

@@ -52,7 +52,9 @@ fn most_values(form: Form) -> usize {
 
 fn check_tag(text: Text<'_>) -> Result<(), Fault> {
     match text.tag {
-        Some(tag) if !is_language_tag(tag) => Err(Fault::new("M9", "the language tag is not well-formed (RFC 5646)")),
+        Some(tag) if !is_language_tag(tag) => {
+            Err(Fault::new("M9", "the language tag is not well-formed (RFC 5646), or longer than 64 characters"))
+        }
         _ => Ok(()),
     }
 }
@@ -69,7 +71,7 @@ pub(super) fn check_text(form: Form, text: Text<'_>, offer: &Offer) -> Result<()
         Form::ComparedUri => uri::check_compared(value),
         Form::Text(most) | Form::Texts { each: most, .. } => text::check(value, most),
         Form::Word | Form::Words(_) => text::check_word(value),
-        Form::Scope => text::check_scope(value),
+        Form::Scope => text::check_scope(value, offer.max_scope_bytes),
         Form::Signing => supported(offer.signs_with(&value.into())),
         Form::AssertionSigning => supported(offer.verifies_with(&value.into())),
         Form::OwnSigning => supported(is_own_signing(&value.into(), offer)),
@@ -77,14 +79,13 @@ pub(super) fn check_text(form: Form, text: Text<'_>, offer: &Offer) -> Result<()
             supported(offer.key_management_algorithms.contains(&KeyManagementAlgorithm::from(value)))
         }
         Form::ContentEncryption => supported(offer.content_encryptions.contains(&value.into())),
-        Form::ContentEncryptions(_) => supported(ContentEncryption::from(value).is_listed()),
-        Form::Listed => supported(text.listed),
+        Form::ContentEncryptions(_) => supported(!matches!(value.into(), ContentEncryption::Other(_))),
         Form::DistinguishedName => certificate::check_distinguished_name(value),
         Form::HostName => certificate::check_host_name(value),
         Form::IpAddress => certificate::check_ip_address(value),
         Form::EmailAddress => certificate::check_email_address(value),
         Form::Statement => text::check_statement(value),
-        Form::Plain | Form::Names(_) | Form::Choices(_) | Form::Jwks | Form::Formats => Ok(()),
+        Form::Plain | Form::Listed | Form::Names(_) | Form::Choices(_) | Form::Jwks | Form::Formats => Ok(()),
     }
 }
 

@@ -36,7 +36,7 @@ pub use switches::{Switch, UnknownSwitch};
 
 use crate::access::Constraints;
 use crate::error::{ErrorCode, Violation, Violations};
-use crate::metadata::{ClientMetadata, Omitted, pointer};
+use crate::metadata::{ClientMetadata, JsonObject, Omitted, normal_form, pointer};
 
 /// A rule that a value breaks: its stable identifier and an explanation that never repeats the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +73,17 @@ const RULES: &[Rule] = &[
     extra::settle,
 ];
 
+/// Whether a key set that the client publishes at its `jwks_uri` has the keys that the client needs, by the rules for one
+/// in the metadata.
+pub(crate) fn accepts_keys(metadata: &ClientMetadata, set: JsonObject, offer: &Offer) -> bool {
+    let usable = jwks::can_sign(&set.0, None) || jwks::can_encrypt(&set.0, None);
+    let mut metadata = ClientMetadata { jwks: Some(set), jwks_uri: None, ..metadata.clone() };
+    let mut violations = Violations::default();
+    authentication::settle(&mut metadata, offer, &mut violations);
+    algorithms::settle(&mut metadata, offer, &mut violations);
+    usable && violations.is_empty()
+}
+
 /// Checks a document as a whole and gives what is registered: defaults applied, values that are not offered left out.
 pub(crate) fn settle(
     mut metadata: ClientMetadata,
@@ -95,6 +106,7 @@ pub(crate) fn settle_within(
     mut violations: Violations,
     offer: &Offer,
 ) -> Result<ClientMetadata, Violations> {
+    normal_form::apply(&mut metadata);
     constraints::check(&mut metadata, constraints, offer, &mut violations);
     let mut settled = settle(metadata, violations, &constraints::narrow(offer, constraints))?;
     constraints::limit_scope(&mut settled, constraints);

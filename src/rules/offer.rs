@@ -12,6 +12,9 @@ use crate::metadata::{
 use crate::profile::Profile;
 use crate::signature;
 
+/// The largest scope by default. Deployed clients list every scope that they know.
+const MAX_SCOPE_BYTES: usize = 8192;
+
 /// What the server offers to its clients.
 #[derive(Debug, Clone)]
 pub(crate) struct Offer {
@@ -29,6 +32,7 @@ pub(crate) struct Offer {
     /// None for any.
     pub(crate) scopes: Option<Vec<String>>,
     pub(crate) default_scope: Option<String>,
+    pub(crate) max_scope_bytes: usize,
     /// None for any.
     pub(crate) authorization_details_types: Option<Vec<String>>,
     /// Members beyond the standards that are kept.
@@ -114,6 +118,7 @@ pub(crate) struct OfferBuilder {
     subject_types: Option<Vec<SubjectType>>,
     scopes: Option<Vec<String>>,
     default_scope: Option<String>,
+    max_scope_bytes: Option<usize>,
     authorization_details_types: Option<Vec<String>>,
     /// Whether software statements are verified.
     #[cfg(feature = "software-statements")]
@@ -143,6 +148,7 @@ impl OfferBuilder {
             subject_types: self.subject_types.unwrap_or_else(|| vec![SubjectType::Public]),
             scopes: self.scopes,
             default_scope: self.default_scope,
+            max_scope_bytes: self.max_scope_bytes.unwrap_or(MAX_SCOPE_BYTES),
             authorization_details_types: self.authorization_details_types,
             extra_members: Vec::new(),
         };
@@ -212,7 +218,10 @@ impl Offer {
     fn check_scopes(&self) -> Result<(), ConfigError> {
         let is_allowed =
             |token: &str| self.scopes.as_ref().is_none_or(|scopes| scopes.iter().any(|scope| scope == token));
-        let is_scope = |scope: &str| text::check_scope(scope).is_ok();
+        if self.max_scope_bytes == 0 {
+            return Err(ConfigErrorKind::Scopes.found("a limit of 0 bytes"));
+        }
+        let is_scope = |scope: &str| text::check_scope(scope, self.max_scope_bytes).is_ok();
         let mut scopes = self.scopes.iter().flatten();
         let wrong = scopes.find(|scope| !is_scope(scope) || scope.contains(' '));
         let default = self.default_scope.as_ref();
@@ -353,6 +362,13 @@ impl RegistryBuilder {
     /// The scope of clients that name none, space-separated. Default: none.
     pub fn with_default_scope(mut self, scope: impl Into<String>) -> Self {
         self.offer.default_scope = Some(scope.into());
+        self
+    }
+
+    /// The largest `scope` in bytes, at least 1. Default: 8192. What a client sends is bounded by
+    /// [`with_body_limit`](Self::with_body_limit) too.
+    pub fn with_max_scope_bytes(mut self, bytes: usize) -> Self {
+        self.offer.max_scope_bytes = Some(bytes);
         self
     }
 

@@ -56,7 +56,7 @@ switches! {
     RedirectUrisRequired = "redirect-uris-required", [Oidc], "OpenID Connect Registration §2", "https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata";
     /// `redirect_uris` may be missing with every grant type, because each pushed request brings its own. More lenient.
     RedirectUrisPushed = "redirect-uris-pushed", [Fapi2], "RFC 9126 §2.4", "https://www.rfc-editor.org/rfc/rfc9126#section-2.4";
-    /// `application_type` is taken literally: `web` where it is missing, and no private-use scheme for `web`. Off, it is a hint that the redirect URIs correct.
+    /// `application_type` is taken literally: `web` where it is missing, no private-use scheme for `web`, and another value is refused. Off, it is a hint that the redirect URIs correct, and another value counts as not sent.
     ApplicationTypeLiteral = "application-type-literal", [Oidc, Fapi2], "OpenID Connect Registration §2", "https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata";
     /// A native client cannot have `https` redirect URIs.
     NativeHttpsRefused = "native-https-refused", [], "OpenID Connect Registration §2", "https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata";
@@ -76,8 +76,10 @@ switches! {
     UnverifiedStatementsRefused = "unverified-statements-refused", [], "RFC 7591 §3.1.1", "https://www.rfc-editor.org/rfc/rfc7591#section-3.1.1";
     /// The default of `id_token_signed_response_alg` is registered and returned: RS256, or the first algorithm that is offered.
     IdTokenAlgStated = "id-token-alg-stated", [Oidc, Fapi2], "OpenID Connect Registration §2", "https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata";
-    /// `jwks` has a key for every algorithm with which the server encrypts for the client. Off, any key will do.
+    /// `jwks` has a key for every algorithm with which the server encrypts for the client. Off, a key for any such algorithm will do.
     EncryptionKeyRequired = "encryption-key-required", [Oidc, Fapi2], "OpenID Connect Registration §2", "https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata";
+    /// In a `jwks` with keys for signatures alone and keys for encryption alone, every usable key says `use`. Off, type and `alg` of a key say it too.
+    KeyUseRequired = "key-use-required", [Oidc, Fapi2], "OpenID Connect Registration §2", "https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata";
     /// Contacts are e-mail addresses.
     ContactsAreAddresses = "contacts-are-addresses", [], "OpenID Connect Registration §2", "https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata";
     /// A request URI has at most 512 characters.
@@ -91,7 +93,7 @@ switches! {
     /// The endpoint also answers at `/register` below the base URL. More lenient.
     RegisterPath = "register-path", [Mcp], "MCP Authorization", "https://modelcontextprotocol.io/specification/2025-03-26/basic/authorization#2-3-3-fallbacks-for-servers-without-metadata-discovery";
     /// Pages of any origin may call the endpoint, with the feature `cors`. More lenient.
-    AnyOrigin = "any-origin", [Mcp], "OpenID Connect Registration §3", "https://openid.net/specs/openid-connect-registration-1_0.html#ClientRegistration";
+    AnyOrigin = "any-origin", [Oidc, Mcp], "OpenID Connect Registration §3", "https://openid.net/specs/openid-connect-registration-1_0.html#ClientRegistration";
 }
 
 impl Switch {

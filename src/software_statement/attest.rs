@@ -1,6 +1,6 @@
 //! From a document with a statement to one in which the claims of the statement have won.
 
-use super::{SoftwareStatements, Statement, invalid, unapproved};
+use super::{SoftwareStatements, Statement, invalid, read, unapproved};
 use crate::client::Origin;
 use crate::credential::Digest;
 use crate::error::RegistrationError;
@@ -70,6 +70,6 @@ impl SoftwareStatements {
 
 /// Whether a new statement comes from the issuer of the former one and is about the same software.
 fn are_about_the_same(former: &str, token: &Token<'_>) -> bool {
-    let Ok(former) = Token::read(former) else { return false };
+    let Ok(former) = read(former) else { return false };
     ["iss", "software_id"].iter().all(|claim| former.text(claim) == token.text(claim))
 }

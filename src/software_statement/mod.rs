@@ -137,7 +137,7 @@ impl SoftwareStatements {
         now: SystemTime,
         own: &[&str],
     ) -> Result<(Token<'a>, &Issuer), RegistrationError> {
-        let token = Token::read(statement).map_err(invalid)?;
+        let token = read(statement).map_err(invalid)?;
         let name = token.text("iss").ok_or_else(|| invalid("iss is missing"))?;
         let issuer = self.issuer(name).ok_or_else(|| unapproved("its issuer is not trusted here"))?;
         issuer
@@ -192,16 +192,24 @@ impl RegistryBuilder {
 /// Where a statement stands in a document.
 const STATEMENT: &str = "/software_statement";
 
+/// Reads a statement. Directories write versions and identifiers as numbers, and the number as it is written is then the
+/// text (M19).
+fn read(statement: &str) -> Result<Token<'_>, &'static str> {
+    let mut token = Token::read(statement)?;
+    token.write_numbers_as_text(&["software_id", "software_version"]);
+    Ok(token)
+}
+
 fn invalid(detail: &'static str) -> RegistrationError {
-    violation(ErrorCode::InvalidSoftwareStatement, STATEMENT, detail)
+    violation(ErrorCode::InvalidSoftwareStatement, STATEMENT, "M19", detail)
 }
 
 fn unapproved(detail: &'static str) -> RegistrationError {
-    violation(ErrorCode::UnapprovedSoftwareStatement, STATEMENT, detail)
+    violation(ErrorCode::UnapprovedSoftwareStatement, STATEMENT, "M19", detail)
 }
 
-fn violation(code: ErrorCode, pointer: &str, detail: &'static str) -> RegistrationError {
-    Violation::new(code, pointer.to_owned(), "M19", detail).into()
+fn violation(code: ErrorCode, pointer: &str, rule: &'static str, detail: &'static str) -> RegistrationError {
+    Violation::new(code, pointer.to_owned(), rule, detail).into()
 }
 
 /// What is wrong with a token is said in the terms of what the token is. The client chose none of the URLs at which keys

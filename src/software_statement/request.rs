@@ -79,5 +79,5 @@ impl Registry {
 
 /// A signed request that does not count is a document that cannot be read.
 fn malformed(detail: &'static str) -> RegistrationError {
-    violation(ErrorCode::InvalidClientMetadata, "", detail)
+    violation(ErrorCode::InvalidClientMetadata, "", "S1", detail)
 }

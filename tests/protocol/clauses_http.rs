@@ -172,7 +172,7 @@ async fn one_more_than_the_limit_is_too_much() {
         ("length of a contact", 320, &|count| json!({ "contacts": ["\u{e9}".repeat(count)] })),
         ("length of an acr value", 320, &|count| json!({ "default_acr_values": ["a".repeat(count)] })),
         ("length of a kid", 256, &|count| json!({ "jwks": { "keys": [named("k".repeat(count))] } })),
-        ("length of a scope", 2048, &|count| json!({ "scope": "a".repeat(count) })),
+        ("length of a scope", 8192, &|count| json!({ "scope": "a".repeat(count) })),
         ("length of a redirection URI", 2048, &|count| json!({ "redirect_uris": [long(count)] })),
         ("length of a logo URI", 2048, &|count| json!({ "logo_uri": long(count) })),
         ("members, languages among them", 255, &languages),

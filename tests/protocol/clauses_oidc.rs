@@ -1,6 +1,7 @@
 //! OpenID Connect Registration clause by clause, where no other test proves it.
 
 use serde_json::{Value, json};
+use tower_dcr::{Access, Profile};
 
 use super::clauses_rfc7591::generous;
 use super::refused::{Challenge, assert_refused};
@@ -78,17 +79,11 @@ async fn every_redirection_uri_is_verified() {
 #[tokio::test]
 async fn members_of_openid_connect_hold_what_they_may() {
     let server = Server::open().await;
-    let one_without = json!({ "keys": [keys()["keys"][0], keys()["keys"][1], { "kty": "OKP", "crv": "Ed25519", "x": keys()["keys"][0]["x"] }] });
-    let mut one_of_each = keys();
-    one_of_each["keys"][1].as_object_mut().unwrap().remove("use");
     let certificate = json!({ "keys": [{ "kty": "RSA", "x5c": ["MIIB"] }] });
     let private = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": keys()["keys"][0]["x"], "d": "AAAA" }] });
     let uri = "http://app.example.com/x";
     let rows = [
-        ("OIDCR-2-08", json!({ "application_type": "desktop" })),
         ("OIDCR-2-17", json!({ "jwks_uri": uri })),
-        ("OIDCR-2-18", json!({ "jwks": one_without })),
-        ("OIDCR-2-18 one of each", json!({ "jwks": one_of_each })),
         ("OIDCR-2-20", json!({ "jwks": certificate })),
         ("OIDCR-2-21", json!({ "jwks": private })),
         ("OIDCR-2-24", json!({ "sector_identifier_uri": uri })),
@@ -113,6 +108,21 @@ async fn members_of_openid_connect_hold_what_they_may() {
         assert_refused(name, &server.post(&minimal_and(members)).await, 400, Some(METADATA), Challenge::None);
     }
     assert_eq!(server.count().await, 0);
+}
+
+#[tokio::test]
+async fn a_server_of_openid_connect_wants_to_know_what_each_key_is_for() {
+    let third = json!({ "kty": "OKP", "crv": "Ed25519", "x": keys()["keys"][0]["x"] });
+    let one_without = json!({ "keys": [keys()["keys"][0], keys()["keys"][1], third] });
+    let mut one_of_each = keys();
+    one_of_each["keys"][1].as_object_mut().unwrap().remove("use");
+    let strict = Server::start(Access::Open, |builder| builder.with_profile(Profile::Oidc)).await;
+    let lenient = Server::open().await;
+    for (name, set) in [("OIDCR-2-18", one_without), ("OIDCR-2-18 one of each", one_of_each)] {
+        let document = minimal_and(json!({ "jwks": set }));
+        assert_refused(name, &strict.post(&document).await, 400, Some(METADATA), Challenge::None);
+        assert_eq!(lenient.post(&document).await.status, 201, "{name}: type and algorithm say it");
+    }
 }
 
 #[tokio::test]

@@ -23,8 +23,9 @@ pub(crate) fn assert_information(name: &str, reply: &Reply) {
     assert_answered(name, reply);
     assert_eq!(reply.body.first(), Some(&b'{'), "{name}: no byte order mark, no wrapper");
     let document = reply.json();
-    assert_no_blank(name, &document);
     let document = document.as_object().unwrap();
+    // A key set comes back as it was sent, with members that are not this server's.
+    document.iter().filter(|(member, _)| *member != "jwks").for_each(|(_, value)| assert_no_blank(name, value));
     for member in ALWAYS {
         assert!(document.contains_key(member), "{name}: {member} is missing");
     }

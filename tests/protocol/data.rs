@@ -9,44 +9,6 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tower_dcr::metadata::GrantType;
 
-/// Rows of the corpus whose verdict the server does not give yet. A row that starts to agree must leave the list.
-pub(crate) const PENDING: &[&str] = &[
-    "application-type-unknown",
-    "jwks-keys-empty",
-    "jwk-alg-none",
-    "jwk-alg-hs256-on-rsa",
-    "name-leading-space",
-    "scope-double-space",
-    "name-outer-white-space",
-    "name-only-white-space",
-    "name-variant-trimmed",
-    "contact-trimmed",
-    "name-nine-marks",
-    "name-only-joiner",
-    "name-joiner-at-end",
-    "name-selector-after-space",
-    "name-only-braille-blank",
-    "name-only-marks",
-    "name-grapheme-joiner",
-    "name-ideographic-selector",
-    "name-private-use",
-    "name-unassigned",
-    "scope-outer-spaces",
-    "scope-only-spaces",
-    "scope-8192",
-    "language-tag-65-characters-ignored",
-    "jwks-empty-object-beside-jwks-uri",
-    "private-key-jwt-unusable-beside-good",
-    "private-key-jwt-key-ops-encrypt",
-    "encrypted-id-token-only-signing-key",
-    "jwk-certificate-members-kept",
-    "jwk-jku-ignored",
-    "jwk-shared-kid-other-kty",
-    "jwk-use-null-kid-empty",
-    "jwk-off-curve",
-    "application-type-unknown-with-loopback",
-];
-
 fn path(below: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(below)
 }

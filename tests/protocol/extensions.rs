@@ -102,7 +102,7 @@ fn rows() -> Vec<Row> {
         (
             "a detail with a newline",
             Rar,
-            json!({"authorization_details_types": ["a", "b\n"]}),
+            json!({"authorization_details_types": ["a", "b\nc"]}),
             Some("/authorization_details_types/1"),
         ),
         ("key-bound tokens", DPoP, json!({"dpop_bound_access_tokens": true}), None),

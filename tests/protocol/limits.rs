@@ -79,7 +79,8 @@ fn rows() -> Vec<(&'static str, Constraints, Value, Verdict)> {
         ("no scope", scopes(), minimal(), Ok(json!({ "scope": "read write" }))),
         ("another scope", scopes(), minimal_and(json!({ "scope": "admin" })), Err((METADATA, &["/scope"]))),
         ("another case", scopes(), minimal_and(json!({ "scope": "Read" })), Err((METADATA, &["/scope"]))),
-        ("no grammar", scopes(), minimal_and(json!({ "scope": "read  write" })), Err((METADATA, &["/scope"]))),
+        ("two spaces", scopes(), minimal_and(json!({ "scope": " read  write" })), Ok(json!({ "scope": "read write" }))),
+        ("no grammar", scopes(), minimal_and(json!({ "scope": "read\twrite" })), Err((METADATA, &["/scope"]))),
         (
             "wider grants",
             grants(),

@@ -157,7 +157,7 @@ async fn the_application_checks_without_a_switch() {
     let metadata = |document: Value| ClientMetadata::from_json(document.to_string().as_bytes()).unwrap();
     let checked = server.registry.check(metadata(minimal())).await.unwrap();
     assert_eq!(checked.metadata().grant_types.len(), 1, "defaults are applied");
-    let broken = json!({ "redirect_uris": ["https://a.example/#", "ftp://a.example/"], "client_name": " " });
+    let broken = json!({ "redirect_uris": ["https://a.example/#", "ftp://a.example/"], "client_name": "\u{200d}" });
     let error = server.registry.check(metadata(broken)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidDocument);
     let found: Vec<_> = error.violations().iter().map(|it| (it.pointer(), it.rule())).collect();

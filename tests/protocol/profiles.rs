@@ -215,9 +215,10 @@ async fn mcp_is_also_at_register_and_tells_the_canonical_place() {
 
 #[cfg(feature = "cors")]
 #[tokio::test]
-async fn mcp_answers_pages_of_any_origin_and_others_do_not() {
-    for (profile, allowed) in [(Profile::Mcp, Some("*")), (Profile::OAuth, None)] {
-        let server = Server::start(Access::Open, |builder| builder.with_profile(profile)).await;
+async fn mcp_and_oidc_answer_pages_of_any_origin_and_others_do_not() {
+    for profile in Profile::ALL {
+        let allowed = matches!(profile, Profile::Mcp | Profile::Oidc).then_some("*");
+        let server = Server::start(Access::Open, |builder| builder.with_profile(*profile)).await;
         let preflight = server
             .request(Method::OPTIONS, server.endpoint())
             .header("origin", "http://localhost:6274")
@@ -226,10 +227,10 @@ async fn mcp_answers_pages_of_any_origin_and_others_do_not() {
         let reply = send(preflight).await;
         assert_eq!(reply.status, 204, "{profile}");
         assert_eq!(reply.header("access-control-allow-origin"), allowed, "{profile}");
-        let request =
-            server.posting(r#"{"redirect_uris":["http://localhost/cb"]}"#).header("origin", "http://localhost:6274");
+        let request = server
+            .posting(r#"{"redirect_uris":["https://app.example.com/cb"]}"#)
+            .header("origin", "http://localhost:6274");
         let reply = send(request).await;
-        assert_eq!(reply.status, 201, "{profile}");
         assert_eq!(reply.header("access-control-allow-origin"), allowed, "{profile}");
     }
 }
@@ -238,9 +239,9 @@ async fn mcp_answers_pages_of_any_origin_and_others_do_not() {
 async fn a_switch_is_stronger_than_the_profile_in_any_order() {
     let document = json!({"redirect_uris": ["myapp://cb"]});
     let before = Server::start(Access::Open, |builder| {
-        builder.with_switch(Switch::ApplicationTypeLiteral, false).with_profile(Profile::Oidc)
+        builder.with_switch(Switch::PrivateUseRefused, true).with_profile(Profile::Mcp)
     });
-    assert_eq!(before.await.post(&document).await.status, 201);
+    assert_eq!(before.await.post(&document).await.json()["violations"][0]["rule"], "private-use-refused");
     let after = Server::start(Access::Open, |builder| builder.with_switch(Switch::PrivateUseDotRequired, true));
     let reply = after.await.post(&document).await;
     assert_eq!(reply.json()["violations"][0]["rule"], "private-use-dot-required");

@@ -147,7 +147,7 @@ pub(crate) fn broken_members() -> Vec<(&'static str, Value)> {
             "E-039 public machine",
             json!({ "grant_types": ["client_credentials"], "token_endpoint_auth_method": "none" }),
         ),
-        ("E-040 two spaces", json!({ "scope": format!("{CANARY}  b") })),
+        ("E-040 tab", json!({ "scope": format!("{CANARY}\tb") })),
         ("E-040 quote", json!({ "scope": format!("\"{CANARY}\"") })),
         ("E-041 keys twice", json!({ "jwks": keys(), "jwks_uri": uri("https") })),
         ("E-042 private key", json!({ "jwks": unusable })),
@@ -162,7 +162,7 @@ pub(crate) fn broken_members() -> Vec<(&'static str, Value)> {
         ("E-047 script", json!({ "logo_uri": format!("javascript:{CANARY}") })),
         ("E-047 syntax", json!({ "client_uri": format!("https://app.example.com/{{{CANARY}}}") })),
         ("E-047 with a language", json!({ "tos_uri#fr": format!("data:,{CANARY}") })),
-        ("E-049 application type", json!({ "application_type": CANARY })),
+        ("E-049 subject type", json!({ "subject_type": CANARY })),
         ("E-049 pairwise", json!({ "subject_type": "pairwise" })),
         ("E-052 http", json!({ "request_uris": [uri("http")] })),
         ("E-052 over-long", json!({ "request_uris": [uri("https").repeat(80)] })),
@@ -173,7 +173,7 @@ pub(crate) fn broken_members() -> Vec<(&'static str, Value)> {
         ("E-057 contact", json!({ "contacts": [format!("{CANARY}\u{200b}")] })),
         ("E-058 length", json!({ "client_name": CANARY.repeat(26) })),
         ("E-058 count", json!({ "request_uris": many })),
-        ("E-058 scope", json!({ "scope": CANARY.repeat(205) })),
+        ("E-058 scope", json!({ "scope": CANARY.repeat(820) })),
     ]
 }
 
