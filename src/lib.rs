@@ -119,6 +119,7 @@ pub mod metadata;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 pub mod policy;
+mod private_file;
 pub mod profile;
 mod registry;
 pub mod retention;

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use super::record::Values;
 use super::{AuditEvent, AuditRecord, AuditSink};
 use crate::error::BoxError;
+use crate::private_file;
 
 /// Writes each event as one line of JSON, an [`AuditRecord`], and flushes it.
 ///
@@ -65,13 +66,19 @@ impl<W: Write + Send + 'static> JsonLines<W> {
 }
 
 impl JsonLines<File> {
-    /// Writes to the end of a file, which is created if need be. Several processes may append to one file.
+    /// Writes to the end of a file. Several processes may append to one file. One that is missing is created for its
+    /// owner alone (mode 0600), whatever the umask; the rights of one that is there are the operator's.
     ///
     /// # Errors
     ///
     /// When the file cannot be opened.
     pub fn append(path: impl AsRef<Path>) -> io::Result<Self> {
-        OpenOptions::new().create(true).append(true).open(path).map(Self::new)
+        let path = path.as_ref();
+        match private_file::create(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => OpenOptions::new().append(true).open(path),
+            created => created,
+        }
+        .map(Self::new)
     }
 }
 

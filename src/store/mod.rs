@@ -42,6 +42,8 @@ pub mod record;
 mod redis;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
+mod unreachable;
 
 #[cfg(feature = "cache")]
 pub use cached::CachedStore;
@@ -51,7 +53,7 @@ pub(crate) use erased::ErasedStore;
 pub use memory::MemoryStore;
 pub use query::{ClientQuery, Cutoffs};
 #[cfg(feature = "redis")]
-pub use redis::RedisStore;
+pub use redis::{RedisOptions, RedisStore};
 #[cfg(feature = "sqlite")]
 pub use sql::SqliteStore;
 #[cfg(feature = "postgres")]

@@ -4,10 +4,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
-use redis::cluster::ClusterClient;
+use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::cluster_async::ClusterConnection;
 use redis::io::tcp::TcpSettings;
-use redis::{Client, Cmd, IntoConnectionInfo as _, Pipeline, RedisError, RedisFuture, RedisResult, Value};
+use redis::{Client, Cmd, ConnectionInfo, Pipeline, RedisError, RedisFuture, RedisResult, Value};
+
+#[cfg(feature = "redis-tls")]
+use super::options::settle_cryptography;
+use super::{RedisOptions, url};
+use crate::error::StoreError;
+use crate::store::unreachable::unreachable;
 
 /// How long a server may take to accept a connection. A request that waits longer is answered with an error.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -65,32 +71,65 @@ fn tcp_settings() -> TcpSettings {
     settings
 }
 
+#[cfg(feature = "redis-tls")]
+fn client(info: ConnectionInfo, options: &RedisOptions) -> RedisResult<Client> {
+    settle_cryptography();
+    match options.certificates() {
+        Some(certificates) => Client::build_with_tls(info, certificates),
+        None => Client::open(info),
+    }
+}
+
+#[cfg(not(feature = "redis-tls"))]
+fn client(info: ConnectionInfo, _: &RedisOptions) -> RedisResult<Client> {
+    Client::open(info)
+}
+
+#[cfg(feature = "redis-tls")]
+fn secured(builder: ClusterClientBuilder, options: &RedisOptions) -> ClusterClientBuilder {
+    settle_cryptography();
+    match options.certificates() {
+        Some(certificates) => builder.certs(certificates),
+        None => builder,
+    }
+}
+
+#[cfg(not(feature = "redis-tls"))]
+fn secured(builder: ClusterClientBuilder, _: &RedisOptions) -> ClusterClientBuilder {
+    builder
+}
+
 impl Connection {
     /// Connects once, so that a wrong address is known at the start. A lost connection is made anew with the next
     /// request: while the server is away that fails at once, so nobody waits for it.
-    pub(super) async fn to_server(url: &str) -> RedisResult<Self> {
-        let info = url.into_connection_info()?.set_tcp_settings(tcp_settings());
+    pub(super) async fn to_server(url: &str, options: &RedisOptions) -> Result<Self, StoreError> {
+        let info = url::info(url)?.set_tcp_settings(tcp_settings());
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT))
             .set_number_of_retries(0)
             .set_pipeline_buffer_size(QUEUE);
-        let client = Client::open(info)?;
-        let manager = client.get_connection_manager_with_config(config.clone()).await?;
+        let address = info.addr().clone();
+        let client = client(info, options).map_err(|error| url::failed(&address, error))?;
+        let manager = client.get_connection_manager_with_config(config.clone()).await;
+        let manager = manager.map_err(|error| url::failed(&address, error))?;
         let current = Mutex::new(Current { manager, number: 0 });
         Ok(Self::Server(Arc::new(Server { client, config, current })))
     }
 
     /// Connects to the nodes of a cluster. A request is sent once, because an insertion that is sent again after a lost
     /// connection would meet itself; when a slot has moved, that request fails and the next one finds it.
-    pub(super) async fn to_cluster(urls: &[&str]) -> RedisResult<Self> {
-        let client = ClusterClient::builder(urls.iter().copied())
+    pub(super) async fn to_cluster(urls: &[&str], options: &RedisOptions) -> Result<Self, StoreError> {
+        let nodes = urls.iter().map(|url| url::info(url)).collect::<Result<Vec<_>, _>>()?;
+        let names = Vec::from_iter(nodes.iter().map(|node| node.addr().to_string())).join(", ");
+        let builder = ClusterClient::builder(nodes)
             .connection_timeout(CONNECT_TIMEOUT)
             .response_timeout(RESPONSE_TIMEOUT)
             .tcp_settings(tcp_settings())
-            .retries(0)
-            .build()?;
-        client.get_async_connection().await.map(Self::Cluster)
+            .retries(0);
+        let connect = async { secured(builder, options).build()?.get_async_connection().await };
+        let connected = connect.await.map_err(|error| unreachable(format!("the Redis Cluster at {names}"), error));
+        connected.map(Self::Cluster)
     }
 }
 

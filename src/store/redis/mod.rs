@@ -24,8 +24,10 @@
 
 mod connection;
 mod keys;
+mod options;
 mod script;
 mod select;
+mod url;
 mod value;
 
 use std::collections::HashMap;
@@ -37,6 +39,7 @@ use redis::{Cmd, FromRedisValue, ScriptInvocation};
 
 use self::connection::Connection;
 use self::keys::{Keys, Rows};
+pub use self::options::RedisOptions;
 use super::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, OneTimeKey, Removal, Replacement, record};
 use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
@@ -72,23 +75,47 @@ fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> StoreEr
 }
 
 impl RedisStore {
-    /// Connects to a server: `redis://user:password@host:port/database`, or `rediss://` where the application turns
-    /// on TLS in the `redis` crate (feature `tokio-rustls-comp`).
+    /// Connects to a server: `redis://USER:PASSWORD@HOST:PORT/DATABASE`, `rediss://…` for TLS (feature `redis-tls`;
+    /// certificate and name are always verified), or `unix:///PATH/OF/SOCKET?db=DATABASE`; to a cluster by some of its
+    /// nodes, `redis+cluster://HOST:PORT,HOST:PORT` or `rediss+cluster://…`.
     ///
     /// # Errors
     ///
-    /// When the URL is none or the server cannot be reached within two seconds.
+    /// When the URL is none or has a parameter that is not understood, asks for TLS without the feature, or the server
+    /// cannot be reached within two seconds or is not the one that its certificate names. No error has the password.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        Connection::to_server(url).await.map(Self::new).map_err(unavailable)
+        Self::connect_with(url, &RedisOptions::new()).await
+    }
+
+    /// Connects to a server with certificates of the caller's.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect), and when there are certificates that cannot be read or that the URL does not use.
+    pub async fn connect_with(url: &str, options: &RedisOptions) -> Result<Self, StoreError> {
+        if let Some(nodes) = url::nodes(url) {
+            return Self::connect_cluster_with(&Vec::from_iter(nodes.iter().map(String::as_str)), options).await;
+        }
+        Connection::to_server(url, options).await.map(Self::new)
     }
 
     /// Connects to a cluster of which some nodes are named.
     ///
     /// # Errors
     ///
-    /// When a URL is none or no node can be reached within two seconds.
+    /// As [`connect`](Self::connect), when no node can be reached within two seconds, and when the URLs differ in more
+    /// than the node.
     pub async fn connect_cluster(urls: &[&str]) -> Result<Self, StoreError> {
-        Connection::to_cluster(urls).await.map(Self::new).map_err(unavailable)
+        Self::connect_cluster_with(urls, &RedisOptions::new()).await
+    }
+
+    /// Connects to a cluster with certificates of the caller's.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect_cluster`](Self::connect_cluster), and when there are certificates that cannot be read.
+    pub async fn connect_cluster_with(urls: &[&str], options: &RedisOptions) -> Result<Self, StoreError> {
+        Connection::to_cluster(urls, options).await.map(Self::new)
     }
 
     fn new(connection: Connection) -> Self {

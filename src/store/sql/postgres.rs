@@ -1,6 +1,7 @@
 //! PostgreSQL, and what speaks like it.
 
 mod connections;
+mod url;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ use crate::store::{Admission, Admitted, ClientQuery, Cutoffs, Removal, Replaceme
 /// use tower_dcr::{Access, Registry};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// let store = PostgresStore::connect("postgres://dcr@db.example.com/dcr", PostgresOptions::new()).await?;
+/// let store = PostgresStore::connect("postgres://dcr@db.example.com/dcr?sslmode=verify-full", PostgresOptions::new()).await?;
 /// let registry = Registry::builder("https://id.example.com", Access::Open).with_secrets(Secrets::hashed()).build(store)?;
 /// # let _ = registry;
 /// # Ok(())
@@ -159,13 +160,23 @@ const DIALECT: Dialect = Dialect {
 };
 
 impl PostgresStore {
-    /// Opens a pool of connections for a `postgres://` URL and brings the tables up to date.
+    /// Opens a pool of connections for a URL and brings the tables up to date:
+    /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full`, or `postgresql://…`, or
+    /// `postgres:///DATABASE?host=/run/postgresql` for a socket.
+    ///
+    /// `sslmode` is that of [libpq](https://www.postgresql.org/docs/current/libpq-ssl.html) and needs the feature
+    /// `postgres-tls`: `verify-full` (TLS with the certificate and the name of the server verified, by what the
+    /// operating system trusts and the file `sslrootcert`), `verify-ca`, `require` (TLS without verification unless
+    /// `sslrootcert` is there) or `disable`. `prefer`, the default, and `allow` may mean plain text; they are accepted
+    /// for sockets and loopback only.
     ///
     /// # Errors
     ///
-    /// When the URL is none, the server cannot be reached, or its tables are newer than this version of the crate.
+    /// When the URL is none or has a parameter that is not understood, leaves plain text to another machine open, or
+    /// asks for TLS without the feature; when the server cannot be reached, cannot be verified, or its tables are newer
+    /// than this version of the crate. No error has the password.
     pub async fn connect(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
-        let server: PgConnectOptions = url.parse()?;
+        let server: PgConnectOptions = url::options(url)?;
         let pool = PgPoolOptions::new()
             .max_connections(options.most_connections)
             .acquire_timeout(options.patience)
@@ -179,7 +190,7 @@ impl PostgresStore {
             });
         // The first connection is made here, where whatever is wrong comes back at once and not when patience ends.
         let first = async { PgConnection::connect_with(&server).await?.close().await };
-        in_time(first).await?;
+        in_time(first).await.map_err(|error| url::failed(&server, error))?;
         Self::of(Connections::own(pool.connect_lazy_with(server)), options).await
     }
 

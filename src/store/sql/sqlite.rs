@@ -1,6 +1,11 @@
 //! SQLite: one file, no server.
 
+mod backup;
+mod url;
+
+use std::ffi::OsString;
 use std::future::Future;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -17,6 +22,8 @@ use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
 use crate::credential::{ClientId, Digest};
 use crate::error::StoreError;
+use crate::private_file;
+use crate::store::unreachable::unreachable;
 use crate::store::{Admission, Admitted, ClientQuery, Cutoffs, Removal, Replacement};
 
 /// Keeps clients in a SQLite database, the durable store that needs no server. Clones share it.
@@ -56,6 +63,7 @@ pub struct SqliteStore {
     pub(super) counting: Arc<AtomicBool>,
 }
 
+const NO_FILE: &str = "the path names no file that can have a write-ahead log";
 const PREFIX: &str = "dcr_";
 const READERS: u32 = 4;
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -90,13 +98,39 @@ const DIALECT: Dialect = Dialect {
 };
 
 impl SqliteStore {
-    /// Opens a database file, creates it if it is missing, and brings its tables up to date.
+    /// Opens the database file that a URL names, as [`open`](Self::open) does: `sqlite:clients.db` or
+    /// `sqlite://clients.db` in the working directory, `sqlite:///var/lib/dcr/clients.db` or
+    /// `sqlite:/var/lib/dcr/clients.db` by an absolute path. Spaces may be written as they are; `%`, `?` and `#` in the
+    /// name of a file are written `%25`, `%3F` and `%23`. The parameter `mode=rwc` says what this does anyway.
     ///
     /// # Errors
     ///
-    /// When the file cannot be opened or written, its tables are newer than this version of the crate, or it cannot
-    /// have a write-ahead log: an empty path and `:memory:` name databases that end with their connection.
+    /// As [`open`](Self::open), and when the URL may mean something else to another program: a host, a database in
+    /// memory, other parameters, a fragment, a directory. The error says how to write it.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        Self::open(url::path(url).map_err(StoreError::unavailable)?).await
+    }
+
+    /// Opens a database file, creates it if it is missing, and brings its tables up to date. The path is taken as it
+    /// is, whatever characters it has.
+    ///
+    /// The file, its log and its index belong to their owner alone (mode 0600), whatever the umask. Wider rights of a
+    /// file that is there already are taken away. Where other users need the file, open a pool and use
+    /// [`from_pool`](Self::from_pool), which changes no rights.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be opened or written, its rights cannot be taken away, its tables are newer than this
+    /// version of the crate, or it cannot have a write-ahead log: an empty path, `:memory:` and what begins with
+    /// `file:` name databases that may end with their connection.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        if path.as_os_str().is_empty() || path.as_os_str() == ":memory:" || path.to_string_lossy().starts_with("file:")
+        {
+            return Err(StoreError::unavailable(NO_FILE));
+        }
+        let place = || format!("the SQLite database {}", path.display());
+        prepare(path).map_err(|error| unreachable(place(), error))?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -105,10 +139,11 @@ impl SqliteStore {
             .busy_timeout(PATIENCE);
         let pool =
             |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(PATIENCE).test_before_acquire(false);
-        let writer = patiently(|| pool(1).connect_with(options.clone())).await?;
+        let writer = patiently(|| pool(1).connect_with(options.clone())).await;
+        let writer = writer.map_err(|error| unreachable(place(), error))?;
         let journal: String = writer.fetch_one("PRAGMA journal_mode").await?.try_get(0)?;
         if journal != "wal" {
-            return Err(StoreError::unavailable("the path names no file that can have a write-ahead log"));
+            return Err(StoreError::unavailable(NO_FILE));
         }
         Self::migrated(writer, pool(READERS).connect_lazy_with(options), true).await
     }
@@ -130,6 +165,21 @@ impl SqliteStore {
         let statements = Arc::new(Statements::new(PREFIX, &DIALECT));
         Ok(Self { writer, readers, own, statements, tenant: Arc::default(), counting: Arc::default() })
     }
+}
+
+/// Makes the files of a database its owner's alone. SQLite gives the log and its index the rights of the database when it
+/// creates them.
+fn prepare(path: &Path) -> io::Result<()> {
+    match private_file::create(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    for end in ["", "-wal", "-shm"] {
+        let mut name = OsString::from(path);
+        name.push(end);
+        private_file::restrict(name.as_ref())?;
+    }
+    Ok(())
 }
 
 /// Opens a file, which for a fresh one means to begin its write-ahead log. SQLite waits for nobody then: of several

@@ -1,0 +1,55 @@
+//! How a store connects to Redis.
+
+/// How a [`RedisStore`](super::RedisStore) connects, beyond its URL. By default a certificate is verified by what the
+/// operating system trusts, and none is presented.
+#[derive(Debug, Clone, Default)]
+pub struct RedisOptions {
+    #[cfg(feature = "redis-tls")]
+    root_certificates: Option<Vec<u8>>,
+    #[cfg(feature = "redis-tls")]
+    client_certificate: Option<redis::ClientTlsConfig>,
+}
+
+impl RedisOptions {
+    /// No certificates of its own.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+#[cfg(feature = "redis-tls")]
+impl RedisOptions {
+    /// Trusts servers by these certificates, in PEM, instead of those of the operating system.
+    #[must_use]
+    pub fn with_root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.root_certificates = Some(pem.into());
+        self
+    }
+
+    /// Presents a certificate to servers that want one (`tls-auth-clients`): the chain and its private key, in PEM.
+    #[must_use]
+    pub fn with_client_certificate(mut self, chain: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        let (client_cert, client_key) = (chain.into(), key.into());
+        self.client_certificate = Some(redis::ClientTlsConfig { client_cert, client_key });
+        self
+    }
+
+    /// What the driver takes; none where nothing is set.
+    pub(super) fn certificates(&self) -> Option<redis::TlsCertificates> {
+        let Self { root_certificates: root_cert, client_certificate: client_tls } = self.clone();
+        (root_cert.is_some() || client_tls.is_some()).then_some(redis::TlsCertificates { client_tls, root_cert })
+    }
+}
+
+/// The driver verifies certificates with the cryptography of the process, and panics where that is not settled because
+/// the program has more than one. An application that cares installs its own before.
+#[cfg(feature = "redis-tls")]
+pub(super) fn settle_cryptography() {
+    use rustls::crypto::{CryptoProvider, ring};
+
+    if CryptoProvider::get_default().is_none() {
+        // Somebody else may have settled it at the same moment, which is as good.
+        let _ = ring::default_provider().install_default();
+    }
+}

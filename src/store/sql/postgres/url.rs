@@ -1,0 +1,170 @@
+//! What a PostgreSQL URL says, and what it must say about TLS.
+
+use std::net::IpAddr;
+
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+
+use crate::error::{BoxError, StoreError};
+use crate::store::unreachable::unreachable;
+
+/// The parameters that are understood. The driver ignores others, so `sslmod=require` would send plain text.
+const PARAMETERS: [&str; 18] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
+const SCHEME: &str = "a PostgreSQL URL is postgres://USER:PASSWORD@HOST:PORT/DATABASE, with postgres:// or postgresql://";
+const FRAGMENT: &str = "the URL has a fragment; a # in a name or a password is written %23";
+const SEVERAL_HOSTS: &str = "the URL names several hosts; name one, or a proxy before them";
+const PLAIN_TEXT: &str = "the URL leaves open whether the connection to another machine is encrypted, so it could be \
+    plain text unnoticed: add sslmode=verify-full (TLS, certificate and name are verified), sslmode=require (TLS, \
+    nobody is verified) or sslmode=disable (plain text)";
+
+/// Reads a URL. Its password is in no error.
+pub(super) fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
+    let refused = |reason: &str| Err(StoreError::unavailable(reason.to_owned()));
+    let Some((scheme, rest)) = url.split_once("://") else { return refused(SCHEME) };
+    if !["postgres", "postgresql"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        return refused(SCHEME);
+    }
+    if rest.contains('#') {
+        return refused(FRAGMENT);
+    }
+    let query = rest.split_once('?').map_or("", |(_, query)| query);
+    let names = || query.split('&').filter(|one| !one.is_empty()).map(|one| one.split('=').next().unwrap_or_default());
+    if let Some(unknown) = names().position(|name| !is_parameter(name)) {
+        let known = PARAMETERS.join(", ");
+        return refused(&format!("parameter {} of the URL is none of {known}, options[NAME]", unknown + 1));
+    }
+    let mut options: PgConnectOptions = url.parse().map_err(|error: sqlx::Error| StoreError::unavailable(error))?;
+    let address = options.get_host().strip_prefix('[').and_then(|host| host.strip_suffix(']')).map(str::to_owned);
+    if let Some(address) = address {
+        options = options.host(&address);
+    }
+    if options.get_host().contains(',') {
+        return refused(SEVERAL_HOSTS);
+    }
+    // The driver would take the certificates that it is given here for no reason to look at any; libpq does.
+    let has_roots = names().any(|name| matches!(name, "sslrootcert" | "ssl-root-cert" | "ssl-ca"));
+    match options.get_ssl_mode() {
+        PgSslMode::Require if has_roots => Ok(options.ssl_mode(PgSslMode::VerifyCa)),
+        PgSslMode::Prefer | PgSslMode::Allow if !is_local(&options) => refused(PLAIN_TEXT),
+        _ => Ok(options),
+    }
+}
+
+fn is_parameter(name: &str) -> bool {
+    PARAMETERS.contains(&name) || name.starts_with("options[") || name.starts_with("options%5B")
+}
+
+/// A socket in the file system, or this machine by its address or its usual name.
+fn is_local(options: &PgConnectOptions) -> bool {
+    let host = options.get_host();
+    let is_loopback = |address: IpAddr| address.to_canonical().is_loopback();
+    options.get_socket().is_some()
+        || host.starts_with('/')
+        || host.eq_ignore_ascii_case("localhost")
+        || host.parse().is_ok_and(is_loopback)
+}
+
+/// An error of the first connection, with the server that it is about.
+pub(super) fn failed(options: &PgConnectOptions, error: sqlx::Error) -> StoreError {
+    let place = match options.get_socket() {
+        Some(socket) => format!("PostgreSQL at {}", socket.display()),
+        None => format!("PostgreSQL at {}, port {}", options.get_host(), options.get_port()),
+    };
+    let cause: BoxError = match error {
+        sqlx::Error::Tls(cause) if !cfg!(feature = "postgres-tls") => {
+            format!("{cause}; this program is built without the feature postgres-tls, which sslmode needs").into()
+        }
+        error => error.into(),
+    };
+    unreachable(place, cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    fn reason(url: &str) -> Option<String> {
+        options(url).err().map(|error| error.source().map(ToString::to_string).unwrap_or_default())
+    }
+
+    #[test]
+    fn plain_text_to_another_machine_is_a_choice() {
+        for (url, is_open) in [
+            ("postgres://dcr:secret@db.example.com/dcr", true),
+            ("postgresql://dcr:secret@db.example.com/dcr?sslmode=prefer", true),
+            ("postgres://db.example.com/dcr?sslmode=allow", true),
+            ("postgres://db.example.com/dcr?ssl-mode=prefer", true),
+            ("postgres://192.0.2.1/dcr", true),
+            ("postgres://0.0.0.0/dcr", true),
+            ("postgres://[2001:db8::1]/dcr", true),
+            ("postgres://localhost.example.com/dcr", true),
+            ("postgres://localhost/dcr?host=db.example.com", true),
+            ("postgres://localhost/dcr?hostaddr=192.0.2.1", true),
+            ("postgres://db.example.com/dcr?sslmode=disable", false),
+            ("postgres://db.example.com/dcr?sslmode=require", false),
+            ("postgres://db.example.com/dcr?sslmode=verify-ca", false),
+            ("postgres://db.example.com/dcr?sslmode=verify-full", false),
+            ("postgres://localhost/dcr", false),
+            ("postgres://LOCALHOST/dcr?sslmode=prefer", false),
+            ("postgres://127.0.0.1/dcr", false),
+            ("postgres://127.8.8.8/dcr", false),
+            ("postgres://[::1]/dcr", false),
+            ("postgres://[::ffff:127.0.0.1]/dcr", false),
+            ("postgres:///dcr?host=/run/postgresql", false),
+            ("postgres://%2Frun%2Fpostgresql/dcr", false),
+        ] {
+            assert_eq!(reason(url).as_deref(), is_open.then_some(PLAIN_TEXT), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_url_that_is_not_understood_is_refused_without_its_password() {
+        for (url, expected) in [
+            ("", SCHEME),
+            ("dcr", SCHEME),
+            ("postgres:dcr", SCHEME),
+            ("postgresql:/dcr", SCHEME),
+            ("mysql://dcr:secret@localhost/dcr", SCHEME),
+            ("postgres://dcr:sec#ret@localhost/dcr", FRAGMENT),
+            ("postgres://dcr:secret@one,two/dcr", SEVERAL_HOSTS),
+            ("postgres://dcr:secret@localhost/dcr?sslmod=require", "parameter 1 of the URL is none of sslmode, "),
+            ("postgres://localhost/dcr?user=dcr&ssl=true", "parameter 2 of the URL is none of sslmode, "),
+            ("postgres://dcr:12?secret@localhost/dcr", "parameter 1 of the URL is none of sslmode, "),
+            ("postgres://localhost/dcr?sslmode=secret", ""),
+            ("postgres://dcr:secret@localhost:secret/dcr", ""),
+        ] {
+            let reason = reason(url).unwrap_or_else(|| panic!("{url}"));
+            assert!(reason.starts_with(expected), "{url}: {reason}");
+            assert!(!url.contains("dcr:secret@") || !reason.contains("secret"), "{url}: {reason}");
+        }
+    }
+
+    #[test]
+    fn certificates_that_are_named_are_used() {
+        for name in ["sslrootcert", "ssl-root-cert", "ssl-ca"] {
+            let options = options(&format!("postgres://db.example.com/dcr?sslmode=require&{name}=ca.pem")).unwrap();
+            assert!(matches!(options.get_ssl_mode(), PgSslMode::VerifyCa), "{name}");
+        }
+        assert_eq!(options("postgres://[::1]/dcr").unwrap().get_host(), "::1");
+    }
+}

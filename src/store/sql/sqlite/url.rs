@@ -1,0 +1,162 @@
+//! The file that a `sqlite:` URL names.
+//!
+//! There is no standard for these URLs. Two slashes begin a path as they do for `sqlx`, so that `sqlite://x.db` is the
+//! file `x.db` and not a host of that name; what another program would read as something else is refused.
+
+use std::path::PathBuf;
+
+const FORMS: &str = "a SQLite URL is sqlite:clients.db or sqlite://clients.db for a file in the working directory, \
+    sqlite:///var/lib/dcr/clients.db for an absolute path";
+const MEMORY: &str = "the URL names a database in memory, which ends with its connection; use the memory store instead";
+const HOST: &str = "the URL looks as if it named a host, but SQLite is a file: write sqlite:NAME for a relative path, \
+    sqlite:///NAME for an absolute one";
+const PARAMETERS: &str = "the URL has parameters, of which mode=rwc alone is understood; a ? in the name of a file is \
+    written %3F";
+const FRAGMENT: &str = "the URL has a fragment; a # in the name of a file is written %23";
+const ESCAPE: &str = "the URL has a % that begins no escape of UTF-8 text; a % in the name of a file is written %25";
+const CONTROL: &str = "the URL names a file with a control character";
+const SPACE: &str = "the URL names a file that begins or ends with a space; if that is meant, pass the path itself";
+const HOME: &str = "the URL begins with ~, which only a shell replaces; write the path of the directory";
+const DIRECTORY: &str = "the URL names a directory; add the name of the file";
+
+/// The path of a URL, or how to write it.
+pub(super) fn path(url: &str) -> Result<PathBuf, &'static str> {
+    let scheme = url.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("sqlite:")).ok_or(FORMS)?;
+    let rest = &url[scheme.len()..];
+    if rest.contains('#') {
+        return Err(FRAGMENT);
+    }
+    let (name, parameters) = rest.split_once('?').unwrap_or((rest, "mode=rwc"));
+    let name = decoded(name).ok_or(ESCAPE)?;
+    if is_memory(&name, parameters) {
+        return Err(MEMORY);
+    }
+    if parameters != "mode=rwc" {
+        return Err(PARAMETERS);
+    }
+    let path = match name.strip_prefix("//") {
+        Some(path) if path.starts_with('/') => format!("/{}", path.trim_start_matches('/')),
+        Some(path) if names_a_host(path) => return Err(HOST),
+        Some(path) => path.to_owned(),
+        None => name,
+    };
+    check(&path)?;
+    Ok(path.into())
+}
+
+/// A database that ends with its connection, in one of the many ways of writing that.
+fn is_memory(name: &str, parameters: &str) -> bool {
+    let path = name.trim_start_matches('/');
+    path == ":memory:" || path.starts_with("file:") || parameters.split('&').any(|one| one == "mode=memory")
+}
+
+/// `user@host`, `host:port` and `localhost` before the first slash.
+fn names_a_host(path: &str) -> bool {
+    let first = path.split('/').next().unwrap_or_default();
+    first.contains(['@', ':']) || first.eq_ignore_ascii_case("localhost")
+}
+
+fn check(path: &str) -> Result<(), &'static str> {
+    match path.rsplit('/').next().unwrap_or_default() {
+        _ if path.is_empty() => Err(FORMS),
+        "" | "." | ".." => Err(DIRECTORY),
+        _ if path.starts_with('~') => Err(HOME),
+        _ if path.contains(char::is_control) => Err(CONTROL),
+        _ if path.trim() != path => Err(SPACE),
+        _ => Ok(()),
+    }
+}
+
+/// The text without its escapes ([RFC 3986 §2.1](https://www.rfc-editor.org/rfc/rfc3986#section-2.1)).
+fn decoded(text: &str) -> Option<String> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut octets = text.bytes();
+    while let Some(octet) = octets.next() {
+        decoded.push(match octet {
+            b'%' => {
+                let mut digit = || char::from(octets.next()?).to_digit(16);
+                u8::try_from(digit()? * 16 + digit()?).ok()?
+            }
+            octet => octet,
+        });
+    }
+    String::from_utf8(decoded).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_names_the_file_that_its_writer_means() {
+        for (url, expected) in [
+            ("sqlite:x.db", "x.db"),
+            ("sqlite://x.db", "x.db"),
+            ("SQLite://x.db", "x.db"),
+            ("sqlite:./x.db", "./x.db"),
+            ("sqlite://./x.db", "./x.db"),
+            ("sqlite:../data/x.db", "../data/x.db"),
+            ("sqlite:data/x.db", "data/x.db"),
+            ("sqlite://data/x.db", "data/x.db"),
+            ("sqlite:/abs/x.db", "/abs/x.db"),
+            ("sqlite:///abs/x.db", "/abs/x.db"),
+            ("sqlite:////abs/x.db", "/abs/x.db"),
+            ("sqlite://x.db?mode=rwc", "x.db"),
+            ("sqlite:my clients.db", "my clients.db"),
+            ("sqlite://my%20clients.db", "my clients.db"),
+            ("sqlite:///abs/100%25%3F%23.db", "/abs/100%?#.db"),
+            ("sqlite:k%C3%A4se.db", "käse.db"),
+            ("sqlite:käse.db", "käse.db"),
+            ("sqlite:a:b@c.db", "a:b@c.db"),
+            ("sqlite:localhost/x.db", "localhost/x.db"),
+            ("sqlite:x", "x"),
+        ] {
+            assert_eq!(path(url), Ok(expected.into()), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_url_that_may_mean_something_else_is_refused_with_the_way_out() {
+        for (url, expected) in [
+            ("", FORMS),
+            ("x.db", FORMS),
+            ("sqlite", FORMS),
+            ("sqlite:", FORMS),
+            ("sqlite://", FORMS),
+            ("sqlite3:x.db", FORMS),
+            ("sqlité:x.db", FORMS),
+            ("sqlite::memory:", MEMORY),
+            ("sqlite://:memory:", MEMORY),
+            ("sqlite:///:memory:", MEMORY),
+            ("sqlite:file::memory:?cache=shared", MEMORY),
+            ("sqlite:file:x.db", MEMORY),
+            ("sqlite:x.db?mode=memory&cache=shared", MEMORY),
+            ("sqlite://localhost/x.db", HOST),
+            ("sqlite://LOCALHOST/x.db", HOST),
+            ("sqlite://me:secret@db.example.com/x.db", HOST),
+            ("sqlite://db.example.com:5432/x.db", HOST),
+            ("sqlite://x.db?mode=ro", PARAMETERS),
+            ("sqlite://x.db?", PARAMETERS),
+            ("sqlite:what?.db", PARAMETERS),
+            ("sqlite:x.db?mode=rwc&cache=shared", PARAMETERS),
+            ("sqlite:x#1.db", FRAGMENT),
+            ("sqlite:100%.db", ESCAPE),
+            ("sqlite:100%zz.db", ESCAPE),
+            ("sqlite:%ff.db", ESCAPE),
+            ("sqlite:x%00.db", CONTROL),
+            ("sqlite:x\n.db", CONTROL),
+            ("sqlite: x.db", SPACE),
+            ("sqlite:x.db%20", SPACE),
+            ("sqlite:~/x.db", HOME),
+            ("sqlite://~/x.db", HOME),
+            ("sqlite:/", DIRECTORY),
+            ("sqlite:///", DIRECTORY),
+            ("sqlite:data/", DIRECTORY),
+            ("sqlite:.", DIRECTORY),
+            ("sqlite:data/..", DIRECTORY),
+        ] {
+            assert_eq!(path(url), Err(expected), "{url}");
+            assert!(!expected.contains("secret"), "{url}");
+        }
+    }
+}
