@@ -124,6 +124,9 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     if let Some(flag) = options.tokens.first_flag().filter(|_| options.access != Who::Tokens) {
         return Err(format!("{flag} has no effect without --access tokens").into());
     }
+    if stores::backup(&options.stores).await? {
+        return Ok(());
+    }
     let server = serve::Server::bind(&options.serve).await?;
     let public_url = match &options.public_url {
         Some(url) => url.clone(),
@@ -144,9 +147,10 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         Who::Off => println!("registration endpoint: off"),
         _ => println!("registration endpoint: {}{}", public_url.trim_end_matches('/'), options.path),
     }
-    let application = application(options.inner).layer(RegistrationLayer::new(registry));
-    server.run(trust::with_peer_addresses(application)).await?;
-    Ok(())
+    let application = application(options.inner).layer(RegistrationLayer::new(registry.clone()));
+    let served = server.run(trust::with_peer_addresses(application)).await;
+    registry.close().await?;
+    Ok(served?)
 }
 
 fn builder(options: &Options, public_url: &str) -> Result<RegistryBuilder, Box<dyn Error>> {

@@ -41,11 +41,18 @@ fn flag(kind: ConfigErrorKind) -> &'static str {
     }
 }
 
-/// A URL without what may be secret in it: its password and its query.
+/// A URL without what may be secret in it: its password and its query. Where a password has a character that should
+/// have been escaped, so that its end is in doubt, no more than the scheme is left.
 pub(crate) fn without_secrets(url: &str) -> String {
-    let (url, query) = url.split_once('?').map_or((url, ""), |(url, _)| (url, "?…"));
-    let Some((scheme, rest)) = url.split_once("//") else { return format!("{url}{query}") };
-    let Some((user, place)) = rest.rsplit_once('@') else { return format!("{url}{query}") };
+    let Some((scheme, rest)) = url.split_once(':') else { return url.to_owned() };
+    let (place, rest) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
+    let query = if rest.is_empty() { "" } else { "?…" };
+    if rest.contains('@') {
+        return format!("{scheme}:…");
+    }
+    let Some((user, place)) = place.rsplit_once('@') else { return format!("{scheme}:{place}{query}") };
+    let slashes = if user.starts_with("//") { "//" } else { "" };
+    let user = user.trim_start_matches('/');
     let user = user.split_once(':').map_or_else(|| user.to_owned(), |(name, _)| format!("{name}:…"));
-    format!("{scheme}//{user}@{place}{query}")
+    format!("{scheme}:{slashes}{user}@{place}{query}")
 }

@@ -1,17 +1,19 @@
 //! Where the server example keeps clients, as its flags say.
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use tower_dcr::config::RegistryBuilder;
 use tower_dcr::credential::Secrets;
 use tower_dcr::retention::Retention;
+#[cfg(feature = "sqlite")]
+use tower_dcr::store::SqliteStore;
 use tower_dcr::store::{ClientStore, MemoryStore};
 use tower_dcr::{Registry, StoreError};
 
 use crate::messages;
-#[cfg(feature = "sealed")]
+#[cfg(any(feature = "sealed", feature = "redis-tls"))]
 use crate::secret_file;
 
 const DEFAULT_NAME: &str = "tower_dcr";
@@ -19,9 +21,25 @@ const DEFAULT_NAME: &str = "tower_dcr";
 /// Where clients are kept, how many, and how their secrets.
 #[derive(Debug, Args)]
 pub(crate) struct StoreOptions {
-    /// Where clients are kept: memory, sqlite:PATH, postgres://USER@HOST/DATABASE or redis://HOST:PORT/DATABASE.
-    #[arg(long, default_value = "memory")]
+    /// Where clients are kept: memory, sqlite:PATH, postgres://USER@HOST/DATABASE?sslmode=verify-full,
+    /// redis://HOST:PORT/DATABASE, rediss://HOST for TLS, redis+cluster://HOST:PORT,HOST:PORT or unix:///SOCKET.
+    #[arg(long, value_name = "URL", default_value = "memory")]
     store: String,
+    /// Copy the SQLite database of --store into this new file, while other servers may use it, and end.
+    #[arg(long, value_name = "FILE")]
+    backup: Option<PathBuf>,
+    /// Certificates, in PEM, by which a Redis server is trusted. Default: those that the operating system trusts.
+    #[cfg(feature = "redis-tls")]
+    #[arg(long, value_name = "FILE")]
+    redis_ca: Option<PathBuf>,
+    /// Certificate, in PEM, for a Redis server that wants one.
+    #[cfg(feature = "redis-tls")]
+    #[arg(long, value_name = "FILE", requires = "redis_key")]
+    redis_certificate: Option<PathBuf>,
+    /// The private key of --redis-certificate, a file that nobody but its owner has rights to.
+    #[cfg(feature = "redis-tls")]
+    #[arg(long, value_name = "FILE", requires = "redis_certificate")]
+    redis_key: Option<PathBuf>,
     /// What tells this registry from others in the same database: the schema in PostgreSQL, what keys begin with in
     /// Redis.
     #[arg(long, default_value = DEFAULT_NAME)]
@@ -57,17 +75,16 @@ const SECRETS_UNDECIDED: &str = "--secrets is missing: the store of --store outl
 
 /// Opens the store of the flags and builds the registry over it.
 pub(crate) async fn open(builder: RegistryBuilder, options: &StoreOptions) -> Result<Registry, Box<dyn Error>> {
-    match &*options.store {
-        "memory" => over(builder, MemoryStore::new(), options),
+    let url = &*options.store;
+    match &*scheme(url) {
+        "memory" if url == "memory" => over(builder, MemoryStore::new(), options),
         #[cfg(feature = "sqlite")]
-        path if path.starts_with("sqlite:") => {
-            let store = tower_dcr::store::SqliteStore::open(&path["sqlite:".len()..])
-                .await
-                .map_err(|error| cannot_open(options, &error))?;
+        "sqlite" => {
+            let store = SqliteStore::connect(url).await.map_err(|error| cannot_open(options, &error))?;
             over(builder, store, options)
         }
         #[cfg(feature = "postgres")]
-        url if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+        "postgres" | "postgresql" => {
             use tower_dcr::store::{PostgresOptions, PostgresStore};
             let named = PostgresOptions::new().with_schema(&options.store_name);
             over(
@@ -77,12 +94,12 @@ pub(crate) async fn open(builder: RegistryBuilder, options: &StoreOptions) -> Re
             )
         }
         #[cfg(feature = "redis")]
-        url if url.starts_with("redis://") || url.starts_with("rediss://") => {
-            let store =
-                tower_dcr::store::RedisStore::connect(url).await.map_err(|error| cannot_open(options, &error))?;
+        scheme if REDIS.contains(&scheme) => {
+            let store = tower_dcr::store::RedisStore::connect_with(url, &options.redis()?).await;
+            let store = store.map_err(|error| cannot_open(options, &error))?;
             over(builder, store.with_prefix(&options.store_name), options)
         }
-        other => Err(unknown(other).into()),
+        _ => Err(unknown(url).into()),
     }
 }
 
@@ -140,21 +157,86 @@ fn cannot_open(options: &StoreOptions, error: &StoreError) -> Box<dyn Error> {
     format!("--store {store}{name}: cannot be opened: {causes}").into()
 }
 
-/// The forms of `--store`, and the feature that each of them needs.
-const FORMS: [(&str, &str, bool); 6] = [
-    ("memory", "memory", true),
-    ("sqlite:", "sqlite", cfg!(feature = "sqlite")),
-    ("postgres:", "postgres", cfg!(feature = "postgres")),
-    ("postgresql:", "postgres", cfg!(feature = "postgres")),
-    ("redis:", "redis", cfg!(feature = "redis")),
-    ("rediss:", "redis", cfg!(feature = "redis")),
+/// What URLs of Redis begin with.
+const REDIS: [&str; 9] = [
+    "redis",
+    "rediss",
+    "valkey",
+    "valkeys",
+    "redis+cluster",
+    "rediss+cluster",
+    "unix",
+    "redis+unix",
+    "valkey+unix",
 ];
+
+/// What a URL begins with, in lower case; all of what is no URL.
+fn scheme(url: &str) -> String {
+    url.split(':').next().unwrap_or_default().to_ascii_lowercase()
+}
+
+/// The feature that a URL needs, and whether it is on.
+fn feature(url: &str) -> Option<(&'static str, bool)> {
+    match &*scheme(url) {
+        "sqlite" => Some(("sqlite", cfg!(feature = "sqlite"))),
+        "postgres" | "postgresql" => Some(("postgres", cfg!(feature = "postgres"))),
+        scheme if REDIS.contains(&scheme) => Some(("redis", cfg!(feature = "redis"))),
+        _ => None,
+    }
+}
+
+/// Copies the database of `--store` if the flags say so; then there is nothing else to do.
+pub(crate) async fn backup(options: &StoreOptions) -> Result<bool, Box<dyn Error>> {
+    let Some(to) = &options.backup else { return Ok(false) };
+    match &*scheme(&options.store) {
+        #[cfg(feature = "sqlite")]
+        "sqlite" => {
+            let store = SqliteStore::connect(&options.store).await.map_err(|error| cannot_open(options, &error))?;
+            let copied = store.backup(to).await;
+            copied.map_err(|error| format!("--backup {}: {}", to.display(), messages::with_causes(&error)))?;
+            store.close().await?;
+            println!("backup: {}", to.display());
+            Ok(true)
+        }
+        _ => Err(format!(
+            "--backup {}: copies a SQLite database only, and --store names none; other databases have tools of their \
+             own, such as pg_dump",
+            to.display()
+        )
+        .into()),
+    }
+}
+
+#[cfg(feature = "redis-tls")]
+impl StoreOptions {
+    fn redis(&self) -> Result<tower_dcr::store::RedisOptions, Box<dyn Error>> {
+        let read = |flag: &str, path: &Path| {
+            std::fs::read(path).map_err(|error| format!("{flag} {}: {error}", path.display()))
+        };
+        let mut redis = tower_dcr::store::RedisOptions::new();
+        if let Some(path) = &self.redis_ca {
+            redis = redis.with_root_certificates(read("--redis-ca", path)?);
+        }
+        if let (Some(chain), Some(key)) = (&self.redis_certificate, &self.redis_key) {
+            let key = secret_file::read(key).map_err(|error| format!("--redis-key {error}"))?;
+            redis = redis.with_client_certificate(read("--redis-certificate", chain)?, key.as_bytes());
+        }
+        Ok(redis)
+    }
+}
+
+#[cfg(all(feature = "redis", not(feature = "redis-tls")))]
+impl StoreOptions {
+    fn redis(&self) -> Result<tower_dcr::store::RedisOptions, Box<dyn Error>> {
+        Ok(tower_dcr::store::RedisOptions::new())
+    }
+}
 
 /// Why `--store` names no store here.
 fn unknown(store: &str) -> String {
     let shown = messages::without_secrets(store);
-    match FORMS.iter().find(|(form, _, _)| store.starts_with(form)) {
-        Some((_, feature, false)) => {
+    match feature(store) {
+        Some((feature, false)) => {
             format!("--store {shown}: this server was built without this store; build it with --features {feature}")
         }
         _ => format!(

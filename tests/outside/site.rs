@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tower_dcr::fetch::{Fetcher, FetcherBuilder};
 
@@ -36,7 +37,7 @@ impl Site {
     pub(crate) async fn start(router: Router) -> Self {
         let identity = rcgen::generate_simple_self_signed([HOST.to_owned()]).unwrap();
         let key = PrivateKeyDer::Pkcs8(identity.signing_key.serialize_der().into());
-        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth();

@@ -229,6 +229,35 @@ async fn a_store_that_cannot_be_opened_is_named() {
                 &["--secrets", "hashed", "--store", "sqlite:x.db", "--path", "a"],
                 &["--path"],
             ),
+            #[cfg(feature = "sqlite")]
+            (
+                "a host before a file",
+                &["--secrets", "hashed", "--store", "sqlite://me:s3cret@localhost/x.db"],
+                &["--store sqlite://me:…@localhost/x.db", "sqlite:NAME", "sqlite:///NAME"],
+            ),
+            #[cfg(feature = "postgres")]
+            (
+                "plain text to another machine",
+                &["--secrets", "hashed", "--store", "postgres://u:s3cret@192.0.2.1/d?sslmode=prefer"],
+                &["--store postgres://u:…@192.0.2.1/d", "sslmode=verify-full", "sslmode=disable"],
+            ),
+            #[cfg(feature = "postgres")]
+            (
+                "a password that is not escaped",
+                &["--secrets", "hashed", "--store", "postgres://u:s3cret?s3cret@192.0.2.1/d"],
+                &["--store postgres:…"],
+            ),
+            #[cfg(feature = "redis")]
+            (
+                "a parameter of nobody",
+                &["--secrets", "hashed", "--store", "redis://:s3cret@127.0.0.1:1?tls=true"],
+                &["--store redis://:…@127.0.0.1:1", "parameter 1 of the URL is none of protocol"],
+            ),
+            (
+                "a copy of nothing",
+                &["--backup", "copy.db"],
+                &["--backup copy.db", "SQLite"],
+            ),
             #[cfg(feature = "postgres")]
             (
                 "no PostgreSQL",

@@ -13,6 +13,8 @@ mod custom_store;
 mod damaged;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod durable;
+#[cfg(feature = "sqlite")]
+mod files;
 mod records;
 #[cfg(feature = "redis")]
 #[path = "../support/redis_server.rs"]

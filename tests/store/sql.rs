@@ -6,7 +6,7 @@ pub(crate) use postgres::{Pooled, Postgres, Repeating, url};
 pub(crate) use sqlite::Sqlite;
 
 /// What no other test of this run or another one is called.
-fn unique(prefix: &str) -> String {
+pub(crate) fn unique(prefix: &str) -> String {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
