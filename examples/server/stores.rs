@@ -158,17 +158,8 @@ fn cannot_open(options: &StoreOptions, error: &StoreError) -> Box<dyn Error> {
 }
 
 /// What URLs of Redis begin with.
-const REDIS: [&str; 9] = [
-    "redis",
-    "rediss",
-    "valkey",
-    "valkeys",
-    "redis+cluster",
-    "rediss+cluster",
-    "unix",
-    "redis+unix",
-    "valkey+unix",
-];
+const REDIS: [&str; 9] =
+    ["redis", "rediss", "valkey", "valkeys", "redis+cluster", "rediss+cluster", "unix", "redis+unix", "valkey+unix"];
 
 /// What a URL begins with, in lower case; all of what is no URL.
 fn scheme(url: &str) -> String {

@@ -200,7 +200,8 @@ async fn a_copy_overwrites_nothing_and_leaves_nothing_half_done() {
 #[tokio::test]
 async fn a_path_is_taken_as_it_is_and_a_url_as_it_is_meant() {
     let folder = Folder::new();
-    for name in ["plain.db", "with space.db", "100%.db", "a%20b.db", "what?mode=ro.db", "#1.db", "käse.db", "a:b@c.db"] {
+    for name in ["plain.db", "with space.db", "100%.db", "a%20b.db", "what?mode=ro.db", "#1.db", "käse.db", "a:b@c.db"]
+    {
         let store = SqliteStore::open(folder.file(name)).await.unwrap();
         register(&registry(&store)).await;
         store.close().await.unwrap();

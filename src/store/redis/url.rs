@@ -116,10 +116,10 @@ mod tests {
         for (url, expected) in [
             ("redis+cluster://one:7000", Some(vec!["redis://one:7000"])),
             ("redis+cluster://one:7000,two:7001", Some(vec!["redis://one:7000", "redis://two:7001"])),
-            ("rediss+cluster://a:b,c@one,two?protocol=3", Some(vec![
-                "rediss://a:b,c@one?protocol=3",
-                "rediss://a:b,c@two?protocol=3",
-            ])),
+            (
+                "rediss+cluster://a:b,c@one,two?protocol=3",
+                Some(vec!["rediss://a:b,c@one?protocol=3", "rediss://a:b,c@two?protocol=3"]),
+            ),
             ("redis://one:7000,two:7001", None),
             ("http+cluster://one", None),
             ("redis+cluster:one", None),

@@ -28,7 +28,8 @@ const PARAMETERS: [&str; 18] = [
     "application_name",
     "options",
 ];
-const SCHEME: &str = "a PostgreSQL URL is postgres://USER:PASSWORD@HOST:PORT/DATABASE, with postgres:// or postgresql://";
+const SCHEME: &str =
+    "a PostgreSQL URL is postgres://USER:PASSWORD@HOST:PORT/DATABASE, with postgres:// or postgresql://";
 const FRAGMENT: &str = "the URL has a fragment; a # in a name or a password is written %23";
 const SEVERAL_HOSTS: &str = "the URL names several hosts; name one, or a proxy before them";
 const PLAIN_TEXT: &str = "the URL leaves open whether the connection to another machine is encrypted, so it could be \
