@@ -5,9 +5,9 @@
 //!
 //! | sink | what it does |
 //! | --- | --- |
-//! | [`TracingAudit`] | writes `tracing` events; the default where the feature `tracing` is on |
+//! | `TracingAudit` | writes `tracing` events; the default where the feature `tracing` is on |
 //! | [`JsonLines`] | writes one line of JSON for each event, to any [`std::io::Write`] |
-//! | [`AuditChannel`] | hands events to a task and never waits for it (feature `audit-channel`) |
+//! | `AuditChannel` | hands events to a task and never waits for it (feature `audit-channel`) |
 //! | [`FanOut`] | tells several sinks |
 //! | `()` | keeps no trail |
 //!

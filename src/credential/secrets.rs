@@ -78,7 +78,7 @@ pub(crate) struct SecretOwner<'a> {
     pub(crate) client: &'a ClientId,
 }
 
-/// How client secrets are kept; a durable store needs a choice between [`sealed`](Self::sealed) and
+/// How client secrets are kept; a durable store needs a choice between `sealed` and
 /// [`hashed`](Self::hashed).
 #[derive(Clone, Debug)]
 #[non_exhaustive]

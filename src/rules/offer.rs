@@ -322,7 +322,7 @@ impl RegistryBuilder {
     /// The signature algorithms, best first. Default: RS, PS and ES with 256, 384 and 512, EdDSA, Ed25519. HMAC is for
     /// client assertions where `client_secret_jwt` is offered; listed here, it is for tokens too, which the application
     /// signs and verifies under
-    /// [the secret of the client](crate::Registry::dangerously_expose_client_secret). `none` cannot be offered.
+    /// the secret of the client (`Registry::dangerously_expose_client_secret`). `none` cannot be offered.
     pub fn with_signing_algorithms(mut self, algorithms: impl IntoIterator<Item = SigningAlgorithm>) -> Self {
         self.offer.signing_algorithms = list(algorithms);
         self
