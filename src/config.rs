@@ -80,8 +80,10 @@ pub(crate) struct Config {
     pub(crate) retention: Retention,
     pub(crate) revocation: Option<Revocation>,
     pub(crate) reuse: bool,
+    /// The issuer identifier, as clients compare it.
+    pub(crate) issuer: String,
     #[cfg(feature = "software-statements")]
-    pub(crate) assertion_audiences: Vec<String>,
+    pub(crate) legacy_audiences: Vec<String>,
     pub(crate) realm: String,
     pub(crate) secrets: Secrets,
     pub(crate) clock: Arc<dyn Clock>,
@@ -129,8 +131,9 @@ pub struct RegistryBuilder {
     pub(crate) retention: Retention,
     pub(crate) revocation: Option<Revocation>,
     pub(crate) reuse: bool,
+    issuer: Option<String>,
     #[cfg(feature = "software-statements")]
-    pub(crate) assertion_audiences: Vec<String>,
+    legacy_audiences: Vec<String>,
     realm: String,
     secrets: Option<Secrets>,
     clock: Arc<dyn Clock>,
@@ -171,8 +174,9 @@ impl RegistryBuilder {
             retention: Retention::new(),
             revocation: None,
             reuse: false,
+            issuer: None,
             #[cfg(feature = "software-statements")]
-            assertion_audiences: Vec::new(),
+            legacy_audiences: Vec::new(),
             realm: "client registration".to_owned(),
             secrets: None,
             clock: Arc::new(SystemClock),
@@ -255,6 +259,27 @@ impl RegistryBuilder {
     /// than a tenth of this time left; a read never does. Default: for ever.
     pub fn with_client_secret_lifetime(mut self, lifetime: Duration) -> Self {
         self.secret_lifetime = Some(lifetime);
+        self
+    }
+
+    /// The issuer identifier of the authorization server
+    /// ([RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414#section-2)), octet for octet as its metadata states it:
+    /// `https` (or `http` on this machine) without query and fragment. Client assertions name it as their audience.
+    /// Default: the base URL without a slash at its end.
+    pub fn with_issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = Some(issuer.into());
+        self
+    }
+
+    /// Other audiences than the issuer that client assertions may have, for deployed clients that follow
+    /// [RFC 7523 §3](https://www.rfc-editor.org/rfc/rfc7523#section-3) before its revision, such as the URL of the token
+    /// endpoint. Each of these values is then accepted, alone or in an array of these values and the issuer; such an
+    /// authentication is an event `legacy_audience` of the audit trail. Default: none, because a rogue server can make a
+    /// client sign for the endpoint of an honest one. It is refused with
+    /// [`Switch::AudienceString`], which `fapi2` turns on, and where no method with assertions is offered.
+    #[cfg(feature = "software-statements")]
+    pub fn with_legacy_audiences<T: Into<String>>(mut self, audiences: impl IntoIterator<Item = T>) -> Self {
+        self.legacy_audiences = audiences.into_iter().map(Into::into).collect();
         self
     }
 
@@ -343,11 +368,14 @@ impl RegistryBuilder {
         let aliases = with_base_path(base_url, &self.path, aliases);
         let secrets = match self.secrets {
             Some(Secrets::InMemory) | None if durable => return Err(ConfigErrorKind::Secrets.into()),
-            Some(Secrets::Hashed) if offer.has_symmetric_algorithms() => {
-                return Err(ConfigErrorKind::SymmetricAlgorithms.into());
-            }
             secrets => secrets.unwrap_or(Secrets::InMemory),
         };
+        if let (Secrets::Hashed, Some(name)) = (&secrets, offer.symmetric_algorithm()) {
+            return Err(ConfigErrorKind::SymmetricAlgorithms.value(name));
+        }
+        #[cfg(feature = "software-statements")]
+        check_legacy_audiences(&self.legacy_audiences, &offer)?;
+        let issuer = self.issuer.map_or_else(|| Ok(base_url.to_owned()), check_issuer)?;
         Ok(Config {
             endpoint: format!("{base_url}{}", self.path),
             path: self.path,
@@ -365,8 +393,9 @@ impl RegistryBuilder {
             retention: self.retention,
             revocation: self.revocation,
             reuse: self.reuse,
+            issuer,
             #[cfg(feature = "software-statements")]
-            assertion_audiences: self.assertion_audiences,
+            legacy_audiences: self.legacy_audiences,
             realm: self.realm,
             secrets,
             clock: self.clock,
@@ -417,6 +446,24 @@ fn with_base_path(base_url: &str, path: &String, mut aliases: Vec<String>) -> Ve
         aliases.extend(below);
     }
     aliases
+}
+
+/// As the base URL, kept as it is: a slash at the end is part of the identifier.
+fn check_issuer(issuer: String) -> Result<String, ConfigError> {
+    match check_base_url(&issuer) {
+        Ok(_) => Ok(issuer),
+        Err(_) => Err(ConfigErrorKind::Issuer.url(&issuer)),
+    }
+}
+
+/// An option that cannot have an effect is a mistake of whoever sets it.
+#[cfg(feature = "software-statements")]
+fn check_legacy_audiences(audiences: &[String], offer: &Offer) -> Result<(), ConfigError> {
+    let Some(first) = audiences.first() else { return Ok(()) };
+    if offer.is_on(Switch::AudienceString) || !offer.has_assertions() || audiences.iter().any(String::is_empty) {
+        return Err(ConfigErrorKind::LegacyAudiences.value(first));
+    }
+    Ok(())
 }
 
 /// One or more segments of unreserved characters.

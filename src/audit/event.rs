@@ -5,8 +5,10 @@ use std::time::SystemTime;
 use super::change::{self, Change};
 use super::context::Context;
 use super::operation::Operation;
+use super::refusal::Refusal;
 use super::requested::RequestedClient;
 use crate::access::{Grant, InitialAccessTokenRecord};
+use crate::authentication::AuthenticationError;
 use crate::client::{Client, Origin};
 use crate::credential::ClientId;
 use crate::error::RegistrationError;
@@ -16,7 +18,7 @@ use crate::error::RegistrationError;
 pub struct AuditEvent<'a> {
     operation: Operation,
     subject: Subject<'a>,
-    refusal: Option<&'a RegistrationError>,
+    refusal: Option<Refusal<'a>>,
     requested: Option<&'a RequestedClient>,
     at: SystemTime,
     tenant: &'a str,
@@ -40,7 +42,7 @@ enum Subject<'a> {
 }
 
 impl<'a> AuditEvent<'a> {
-    fn new(operation: Operation, subject: Subject<'a>, refusal: Option<&'a RegistrationError>) -> Self {
+    fn new(operation: Operation, subject: Subject<'a>, refusal: Option<Refusal<'a>>) -> Self {
         let (tenant, request_id, actor) = ("", None, None);
         let at = SystemTime::UNIX_EPOCH;
         Self { operation, subject, refusal, requested: None, at, tenant, request_id, actor }
@@ -64,7 +66,13 @@ impl<'a> AuditEvent<'a> {
     }
 
     pub(crate) fn refused(operation: Operation, named: Option<&'a ClientId>, error: &'a RegistrationError) -> Self {
-        Self::new(operation, named.map_or(Subject::Nobody, Subject::Named), Some(error))
+        Self::new(operation, named.map_or(Subject::Nobody, Subject::Named), Some(Refusal::Registration(error)))
+    }
+
+    /// A client was not authenticated.
+    pub(crate) fn not_authenticated(named: Option<&'a ClientId>, error: &'a AuthenticationError) -> Self {
+        let (subject, refusal) = (named.map_or(Subject::Nobody, Subject::Named), Refusal::Authentication(error));
+        Self::new(Operation::Authenticate, subject, Some(refusal))
     }
 
     /// The caller was told what a registration would come to.
@@ -74,7 +82,7 @@ impl<'a> AuditEvent<'a> {
 
     /// The caller was let in; what came then was refused.
     pub(crate) fn refused_to(operation: Operation, grant: &'a Grant, error: &'a RegistrationError) -> Self {
-        Self::new(operation, Subject::Caller(grant), Some(error))
+        Self::new(operation, Subject::Caller(grant), Some(Refusal::Registration(error)))
     }
 
     /// The request was refused after its body was read.
@@ -197,11 +205,11 @@ impl<'a> AuditEvent<'a> {
 
     /// Why it was refused; none for what was done.
     #[must_use]
-    pub fn refusal(&self) -> Option<&RegistrationError> {
+    pub fn refusal(&self) -> Option<Refusal<'a>> {
         self.refusal
     }
 
-    /// What a refused registration, update or dry run asked for, as far as the body of the request could be read; `None`
+    /// What a refused registration, update, dry run or authentication asked for, as far as the body of the request could be read; `None`
     /// for what was refused before that.
     #[must_use]
     pub fn requested(&self) -> Option<&RequestedClient> {

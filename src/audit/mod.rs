@@ -1,4 +1,5 @@
-//! The audit trail: one typed event for every acknowledged change and for every refusal.
+//! The audit trail: one typed event for every acknowledged change and for every refusal, a client that
+//! was not authenticated included.
 //!
 //! An [`AuditEvent`] tells when, in which request and for which tenant something was asked, who asked, what became of
 //! it, and what changed, member by member. It never holds a secret or a token. An [`AuditSink`] takes the events:
@@ -53,6 +54,7 @@ mod fan_out;
 mod json_lines;
 mod operation;
 mod record;
+mod refusal;
 mod requested;
 #[cfg(feature = "tracing")]
 mod trace;
@@ -66,6 +68,7 @@ pub use fan_out::FanOut;
 pub use json_lines::JsonLines;
 pub use operation::Operation;
 pub use record::{AuditRecord, Outcome, RefusalRecord, ViolationRecord};
+pub use refusal::Refusal;
 pub use requested::RequestedClient;
 #[cfg(feature = "tracing")]
 pub use trace::TracingAudit;

@@ -41,6 +41,10 @@ operations! {
     Delete = "delete",
     /// Its first use.
     FirstUse = "first_use",
+    /// A request that must prove which client sends it; on the trail where that failed.
+    Authenticate = "authenticate",
+    /// The authentication of a client by an assertion whose audience is accepted for deployed clients only.
+    LegacyAudience = "legacy_audience",
     /// Its end because nobody used it.
     Expire = "expire",
     /// Its end because the application wanted it.

@@ -4,9 +4,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
 
-use super::{AuditEvent, Change, Operation, RequestedClient};
+use super::{AuditEvent, Change, Operation, Refusal, RequestedClient};
 use crate::client::{Client, Origin};
-use crate::error::{ErrorCode, RegistrationError};
 
 /// An [`AuditEvent`] that can be kept, sent to another thread and written as JSON.
 ///
@@ -96,7 +95,8 @@ pub struct RefusalRecord {
     pub error: Option<&'static str>,
     /// The `error_description` of the reply.
     pub reason: String,
-    /// What went wrong behind it; never part of the reply.
+    /// What went wrong behind it; never part of the reply. That of a failed authentication begins with the
+    /// [code of its cause](crate::authentication::AuthenticationCause::code).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
     /// Which rules the document breaks, and where.
@@ -176,25 +176,18 @@ fn status(client: &Client) -> &'static str {
 }
 
 impl RefusalRecord {
-    fn of(error: &RegistrationError) -> Self {
-        let violations = error.violations().iter();
+    fn of(refusal: Refusal<'_>) -> Self {
+        let violations = refusal.violations().iter();
         let violations =
             violations.map(|one| ViolationRecord { pointer: one.pointer().to_owned(), rule: one.rule() }).collect();
         Self {
-            status: error.status(),
-            error: error.code().map(ErrorCode::as_str),
-            reason: error.to_string(),
-            cause: cause(error),
+            status: refusal.status(),
+            error: refusal.code(),
+            reason: refusal.to_string(),
+            cause: refusal.cause(),
             violations,
         }
     }
-}
-
-/// The causes behind an error, nearest first.
-fn cause(error: &RegistrationError) -> Option<String> {
-    let first = std::error::Error::source(error);
-    let causes: Vec<_> = std::iter::successors(first, |cause| cause.source()).map(ToString::to_string).collect();
-    (!causes.is_empty()).then(|| causes.join(": "))
 }
 
 fn rfc_3339<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {

@@ -14,13 +14,17 @@ const MAX_CHARACTERS: usize = 100;
 /// How many hosts are kept.
 const MAX_HOSTS: usize = 5;
 
-/// The client that a refused registration, update or dry run described. Nothing in it was verified.
+/// The client that a refused registration, update or dry run described, or that a request for a token claimed to be.
+/// Nothing in it was verified.
 ///
 /// Texts have at most 100 characters and end with `…` where they were longer. Characters that cannot be printed, and
 /// the backslash, are escaped as in Rust (`\u{202e}`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RequestedClient {
+    /// The identifier in a failed authentication, where it is none that a client of this server can have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
     /// `client_name`; where there is none, the first one with a language tag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_name: Option<String>,
@@ -31,6 +35,10 @@ pub struct RequestedClient {
 }
 
 impl RequestedClient {
+    pub(crate) fn with_id(claimed: &str) -> Self {
+        Self { client_id: Some(shown(claimed)), ..Self::default() }
+    }
+
     /// Reads the body of a request: a JSON object, or a signed token with one. `None` where nothing can be read. What
     /// the document leaves out is taken from its software statement.
     pub(crate) fn read(body: &[u8]) -> Option<Self> {
@@ -39,7 +47,8 @@ impl RequestedClient {
         let statement = statement.and_then(|statement| claims(statement.as_bytes())).unwrap_or_default();
         let sent = [&document, &statement];
         let redirect_hosts = sent.into_iter().map(redirect_hosts).find(|hosts| !hosts.is_empty()).unwrap_or_default();
-        let requested = Self { client_name: sent.into_iter().find_map(client_name), redirect_hosts };
+        let client_name = sent.into_iter().find_map(client_name);
+        let requested = Self { client_id: None, client_name, redirect_hosts };
         Some(requested).filter(|requested| *requested != Self::default())
     }
 }

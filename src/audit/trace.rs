@@ -3,7 +3,7 @@
 use super::{AuditEvent, AuditSink, RequestedClient};
 use crate::client::{Client, Origin};
 use crate::credential::ClientId;
-use crate::error::{BoxError, ErrorCode};
+use crate::error::BoxError;
 
 /// The audit trail as `tracing` events of target `tower_dcr::audit`: `INFO` for what was done, `WARN` for what was
 /// refused. It is the default where the feature `tracing` is on. Changed members are told by name.
@@ -52,9 +52,10 @@ fn refused(event: &AuditEvent<'_>) {
         initial_access_token_id = event.initial_access_token_id(),
         owner = event.owner(),
         status = refusal.status(),
-        error = refusal.code().map(ErrorCode::as_str),
+        error = refusal.code(),
         reason = %refusal,
-        cause = std::error::Error::source(refusal).map(tracing::field::display),
+        cause = refusal.cause(),
+        claimed_client_id = event.requested().and_then(|requested| requested.client_id.as_deref()),
         client_name = event.requested().and_then(|requested| requested.client_name.as_deref()),
         redirect_hosts = event.requested().and_then(redirect_hosts),
         "refused"

@@ -3,10 +3,12 @@
 //!
 //! [`ClientCredentials`] reads what a request presents, [`Registry::authenticate`] finds the client and holds the
 //! request to the one method that the client registered as `token_endpoint_auth_method`.
+//! [`Registry::authenticate_request`] does both. A client that is refused gets a reply that does not tell why; the exact
+//! [cause](AuthenticationCause) is on the [audit trail](crate::audit) as the operation `authenticate`.
 //!
 //! ```
 //! use http::HeaderMap;
-//! use tower_dcr::authentication::{AuthenticationError, ClientCredentials};
+//! use tower_dcr::authentication::{AuthenticationCause, ClientCredentials};
 //! use tower_dcr::metadata::ClientMetadata;
 //! use tower_dcr::store::MemoryStore;
 //! use tower_dcr::{Access, Registry};
@@ -25,9 +27,9 @@
 //! assert_eq!(client.id().as_str(), id);
 //!
 //! let form = [("client_id", id), ("client_secret", "wrong")];
-//! let refused = registry.authenticate(&ClientCredentials::read(&HeaderMap::new(), form)?).await.unwrap_err();
-//! assert!(matches!(refused, AuthenticationError::InvalidClient));
+//! let refused = registry.authenticate_request(&HeaderMap::new(), form).await.unwrap_err();
 //! assert_eq!((refused.status(), refused.code()), (401, "invalid_client"));
+//! assert_eq!(refused.cause(), AuthenticationCause::WrongSecret);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -35,83 +37,24 @@
 
 #[cfg(feature = "software-statements")]
 mod assertion;
+mod error;
 
-use std::error::Error;
-use std::fmt;
+pub use error::{AuthenticationCause, AuthenticationError, AuthenticationErrorKind};
+
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
 use zeroize::Zeroizing;
 
-use crate::client::Client;
-use crate::credential::{ClientSecret, Digest};
-use crate::error::{BoxError, StoreError};
+use crate::audit::{AuditEvent, RequestedClient};
+use crate::client::{Client, Secret, Status};
+use crate::credential::{ClientId, ClientSecret, Digest};
 use crate::metadata::TokenEndpointAuthMethod;
 use crate::registry::Registry;
-
-/// Why a client is not authenticated ([RFC 6749 §5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum AuthenticationError {
-    /// The request presents credentials twice, or in two ways.
-    InvalidRequest,
-    /// There are no credentials, they are wrong, or they are of another kind than the client registered. The client may
-    /// be unknown, disabled or waiting for approval: nobody can tell from the answer.
-    InvalidClient,
-    /// The store failed, or the keys of the client cannot be fetched, which says nothing about the client.
-    Unavailable(BoxError),
-}
-
-impl AuthenticationError {
-    /// The HTTP status of the answer. A 401 carries a challenge for the scheme that the client used, so
-    /// `WWW-Authenticate: Basic` where there was an `Authorization` header.
-    #[must_use]
-    pub fn status(&self) -> u16 {
-        match self {
-            Self::InvalidRequest => 400,
-            Self::InvalidClient => 401,
-            Self::Unavailable(_) => 503,
-        }
-    }
-
-    /// The `error` of the answer.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::InvalidRequest => "invalid_request",
-            Self::InvalidClient => "invalid_client",
-            Self::Unavailable(_) => "temporarily_unavailable",
-        }
-    }
-}
-
-impl fmt::Display for AuthenticationError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::InvalidRequest => "client credentials were sent more than once or in more than one way",
-            Self::InvalidClient => "the client is not authenticated",
-            Self::Unavailable(_) => "client authentication is not available; try again later",
-        })
-    }
-}
-
-impl Error for AuthenticationError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Unavailable(cause) => Some(&**cause),
-            Self::InvalidRequest | Self::InvalidClient => None,
-        }
-    }
-}
-
-impl From<StoreError> for AuthenticationError {
-    fn from(error: StoreError) -> Self {
-        Self::Unavailable(error.into())
-    }
-}
 
 /// What a request presents to prove which client sends it.
 #[derive(Debug, Clone)]
@@ -131,12 +74,15 @@ enum Proof {
 
 impl ClientCredentials {
     /// Reads the headers of a token request and the parameters of its body. An empty parameter counts as absent
-    /// ([RFC 6749 §3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)).
+    /// ([RFC 6749 §3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)), and so does an empty secret in the header:
+    /// some clients send their identifier there although they have no secret.
     ///
     /// # Errors
     ///
-    /// [`AuthenticationError::InvalidRequest`] for more than one set of credentials,
-    /// [`AuthenticationError::InvalidClient`] for none or for an `Authorization` header that is not HTTP Basic.
+    /// [`AuthenticationErrorKind::InvalidRequest`] for more than one set of credentials, and for credentials that are not
+    /// in the form of their standard; [`AuthenticationErrorKind::InvalidClient`] for none, for an `Authorization` header
+    /// with another scheme than Basic, and for an assertion that cannot be read. These errors are not on the audit trail;
+    /// [`Registry::authenticate_request`] records them.
     pub fn read<'a>(
         headers: &HeaderMap,
         form: impl IntoIterator<Item = (&'a str, &'a str)>,
@@ -151,7 +97,7 @@ impl ClientCredentials {
                 _ => continue,
             };
             if !value.is_empty() && place.replace(value).is_some() {
-                return Err(AuthenticationError::InvalidRequest);
+                return Err(AuthenticationCause::AmbiguousCredentials.into());
             }
         }
         let mut authorization = headers.get_all(AUTHORIZATION).iter();
@@ -159,17 +105,22 @@ impl ClientCredentials {
             (None, None, None, Some(assertion)) => Self::assertion(id, assertion_type, assertion),
             (None, None, secret, None) => Self::in_form(id, secret),
             (Some(header), None, None, None) => {
-                let header = header.to_str().map_err(|_| AuthenticationError::InvalidClient)?;
-                let read = Self::basic(header).ok_or(AuthenticationError::InvalidClient)?;
-                let agrees = id.is_none_or(|id| id == read.client_id);
-                agrees.then_some(read).ok_or(AuthenticationError::InvalidRequest)
+                let read = Self::in_header(header)?;
+                match id.is_none_or(|id| id == read.client_id) {
+                    true => Ok(read),
+                    false => Err(AuthenticationCause::AmbiguousCredentials.into()),
+                }
             }
-            _ => Err(AuthenticationError::InvalidRequest),
+            _ => Err(AuthenticationCause::AmbiguousCredentials.into()),
         }
     }
 
     fn in_form(id: Option<&str>, secret: Option<&str>) -> Result<Self, AuthenticationError> {
-        let client_id = id.ok_or(AuthenticationError::InvalidClient)?.to_owned();
+        let client_id = match (id, secret) {
+            (Some(id), _) => id.to_owned(),
+            (None, Some(_)) => return Err(AuthenticationCause::MalformedCredentials.into()),
+            (None, None) => return Err(AuthenticationCause::NoCredentials.into()),
+        };
         let proof = secret.map_or(Proof::Nothing, |secret| Proof::Post(ClientSecret::new(secret)));
         Ok(Self { client_id, proof })
     }
@@ -181,19 +132,26 @@ impl ClientCredentials {
 
     #[cfg(not(feature = "software-statements"))]
     fn assertion(_: Option<&str>, _: Option<&str>, _: &str) -> Result<Self, AuthenticationError> {
-        Err(AuthenticationError::InvalidClient)
+        Err(AuthenticationCause::AssertionsNotSupported.into())
+    }
+
+    fn in_header(header: &HeaderValue) -> Result<Self, AuthenticationError> {
+        let header = header.to_str().map_err(|_| AuthenticationCause::MalformedCredentials)?;
+        let (scheme, credentials) = header.split_once(' ').unwrap_or((header, ""));
+        if !scheme.eq_ignore_ascii_case("Basic") {
+            return Err(AuthenticationCause::UnsupportedScheme.into());
+        }
+        Self::basic(credentials.trim()).ok_or_else(|| AuthenticationCause::MalformedCredentials.into())
     }
 
     /// HTTP Basic, with identifier and secret in the encoding of forms
     /// ([RFC 6749 §2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
-    fn basic(header: &str) -> Option<Self> {
-        let (scheme, credentials) = header.split_once(' ')?;
-        if !scheme.eq_ignore_ascii_case("Basic") {
-            return None;
-        }
-        let decoded = Zeroizing::new(STANDARD.decode(credentials.trim()).ok()?);
+    fn basic(credentials: &str) -> Option<Self> {
+        let decoded = Zeroizing::new(STANDARD.decode(credentials).ok()?);
         let (id, secret) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
-        Some(Self { client_id: form_decoded(id)?, proof: Proof::Basic(ClientSecret::new(form_decoded(secret)?)) })
+        let (client_id, secret) = (form_decoded(id)?, form_decoded(secret).map(ClientSecret::new)?);
+        let proof = if secret.expose().is_empty() { Proof::Nothing } else { Proof::Basic(secret) };
+        Some(Self { client_id, proof })
     }
 
     /// The client that the request claims to come from.
@@ -203,12 +161,12 @@ impl ClientCredentials {
     }
 
     fn method(&self) -> TokenEndpointAuthMethod {
-        match self.proof {
+        match &self.proof {
             Proof::Nothing => TokenEndpointAuthMethod::None,
             Proof::Basic(_) => TokenEndpointAuthMethod::ClientSecretBasic,
             Proof::Post(_) => TokenEndpointAuthMethod::ClientSecretPost,
             #[cfg(feature = "software-statements")]
-            Proof::Assertion(_) => TokenEndpointAuthMethod::PrivateKeyJwt,
+            Proof::Assertion(assertion) => assertion.method(),
         }
     }
 }
@@ -232,62 +190,122 @@ fn form_decoded(text: &str) -> Option<String> {
 
 impl Registry {
     /// Authenticates the client that sends a request to the token endpoint, by the method that it registered. A public
-    /// client (`none`) is known by its identifier alone. The assertion of `private_key_jwt` (feature
-    /// `software-statements`) is from the client's own key, for this server and not an hour ahead, and counts once.
+    /// client (`none`) is known by its identifier alone.
     ///
-    /// Keys at a `jwks_uri` are kept for ten minutes, so long may a key count that the client took back. An assertion
-    /// that none of them signed has them read again, once a minute at most.
+    /// An assertion (feature `software-statements`) is signed by a key of the client (`private_key_jwt`), or is under its
+    /// secret (`client_secret_jwt`), by the algorithm that it registered as `token_endpoint_auth_signing_alg` or any that
+    /// is [offered](crate::RegistryBuilder::with_signing_algorithms). Its only audience is the
+    /// [issuer](crate::RegistryBuilder::with_issuer), it ends within an hour, and it is accepted once.
     ///
-    /// `client_secret_jwt` is not verified here. Methods that rest on the connection (`tls_client_auth`, `self_signed_tls_client_auth`) are for whoever ends TLS:
-    /// find the [client](Self::client) and compare its certificate. What a client does is not recorded here; call
+    /// Keys at a `jwks_uri` are kept for ten minutes, so a key that the client withdrew may be accepted so long. An
+    /// assertion that none of them signed has them read again, once a minute at most.
+    ///
+    /// Methods that rest on the connection (`tls_client_auth`, `self_signed_tls_client_auth`) are verified where TLS
+    /// ends: find the [client](Self::client) and compare its certificate. Without the feature `software-statements` the
+    /// application verifies assertions in the same way, those of `client_secret_jwt` under
+    /// [the secret](Self::dangerously_expose_client_secret). What a client does is not recorded here; call
     /// [`touch`](Self::touch) when it got a token.
+    ///
+    /// A refusal is an event `authenticate` of the audit trail, with its cause; a success is not, since successes are as
+    /// many as tokens.
     ///
     /// # Errors
     ///
-    /// [`AuthenticationError::InvalidClient`], or [`AuthenticationError::Unavailable`] when the store fails or the keys
-    /// of the client cannot be fetched.
+    /// [`AuthenticationErrorKind::InvalidClient`] for wrong credentials and for clients that do not exist;
+    /// [`AuthenticationErrorKind::InactiveClient`] for right ones of a client that waits for approval or is disabled;
+    /// [`AuthenticationErrorKind::Unavailable`] when the store fails or a key of the client cannot be read.
     pub async fn authenticate(&self, credentials: &ClientCredentials) -> Result<Arc<Client>, AuthenticationError> {
+        let authenticated = self.find_and_verify(credentials).await;
+        authenticated.inspect_err(|error| self.audit_failed_authentication(Some(&credentials.client_id), error))
+    }
+
+    /// Reads the credentials of a request ([`ClientCredentials::read`]) and [authenticates](Self::authenticate) the
+    /// client. Every refusal is on the audit trail, that of credentials which cannot be read included.
+    ///
+    /// # Errors
+    ///
+    /// Those of both steps.
+    pub async fn authenticate_request<'a>(
+        &self,
+        headers: &HeaderMap,
+        form: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Arc<Client>, AuthenticationError> {
+        let read = ClientCredentials::read(headers, form);
+        let credentials = read.inspect_err(|error| self.audit_failed_authentication(None, error))?;
+        self.authenticate(&credentials).await
+    }
+
+    /// A copy of a cache may be older than what the client was told. It never refuses, because a client that is told
+    /// `invalid_client` registers anew.
+    async fn find_and_verify(&self, credentials: &ClientCredentials) -> Result<Arc<Client>, AuthenticationError> {
         let known = self.client(&credentials.client_id).await?;
-        let verified = self.verify(credentials, known.clone()).await;
-        if !matches!(verified, Err(AuthenticationError::InvalidClient)) {
+        let revision = known.as_ref().map(|client| client.revision);
+        let verified = self.verify(credentials, known).await;
+        if verified.as_ref().map_or_else(|error| error.kind() == AuthenticationErrorKind::Unavailable, |_| true) {
             return verified;
         }
-        // A copy of a cache may be older than what the client was told. It never refuses, because a client that is told
-        // `invalid_client` registers anew.
         let current = self.current_client(&credentials.client_id).await?;
-        match known.map(|client| client.revision) == current.as_ref().map(|client| client.revision) {
+        match revision == current.as_ref().map(|client| client.revision) {
             true => verified,
             false => self.verify(credentials, current).await,
         }
     }
 
-    /// The client if what is presented proves it.
+    /// The client if what is presented proves it. The status is looked at last: only a request with the credentials of a
+    /// client may see what became of it.
     async fn verify(
         &self,
         credentials: &ClientCredentials,
         client: Option<Arc<Client>>,
     ) -> Result<Arc<Client>, AuthenticationError> {
-        let registered = |client: &Arc<Client>| {
-            client.is_active() && client.metadata.token_endpoint_auth_method == Some(credentials.method())
-        };
-        let client = client.filter(registered);
-        let verified = match (&credentials.proof, &client) {
-            (Proof::Basic(secret) | Proof::Post(secret), client) => self.verifies(client.as_deref(), secret),
-            (Proof::Nothing, client) => client.is_some(),
+        let method = credentials.method();
+        let is_registered = |client: &&Client| client.metadata.token_endpoint_auth_method.as_ref() == Some(&method);
+        let asked = client.as_deref().filter(is_registered);
+        let verified = match &credentials.proof {
+            Proof::Nothing => Ok(()),
+            Proof::Basic(secret) | Proof::Post(secret) => self.check_secret(asked, secret),
             #[cfg(feature = "software-statements")]
-            (Proof::Assertion(assertion), Some(client)) => self.asserts(client, assertion).await?,
-            #[cfg(feature = "software-statements")]
-            (Proof::Assertion(_), None) => false,
+            Proof::Assertion(assertion) => self.verify_assertion(asked, assertion).await,
         };
-        client.filter(|_| verified).ok_or(AuthenticationError::InvalidClient)
+        let has_method = asked.is_some();
+        let client = client.ok_or(AuthenticationCause::UnknownClient)?;
+        if !has_method {
+            let nothing = matches!(credentials.proof, Proof::Nothing);
+            let cause = if nothing { AuthenticationCause::NoCredentials } else { AuthenticationCause::WrongMethod };
+            return Err(cause.into());
+        }
+        verified?;
+        match client.status {
+            Status::Active => Ok(client),
+            Status::Pending => Err(AuthenticationCause::PendingClient.into()),
+            Status::Disabled => Err(AuthenticationCause::DisabledClient.into()),
+        }
     }
 
-    /// Costs the same where there is no such client.
-    fn verifies(&self, client: Option<&Client>, secret: &ClientSecret) -> bool {
-        match client.filter(|client| client.has_secret()) {
-            Some(client) => client.verify_secret(secret.expose(), self.now()),
-            // Nobody knows a text of this digest.
-            None => secret.digest().matches(&Digest::from_bytes([0; 32])),
+    /// Costs the same where there is no such client, or no secret.
+    fn check_secret(&self, client: Option<&Client>, presented: &ClientSecret) -> Result<(), AuthenticationError> {
+        // Nobody knows a text of this digest.
+        let unknown = Digest::from_bytes([0; 32]);
+        let secret = client.and_then(|client| client.secret.as_ref());
+        let expected = secret.map_or(&unknown, |secret| secret.stored.digest());
+        match (presented.digest().matches(expected), secret) {
+            (true, Some(secret)) => check_lifetime(secret, self.now()),
+            _ => Err(AuthenticationCause::WrongSecret.into()),
         }
+    }
+
+    /// The refusal stays the same whether or not the audit trail takes the event.
+    fn audit_failed_authentication(&self, claimed: Option<&str>, error: &AuthenticationError) {
+        let id = claimed.and_then(ClientId::parse);
+        let requested = claimed.filter(|_| id.is_none()).map(RequestedClient::with_id);
+        let event = AuditEvent::not_authenticated(id.as_ref(), error);
+        drop(self.audit(&event.requesting(requested.as_ref())));
+    }
+}
+
+fn check_lifetime(secret: &Secret, now: SystemTime) -> Result<(), AuthenticationError> {
+    match secret.expires_at.is_none_or(|expires_at| now < expires_at) {
+        true => Ok(()),
+        false => Err(AuthenticationCause::ExpiredSecret.into()),
     }
 }

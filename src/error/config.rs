@@ -126,6 +126,11 @@ pub enum ConfigErrorKind {
     Realm,
     /// The name of a tenant is not 1 to 64 of `A-Z a-z 0-9 - . _ ~`.
     Tenant,
+    /// The issuer identifier is not an `https` URL (or `http` on this machine) without query and fragment.
+    Issuer,
+    /// Legacy audiences of client assertions are empty texts, or cannot have an effect: no method with assertions is
+    /// offered, or [`AudienceString`](crate::Switch) is on.
+    LegacyAudiences,
     /// Two tenants share what should tell them apart: their name, their host, their path.
     Tenants,
     /// The body limit is 0 or above 1 MiB.
@@ -197,6 +202,13 @@ impl ConfigErrorKind {
             Self::InitialAccessToken => {
                 "an initial access token must be a bearer token of at least 16 characters (with_initial_access_token)"
             }
+            Self::Issuer => {
+                "the issuer must be an https URL, or http on loopback, without user, query and fragment (with_issuer)"
+            }
+            Self::LegacyAudiences => {
+                "legacy audiences must not be empty, need client_secret_jwt or private_key_jwt, and are not possible \
+                 with the switch audience-string, which fapi2 turns on (with_legacy_audiences)"
+            }
             Self::Realm => "the realm must be printable ASCII without quotes and backslashes (with_realm)",
             Self::Tenant => {
                 "the name of a tenant must be 1 to 64 letters, digits, dashes, dots, underscores or tildes (with_tenant)"
@@ -218,7 +230,9 @@ impl ConfigErrorKind {
             Self::Documents => "checking jwks_uri needs a source of documents (with_documents)",
             Self::Fetcher => "a fetcher needs limits above zero and root certificates as PEM (Fetcher::builder)",
             Self::SymmetricAlgorithms => {
-                "algorithms under the client secret need secrets that can be read back (with_secrets)"
+                "an algorithm whose key is the client secret needs secrets whose text is kept: give sealing keys \
+                 (with_secrets, Secrets::sealed), or offer no such algorithm (with_auth_methods, \
+                 with_signing_algorithms, with_key_management_algorithms)"
             }
             Self::Secrets => {
                 "a durable store needs an explicit choice of how client secrets are kept: hashed or sealed (with_secrets)"

@@ -17,22 +17,44 @@ pub(crate) struct Times {
 
 impl Times {
     /// Checks `exp`, `nbf` and `iat` where they are present.
-    pub(super) fn check(&self, claims: &Object, leeway: Duration) -> Result<(), &'static str> {
+    pub(crate) fn check(&self, claims: &Object, leeway: Duration) -> Result<(), TimeFault> {
         let now = seconds(self.now);
         let leeway = leeway.as_secs_f64();
         if date(claims, "exp")?.is_some_and(|exp| now >= exp + leeway) {
-            return Err("it has expired");
+            return Err(TimeFault::Expired);
         }
         if date(claims, "nbf")?.is_some_and(|nbf| now + leeway < nbf) {
-            return Err("it does not count yet");
+            return Err(TimeFault::NotYetValid);
         }
         let issued = date(claims, "iat")?;
         if issued.is_some_and(|iat| now + leeway < iat) {
-            return Err("it was issued in the future");
+            return Err(TimeFault::IssuedInFuture);
         }
         match self.most_age {
-            Some(age) if issued.is_none_or(|iat| now >= iat + age.as_secs_f64() + leeway) => Err("it is too old"),
+            Some(age) if issued.is_none_or(|iat| now >= iat + age.as_secs_f64() + leeway) => Err(TimeFault::TooOld),
             _ => Ok(()),
+        }
+    }
+}
+
+/// Why a token is not valid at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TimeFault {
+    NotANumber,
+    Expired,
+    NotYetValid,
+    IssuedInFuture,
+    TooOld,
+}
+
+impl TimeFault {
+    pub(super) fn detail(self) -> &'static str {
+        match self {
+            Self::NotANumber => "exp, nbf and iat must be numbers",
+            Self::Expired => "it has expired",
+            Self::NotYetValid => "it is not valid yet",
+            Self::IssuedInFuture => "it was issued in the future",
+            Self::TooOld => "it is too old",
         }
     }
 }
@@ -54,10 +76,10 @@ pub(crate) fn has_audience(claims: &Object, own: &[&str]) -> bool {
 }
 
 /// A `NumericDate` ([RFC 7519 §2](https://www.rfc-editor.org/rfc/rfc7519#section-2)): seconds since 1970, fractions too.
-fn date(claims: &Object, name: &str) -> Result<Option<f64>, &'static str> {
+fn date(claims: &Object, name: &str) -> Result<Option<f64>, TimeFault> {
     match claims.get(name) {
         None => Ok(None),
-        Some(value) => value.as_f64().map(Some).ok_or("exp, nbf and iat must be numbers"),
+        Some(value) => value.as_f64().map(Some).ok_or(TimeFault::NotANumber),
     }
 }
 

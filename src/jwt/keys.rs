@@ -60,7 +60,7 @@ impl Keys {
     }
 
     /// Whether one of the keys signed this token.
-    pub(super) async fn verify(&self, token: &Token<'_>, now: SystemTime) -> Result<bool, BoxError> {
+    pub(crate) async fn verify(&self, token: &Token<'_>, now: SystemTime) -> Result<bool, BoxError> {
         match &*self.0 {
             Source::Given(set) => Ok(set.verify(token)),
             Source::Published(published) => published.verify(token, now).await,

@@ -25,7 +25,7 @@ mod keys;
 mod published;
 mod token;
 
-pub(crate) use claims::{Times, expiry, has_audience};
+pub(crate) use claims::{TimeFault, Times, expiry, has_audience};
 pub use keys::Keys;
 pub(crate) use published::KeySets;
 pub(crate) use token::Token;
@@ -122,7 +122,7 @@ impl Issuer {
         if !self.required_claims.iter().all(|name| token.claims().contains_key(name)) {
             return Err(JwtError::Invalid("a required claim is missing"));
         }
-        times.check(token.claims(), self.leeway).map_err(JwtError::Invalid)
+        times.check(token.claims(), self.leeway).map_err(|fault| JwtError::Invalid(fault.detail()))
     }
 }
 

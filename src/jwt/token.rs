@@ -63,9 +63,13 @@ impl<'a> Token<'a> {
         self.header.get("kid").and_then(Value::as_str)
     }
 
+    pub(crate) fn has_header(&self, name: &str) -> bool {
+        self.header.contains_key(name)
+    }
+
     /// Whether this is the `typ` of the token; `application/` may be left out
     /// ([RFC 7515 §4.1.9](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.9)).
-    pub(super) fn has_type(&self, media_type: &str) -> bool {
+    pub(crate) fn has_type(&self, media_type: &str) -> bool {
         let bare = |name: &str| {
             let name = name.to_ascii_lowercase();
             name.strip_prefix("application/").map(str::to_owned).unwrap_or(name)

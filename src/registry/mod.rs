@@ -102,6 +102,13 @@ impl Registry {
         Self { context, ..self.clone() }
     }
 
+    /// The issuer identifier of the authorization server
+    /// ([`with_issuer`](RegistryBuilder::with_issuer)).
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.config().issuer
+    }
+
     /// The URL for `registration_endpoint` in the server's metadata
     /// ([RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414#section-2)); none while nobody can register.
     #[must_use]
@@ -138,7 +145,7 @@ impl Registry {
         ClientInformation::new(client, secret, token, uri)
     }
 
-    fn audit(&self, event: &AuditEvent<'_>) -> Result<(), RegistrationError> {
+    pub(crate) fn audit(&self, event: &AuditEvent<'_>) -> Result<(), RegistrationError> {
         let event = event.within(self.now(), &self.config().tenant, &self.context);
         let recorded = self.config().audit.record(&event);
         recorded.map_err(|source| RegistrationError::new(ErrorKind::Unavailable).caused_by(source))

@@ -38,8 +38,31 @@ impl Registry {
         Ok(Secret { stored, ..*secret })
     }
 
+    /// The text of a client secret, for an algorithm whose key it is: an ID token that the client wants under HS256, a
+    /// request object under it, an assertion that the application verifies itself
+    /// ([OpenID Connect Core §10](https://openid.net/specs/openid-connect-core-1_0.html#SigEnc)).
+    ///
+    /// The text is as good as the client: whoever reads it can sign as the client and get its tokens. It must not reach
+    /// logs, replies and other processes, and must not be kept longer than the signature takes. To check a secret that
+    /// was presented, call [`Client::verify_secret`], which needs no text.
+    ///
+    /// `None` where the client has no secret, where only a digest of it is kept, where it has expired, and for a client
+    /// that is not active.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) when a sealed secret cannot be opened with the keys that
+    /// are given.
+    pub fn dangerously_expose_client_secret(&self, client: &Client) -> Result<Option<ClientSecret>, RegistrationError> {
+        let expired = client.secret_expires_at().is_some_and(|expires_at| self.now() >= expires_at);
+        if expired || !client.is_active() {
+            return Ok(None);
+        }
+        self.known_secret(client)
+    }
+
     /// The secret that a client has, where its text was kept.
-    pub(super) fn known_secret(&self, client: &Client) -> Result<Option<ClientSecret>, RegistrationError> {
+    pub(crate) fn known_secret(&self, client: &Client) -> Result<Option<ClientSecret>, RegistrationError> {
         let Some(secret) = &client.secret else { return Ok(None) };
         self.config().secrets.reveal(&secret.stored, self.owner_of(&client.id))
     }

@@ -53,11 +53,19 @@ impl Offer {
         self.signing_algorithms.contains(algorithm)
     }
 
-    /// Whether a client secret may be the key of something, so that its digest alone would not do.
-    pub(crate) fn has_symmetric_algorithms(&self) -> bool {
-        self.auth_methods.contains(&TokenEndpointAuthMethod::ClientSecretJwt)
-            || self.signing_algorithms.iter().any(SigningAlgorithm::is_symmetric)
-            || self.key_management_algorithms.iter().any(KeyManagementAlgorithm::is_symmetric)
+    /// The first method or algorithm whose key is a client secret, so that the digest of the secret alone would not do.
+    pub(crate) fn symmetric_algorithm(&self) -> Option<&str> {
+        let method = self.auth_methods.iter().find(|method| **method == TokenEndpointAuthMethod::ClientSecretJwt);
+        let signing = self.signing_algorithms.iter().find(|algorithm| algorithm.is_symmetric());
+        let encryption = self.key_management_algorithms.iter().find(|algorithm| algorithm.is_symmetric());
+        let method = method.map(TokenEndpointAuthMethod::as_str);
+        method.or(signing.map(SigningAlgorithm::as_str)).or(encryption.map(KeyManagementAlgorithm::as_str))
+    }
+
+    /// Whether clients may authenticate by assertions.
+    #[cfg(feature = "software-statements")]
+    pub(crate) fn has_assertions(&self) -> bool {
+        self.auth_methods.iter().any(|method| !self.assertion_algorithms(method).is_empty())
     }
 
     /// The algorithms by which clients may sign their assertions with this method of authentication. Registration,

@@ -90,6 +90,8 @@ switches! {
     PushedRequestsRequired = "pushed-requests-required", [Fapi2], "FAPI 2.0 Security Profile §5.3.2.2", "https://openid.net/specs/fapi-security-profile-2_0-final.html#section-5.3.2.2";
     /// Access tokens are bound to a certificate or a key: `tls_client_certificate_bound_access_tokens` or `dpop_bound_access_tokens` is raised to true. Brings the extensions `mtls` and `dpop`.
     SenderConstrainedTokens = "sender-constrained-tokens", [Fapi2], "FAPI 2.0 Security Profile §5.3.2.1", "https://openid.net/specs/fapi-security-profile-2_0-final.html#section-5.3.2.1";
+    /// A client assertion names the issuer as a string. Off, an array of this one string is accepted too.
+    AudienceString = "audience-string", [Fapi2], "FAPI 2.0 Security Profile §5.3.2.1", "https://openid.net/specs/fapi-security-profile-2_0-final.html#section-5.3.2.1";
     /// The endpoint also answers at `/register` below the base URL. More lenient.
     RegisterPath = "register-path", [Mcp], "MCP Authorization", "https://modelcontextprotocol.io/specification/2025-03-26/basic/authorization#2-3-3-fallbacks-for-servers-without-metadata-discovery";
     /// Pages of any origin may call the endpoint, with the feature `cors`. More lenient.

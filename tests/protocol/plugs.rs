@@ -80,7 +80,7 @@ impl AuditSink for Ledger {
             operation: event.operation(),
             action: event.action(),
             client_id: event.client_id().map(ToString::to_string),
-            status: event.refusal().map(tower_dcr::RegistrationError::status),
+            status: event.refusal().map(tower_dcr::audit::Refusal::status),
             shown: format!("{event:?} {:?}", event.refusal()),
         });
         Ok(())
