@@ -31,9 +31,11 @@ impl AuthenticationErrorKind {
     /// HTTP status, error code and text of the reply.
     const fn reply(self) -> (u16, &'static str, &'static str) {
         match self {
-            Self::InvalidRequest => {
-                (400, "invalid_request", "client credentials were malformed, or sent more than once or in more than one way")
-            }
+            Self::InvalidRequest => (
+                400,
+                "invalid_request",
+                "client credentials were malformed, or sent more than once or in more than one way",
+            ),
             Self::InvalidClient => (401, "invalid_client", "the client is not authenticated"),
             Self::InactiveClient => (400, "invalid_grant", "the client cannot get tokens at present"),
             Self::Unavailable => {
