@@ -21,7 +21,9 @@ use crate::metadata::{GrantType, TokenEndpointAuthMethod};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Constraints {
-    /// The hosts that redirection URIs may name, compared without regard to case.
+    /// The hosts that redirection URIs, and all other URIs at which something about a user arrives, may name, compared
+    /// without regard to case. These are the members that
+    /// [`RedirectHosts`](crate::policy::RedirectHosts) looks at.
     pub redirect_hosts: Vec<String>,
     /// The scope values that may be registered.
     pub scopes: Vec<String>,
@@ -40,7 +42,7 @@ impl Constraints {
         Self::default()
     }
 
-    /// Redirection URIs may name these hosts only.
+    /// Redirection URIs, and all other URIs at which something about a user arrives, may name these hosts only.
     #[must_use]
     pub fn with_redirect_hosts<T: Into<String>>(mut self, hosts: impl IntoIterator<Item = T>) -> Self {
         self.redirect_hosts = hosts.into_iter().map(Into::into).collect();

@@ -10,6 +10,7 @@ pub(crate) struct Member {
     pub(crate) group: Group,
     pub(crate) form: Form,
     pub(crate) omitted: Omitted,
+    pub(crate) leads: Leads,
     /// Returned even when empty, because client parsers insist on it.
     pub(crate) always: bool,
 }
@@ -23,6 +24,34 @@ impl Member {
             Form::Statement => ErrorCode::InvalidSoftwareStatement,
             _ => ErrorCode::InvalidClientMetadata,
         }
+    }
+}
+
+/// Where the URIs of a member lead. What limits the hosts of a client picks its members by this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leads {
+    /// Nowhere: the member holds no URI, or one that is only compared.
+    Nowhere,
+    /// Browsers carry authorization responses there.
+    Responses,
+    /// Browsers are sent there on other occasions.
+    Browsers,
+    /// This server tells the client there that tokens are ready, or delivers them.
+    Notifications,
+    /// This server sends other messages there.
+    Messages,
+    /// This server reads the keys of the client there.
+    Keys,
+    /// This server reads other documents there.
+    Documents,
+    /// People see the page or image, or follow the link.
+    Pages,
+}
+
+impl Leads {
+    /// Whether something about a user arrives there: a code, a token, the end of a session, or the browser itself.
+    pub(crate) const fn delivers(self) -> bool {
+        matches!(self, Self::Responses | Self::Browsers | Self::Notifications | Self::Messages)
     }
 }
 

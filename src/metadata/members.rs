@@ -5,9 +5,9 @@
 
 use super::Extra;
 use super::extension::{Extension::*, Group::*};
-use super::field::Field;
+use super::field::{Field, Text};
 use super::localized::Localized;
-use super::member::{Form, Member, Omitted, Omitted::*};
+use super::member::{Form, Leads, Member, Omitted, Omitted::*};
 use super::values::{
     ApplicationType, ContentEncryption, GrantType, JsonObject, KeyManagementAlgorithm, ResponseType, SigningAlgorithm,
     SubjectType, TokenDeliveryMode, TokenEndpointAuthMethod,
@@ -19,7 +19,7 @@ use super::values::{
 const WITH_ALG: Omitted = Derived("`A128CBC-HS256` where the member ending in `_alg` is there");
 
 macro_rules! members {
-    ($($(#[$meta:meta])* $field:ident: $type:ty = $group:expr, $form:expr $(=> $omitted:expr)? $(, $always:ident)?;)+) => {
+    ($($(#[$meta:meta])* $field:ident: $type:ty = $group:expr, $form:expr $(=> $omitted:expr)? $(, $attribute:ident $($value:ident)?)*;)+) => {
         /// What a client registers about itself; an absent member is `None` or empty.
         ///
         /// URIs are kept exactly as they were received: clients and authorization servers compare them byte for byte.
@@ -40,7 +40,8 @@ macro_rules! members {
                 group: $group,
                 form: $form,
                 omitted: members!(@omitted $($omitted)?),
-                always: members!(@always $($always)?),
+                leads: members!(@leads $($attribute $($value)?)*),
+                always: members!(@always $($attribute $($value)?)*),
             },)+
         ];
 
@@ -61,6 +62,15 @@ macro_rules! members {
             pub(crate) fn members_mut(&mut self) -> impl Iterator<Item = (&'static Member, &mut dyn Field)> {
                 let fields = [$(&mut self.$field as &mut dyn Field,)+];
                 MEMBERS.iter().zip(fields)
+            }
+
+            /// The URIs that lead to where `wanted` says, each with the row of its member.
+            pub(crate) fn uris(&self, wanted: impl Fn(Leads) -> bool) -> Vec<(&'static Member, Text<'_>)> {
+                let mut uris = Vec::new();
+                for (member, field) in self.members().filter(|(member, _)| wanted(member.leads)) {
+                    field.texts(&mut |text| uris.push((member, text)));
+                }
+                uris
             }
 
             /// A member by its name.
@@ -91,13 +101,17 @@ macro_rules! members {
     };
     (@omitted) => { Nothing };
     (@omitted $omitted:expr) => { $omitted };
+    (@leads) => { Leads::Nowhere };
+    (@leads leads $leads:ident $($rest:ident)*) => { Leads::$leads };
+    (@leads always $($rest:ident)*) => { members!(@leads $($rest)*) };
     (@always) => { false };
-    (@always always) => { true };
+    (@always always $($rest:ident)*) => { true };
+    (@always leads $leads:ident $($rest:ident)*) => { members!(@always $($rest)*) };
 }
 
 members! {
     /// Redirection URIs for redirect-based grants.
-    redirect_uris: Vec<String> = Registration, Form::RedirectUris, always;
+    redirect_uris: Vec<String> = Registration, Form::RedirectUris, leads Responses, always;
     /// How the client authenticates at the token endpoint. Default: `client_secret_basic`.
     token_endpoint_auth_method: Option<TokenEndpointAuthMethod> = Registration, Form::Plain => Registered(r#""client_secret_basic""#);
     /// What the client may use at the token endpoint. Default: `authorization_code`.
@@ -107,19 +121,19 @@ members! {
     /// Name of the client for the end user.
     client_name: Localized = Registration, Form::Text(256);
     /// Home page of the client.
-    client_uri: Localized = Registration, Form::ShownUri;
+    client_uri: Localized = Registration, Form::ShownUri, leads Pages;
     /// Logo of the client.
-    logo_uri: Localized = Registration, Form::ShownUri;
+    logo_uri: Localized = Registration, Form::ShownUri, leads Pages;
     /// Space-separated scope values that the client may ask for.
     scope: Option<String> = Registration, Form::Scope;
     /// How to reach the people responsible for the client, typically e-mail addresses.
     contacts: Vec<String> = Registration, Form::Texts { most: 16, each: 320 };
     /// Terms of service of the client.
-    tos_uri: Localized = Registration, Form::ShownUri;
+    tos_uri: Localized = Registration, Form::ShownUri, leads Pages;
     /// Privacy policy of the client.
-    policy_uri: Localized = Registration, Form::ShownUri;
+    policy_uri: Localized = Registration, Form::ShownUri, leads Pages;
     /// Where the client's JWK Set is published; excludes `jwks`.
-    jwks_uri: Option<String> = Registration, Form::FetchedUri;
+    jwks_uri: Option<String> = Registration, Form::FetchedUri, leads Keys;
     /// The client's public keys as a JWK Set ([RFC 7517 §5](https://www.rfc-editor.org/rfc/rfc7517#section-5)).
     jwks: Option<JsonObject> = Registration, Form::Jwks;
     /// Identifier of the software, the same for all its instances.
@@ -132,7 +146,7 @@ members! {
     /// Where the client runs. Default: worked out from the redirection URIs.
     application_type: Option<ApplicationType> = OpenId, Form::Listed => Derived("`native` with a private-use or `http` loopback redirect URI, else `web`");
     /// Document that lists the redirection URIs of one sector.
-    sector_identifier_uri: Option<String> = OpenId, Form::FetchedUri;
+    sector_identifier_uri: Option<String> = OpenId, Form::FetchedUri, leads Documents;
     /// How users are named to the client.
     subject_type: Option<SubjectType> = OpenId, Form::Plain => Meant(r#""public""#);
     /// Signature algorithm of ID tokens.
@@ -162,20 +176,20 @@ members! {
     /// Authentication context classes asked for, in order of preference.
     default_acr_values: Vec<String> = OpenId, Form::Texts { most: 16, each: 320 };
     /// Where a third party starts a login at the client.
-    initiate_login_uri: Option<String> = OpenId, Form::FetchedUri;
+    initiate_login_uri: Option<String> = OpenId, Form::FetchedUri, leads Browsers;
     /// Request objects that the client refers to.
-    request_uris: Vec<String> = OpenId, Form::FetchedUris(32);
+    request_uris: Vec<String> = OpenId, Form::FetchedUris(32), leads Documents;
     /// Where the browser may be sent after logging out
     /// ([RP-Initiated Logout §3.1](https://openid.net/specs/openid-connect-rpinitiated-1_0.html#ClientMetadata)).
-    post_logout_redirect_uris: Vec<String> = Logout, Form::ReturnUris;
+    post_logout_redirect_uris: Vec<String> = Logout, Form::ReturnUris, leads Browsers;
     /// Where the client is told that a session ended
     /// ([Back-Channel Logout §2.2](https://openid.net/specs/openid-connect-backchannel-1_0.html#BCRegistration)).
-    backchannel_logout_uri: Option<String> = Logout, Form::FetchedUri;
+    backchannel_logout_uri: Option<String> = Logout, Form::FetchedUri, leads Messages;
 
     /// Whether logout tokens must name the session.
     backchannel_logout_session_required: Option<bool> = Of(BackChannelLogout), Form::Plain => Meant("false");
     /// What the browser loads when a session ended.
-    frontchannel_logout_uri: Option<String> = Of(FrontChannelLogout), Form::FramedUri;
+    frontchannel_logout_uri: Option<String> = Of(FrontChannelLogout), Form::FramedUri, leads Browsers;
     /// Whether issuer and session are added to that URI.
     frontchannel_logout_session_required: Option<bool> = Of(FrontChannelLogout), Form::Plain => Meant("false");
     /// Whether access tokens are bound to the client's certificate.
@@ -213,7 +227,7 @@ members! {
     /// How tokens are delivered.
     backchannel_token_delivery_mode: Option<TokenDeliveryMode> = Of(Ciba), Form::Listed;
     /// Where the client is told that tokens are ready, or gets them.
-    backchannel_client_notification_endpoint: Option<String> = Of(Ciba), Form::FetchedUri;
+    backchannel_client_notification_endpoint: Option<String> = Of(Ciba), Form::FetchedUri, leads Notifications;
     /// Signature algorithm of authentication requests.
     backchannel_authentication_request_signing_alg: Option<SigningAlgorithm> = Of(Ciba), Form::OwnSigning;
     /// Whether users enter a code.
@@ -225,7 +239,7 @@ members! {
     /// How the client registers within a federation.
     client_registration_types: Vec<String> = Of(Federation), Form::Words(16);
     /// Where the client's signed JWK Set is published.
-    signed_jwks_uri: Option<String> = Of(Federation), Form::FetchedUri;
+    signed_jwks_uri: Option<String> = Of(Federation), Form::FetchedUri, leads Documents;
     /// Name of the organization behind the client.
     organization_name: Localized = Of(Federation), Form::Text(256);
     /// Description of the client.
@@ -233,23 +247,23 @@ members! {
     /// Words that describe the client.
     keywords: Vec<String> = Of(Federation), Form::Texts { most: 32, each: 256 };
     /// Where more is said about the client.
-    information_uri: Localized = Of(Federation), Form::ShownUri;
+    information_uri: Localized = Of(Federation), Form::ShownUri, leads Pages;
     /// Home page of the organization.
-    organization_uri: Localized = Of(Federation), Form::ShownUri;
+    organization_uri: Localized = Of(Federation), Form::ShownUri, leads Pages;
     /// Content encryption algorithms for encrypted presentations.
     encrypted_response_enc_values_supported: Vec<String> = Of(OpenId4Vp), Form::ContentEncryptions(16) => Meant(r#"["A128GCM"]"#);
     /// Formats of credentials that the verifier takes.
     vp_formats_supported: Option<JsonObject> = Of(OpenId4Vp), Form::Formats;
     /// Where the wallet takes credential offers.
-    credential_offer_endpoint: Option<String> = Of(CredentialOffer), Form::ReturnUri;
+    credential_offer_endpoint: Option<String> = Of(CredentialOffer), Form::ReturnUri, leads Browsers;
     /// Kinds of subject identifiers that the verifier takes.
     subject_syntax_types_supported: Vec<String> = Of(SelfIssued), Form::Words(16);
     /// Where the provider sends commands.
-    command_endpoint: Option<String> = Of(ProviderCommands), Form::CalledUri;
+    command_endpoint: Option<String> = Of(ProviderCommands), Form::CalledUri, leads Messages;
     /// Digest algorithm of external attachments.
     digest_algorithm: Option<String> = Of(IdentityAssurance), Form::Word => Meant(r#""sha-256""#);
     /// Where the browser is sent after claims gathering.
-    claims_redirect_uris: Vec<String> = Of(Uma), Form::ReturnUris;
+    claims_redirect_uris: Vec<String> = Of(Uma), Form::ReturnUris, leads Browsers;
     /// Signature algorithm of NFV tokens.
     nfv_token_signed_response_alg: Option<SigningAlgorithm> = Of(Nfv), Form::Signing;
     /// Key management algorithm of encrypted NFV tokens.

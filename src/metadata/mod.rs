@@ -45,7 +45,7 @@ pub(crate) use json::Object;
 #[cfg(feature = "software-statements")]
 pub(crate) use json::read as read_object;
 pub use localized::Localized;
-pub(crate) use member::{Form, Member, Omitted};
+pub(crate) use member::{Form, Leads, Member, Omitted};
 pub use members::ClientMetadata;
 pub use values::{
     ApplicationType, ContentEncryption, GrantType, JsonObject, KeyManagementAlgorithm, ResponseType, SigningAlgorithm,

@@ -178,3 +178,44 @@ fn debug_output_shows_no_value_that_can_be_a_credential() {
         r#"ClientMetadata { client_name: {"": "shown"}, jwks: .., software_statement: .., extra: {"password"} }"#;
     assert_eq!(format!("{:?}", metadata.unwrap()), expected);
 }
+
+/// Every form whose values are URIs.
+fn is_uri(form: Form) -> bool {
+    match form {
+        Form::RedirectUris | Form::ReturnUris | Form::ReturnUri | Form::ComparedUri => true,
+        Form::ShownUri | Form::FramedUri | Form::FetchedUri | Form::FetchedUris(_) | Form::CalledUri => true,
+        Form::Plain | Form::Names(_) | Form::Listed | Form::Text(_) | Form::Texts { .. } | Form::Word => false,
+        Form::Words(_) | Form::Scope | Form::Jwks | Form::Signing | Form::AssertionSigning => false,
+        Form::OwnSigning | Form::KeyManagement | Form::RequestKeyManagement | Form::ContentEncryption => false,
+        Form::ContentEncryptions(_) | Form::Choices(_) | Form::DistinguishedName | Form::HostName => false,
+        Form::IpAddress | Form::EmailAddress | Form::Formats | Form::Statement => false,
+    }
+}
+
+#[test]
+fn every_member_that_holds_uris_says_where_they_lead() {
+    for member in MEMBERS {
+        let named_so = ["_uri", "_uris", "_endpoint"].iter().any(|end| member.name.ends_with(end));
+        assert_eq!(is_uri(member.form), named_so, "{}: form", member.name);
+        let compared = member.form == Form::ComparedUri;
+        assert_eq!(member.leads != Leads::Nowhere, named_so && !compared, "{}: leads", member.name);
+        assert_eq!(member.leads == Leads::Pages, member.form == Form::ShownUri, "{}: pages", member.name);
+    }
+}
+
+#[test]
+fn what_tells_something_about_a_user_is_a_short_list() {
+    let delivering = MEMBERS.iter().filter(|member| member.leads.delivers()).map(|member| member.name);
+    let expected = [
+        "redirect_uris",
+        "initiate_login_uri",
+        "post_logout_redirect_uris",
+        "backchannel_logout_uri",
+        "frontchannel_logout_uri",
+        "backchannel_client_notification_endpoint",
+        "credential_offer_endpoint",
+        "command_endpoint",
+        "claims_redirect_uris",
+    ];
+    assert_eq!(Vec::from_iter(delivering), expected);
+}

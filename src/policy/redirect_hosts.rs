@@ -2,12 +2,19 @@
 
 use super::{Policy, Refusal, Review, Verdict};
 use crate::error::{ConfigError, ConfigErrorKind};
-use crate::metadata::{Form, pointer};
+use crate::metadata::{Leads, pointer};
 use crate::rules::redirect_uri::{self, Kind};
 use crate::rules::uri::Parts;
 
-/// Refuses every `redirect_uris` and `post_logout_redirect_uris` that leads elsewhere than to listed places (P1), and
-/// with the extensions that have them `claims_redirect_uris` and `credential_offer_endpoint`.
+/// Refuses every URI at which something about a user would arrive elsewhere than at listed places (P1):
+///
+/// - where a browser is sent: `redirect_uris`, `post_logout_redirect_uris`, `initiate_login_uri`, and with the
+///   extensions that have them `frontchannel_logout_uri`, `claims_redirect_uris` and `credential_offer_endpoint`;
+/// - where the server sends messages: `backchannel_logout_uri`, and with the extensions that have them
+///   `backchannel_client_notification_endpoint` and `command_endpoint`.
+///
+/// Pages that people are shown are up to [`SameHost`](super::SameHost); documents that the server reads, such as keys,
+/// may stand anywhere.
 ///
 /// An entry is `host`, `host:port`, `host/path` or `host:port/path` and admits `https` URIs:
 ///
@@ -68,8 +75,8 @@ impl RedirectHosts {
         Ok(Self { entries: entries.collect::<Result<_, _>>()?, loopback: false, schemes: Vec::new() })
     }
 
-    /// Whether `http` to `localhost`, `127.0.0.1` and `[::1]` is admitted, where any application of the user may
-    /// listen. Default: no.
+    /// Whether `http` to `localhost`, names below it, `127.0.0.1` and `[::1]` is admitted, where any application of the
+    /// user may listen. Default: no.
     #[must_use]
     pub fn with_loopback(mut self, admitted: bool) -> Self {
         self.loopback = admitted;
@@ -85,18 +92,19 @@ impl RedirectHosts {
     }
 
     fn check(&self, uri: &str) -> Result<(), &'static str> {
-        let (Ok(kind), Ok(parts)) = (redirect_uri::check(uri), Parts::read(uri)) else {
-            return Err("this is no redirect URI");
-        };
-        let (admitted, otherwise) = match kind {
+        let Ok(parts) = Parts::read(uri) else { return Err("this is not an absolute URI") };
+        let (admitted, otherwise) = match Kind::of(uri) {
             Kind::Https => (
                 self.entries.iter().any(|entry| entry.admits(&parts)),
-                "this server does not admit redirect URIs to this host, port or path",
+                "this server does not admit URIs to this host, port or path",
             ),
-            Kind::LoopbackHttp => (self.loopback, "this server does not admit loopback redirect URIs"),
+            Kind::LoopbackHttp => (
+                self.loopback && parts.server().is_ok_and(|server| server.is_on_device()),
+                "this server does not admit http URIs to this host",
+            ),
             Kind::PrivateUse => (
                 self.schemes.iter().any(|scheme| parts.has_scheme(scheme)),
-                "this server does not admit redirect URIs of this scheme",
+                "this server does not admit URIs of this scheme",
             ),
         };
         admitted.then_some(()).ok_or(otherwise)
@@ -106,20 +114,13 @@ impl RedirectHosts {
 impl Policy for RedirectHosts {
     async fn review(&self, review: &Review<'_>) -> Verdict {
         let mut reasons = Vec::new();
-        for (member, field) in review.metadata().members().filter(|(member, _)| is_redirection(member.form)) {
-            field.texts(&mut |text| {
-                if let Err(detail) = self.check(text.value) {
-                    reasons.push(Refusal::new("P1", detail).at(pointer(member.name, text.tag, text.index)));
-                }
-            });
+        for (member, text) in review.metadata().uris(Leads::delivers) {
+            if let Err(detail) = self.check(text.value) {
+                reasons.push(Refusal::new("P1", detail).at(pointer(member.name, text.tag, text.index)));
+            }
         }
         reasons.into_iter().collect()
     }
-}
-
-/// Whether a browser is sent to the values of such a member.
-fn is_redirection(form: Form) -> bool {
-    matches!(form, Form::RedirectUris | Form::ReturnUris | Form::ReturnUri)
 }
 
 /// One place that is admitted.
@@ -164,7 +165,8 @@ impl Entry {
     fn admits_path(&self, path: &str) -> bool {
         let Some(prefix) = &self.path else { return true };
         let below = |rest: &str| rest.is_empty() || rest.starts_with('/') || prefix.ends_with('/');
-        path.strip_prefix(prefix.as_str()).is_some_and(below) && !hides_delimiter(path)
+        let shortened = redirect_uri::has_dot_segment(path) || hides_delimiter(path);
+        path.strip_prefix(prefix.as_str()).is_some_and(below) && !shortened
     }
 }
 
@@ -235,6 +237,8 @@ mod tests {
         let rows = [
             ("http://localhost:3000/cb", true),
             ("http://[::1]/cb", true),
+            ("http://app.localhost:3000/cb", true),
+            ("http://127.0.0.2/cb", false),
             ("https://localhost/cb", false),
             ("http://localhost.evil.example/cb", false),
             ("COM.example.app:/cb", true),

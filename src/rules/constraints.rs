@@ -7,10 +7,10 @@
 use std::borrow::Cow;
 
 use super::uri::Parts;
-use super::{Offer, Switch, redirect_uri, refuse, text};
+use super::{Offer, Switch, form, refuse, text};
 use crate::access::Constraints;
-use crate::error::{ErrorCode, Violation, Violations};
-use crate::metadata::{ClientMetadata, pointer};
+use crate::error::{Violation, Violations};
+use crate::metadata::{ClientMetadata, Leads, pointer};
 
 /// What is left of the offer.
 pub(super) fn narrow<'a>(offer: &'a Offer, constraints: &Constraints) -> Cow<'a, Offer> {
@@ -35,8 +35,7 @@ pub(super) fn check(
     offer: &Offer,
     violations: &mut Violations,
 ) {
-    check_hosts("redirect_uris", &metadata.redirect_uris, constraints, violations);
-    check_hosts("post_logout_redirect_uris", &metadata.post_logout_redirect_uris, constraints, violations);
+    check_hosts(metadata, constraints, offer, violations);
     check_scope(metadata, constraints, offer, violations);
     let software_id = constraints.software_id.as_deref();
     if software_id.is_some() && metadata.software_id.as_deref() != software_id {
@@ -44,22 +43,21 @@ pub(super) fn check(
     }
 }
 
-/// What is no redirection URI at all is reported by its own rule.
-fn check_hosts(member: &str, uris: &[String], constraints: &Constraints, violations: &mut Violations) {
+/// Checks every URI at which something about a user arrives. What breaks the rule of its own member is reported by that
+/// rule, and what this server does not know is dropped later.
+fn check_hosts(metadata: &ClientMetadata, constraints: &Constraints, offer: &Offer, violations: &mut Violations) {
     let permitted = |host: &str| constraints.redirect_hosts.iter().any(|known| known.eq_ignore_ascii_case(host));
     if constraints.redirect_hosts.is_empty() {
         return;
     }
-    let code = match member {
-        "redirect_uris" => ErrorCode::InvalidRedirectUri,
-        _ => ErrorCode::InvalidClientMetadata,
-    };
-    for (index, uri) in uris.iter().enumerate() {
-        if redirect_uri::check(uri).is_err() || host(uri).is_some_and(permitted) {
+    let uris = metadata.uris(Leads::delivers).into_iter().filter(|(member, _)| offer.known().contains(member.group));
+    for (member, text) in uris {
+        if host(text.value).is_some_and(permitted) || form::check_text(member.form, text, offer).is_err() {
             continue;
         }
+        let pointer = pointer(member.name, text.tag, text.index);
         let detail = "the initial access token does not permit this host";
-        violations.push(Violation::new(code, pointer(member, None, Some(index)), "C1", detail));
+        violations.push(Violation::new(member.error_code(), pointer, "C1", detail));
     }
 }
 

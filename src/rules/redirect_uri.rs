@@ -108,9 +108,8 @@ fn check_https(parts: &Parts<'_>) -> Result<(), Fault> {
 
 /// The loopback interface, R19: [RFC 8252 §8.3](https://www.rfc-editor.org/rfc/rfc8252#section-8.3).
 fn check_loopback(parts: &Parts<'_>) -> Result<(), Fault> {
-    let server = parts.server()?;
     refuse_if(
-        !server.is_loopback() && !server.is_below_localhost(),
+        !parts.server()?.is_on_device(),
         "R19",
         "http is for localhost, names below it, 127.0.0.1 and [::1] only, use https for every other host",
     )?;
@@ -162,7 +161,7 @@ fn check_private_authority(authority: &str) -> Result<(), Fault> {
 fn check_target(parts: &Parts<'_>) -> Result<(), Fault> {
     parts.check_brackets()?;
     refuse_if(
-        parts.path.split('/').any(is_dot_segment),
+        has_dot_segment(parts.path),
         "R21",
         "a path segment must not be one or two dots, write the path that is meant",
     )?;
@@ -172,6 +171,11 @@ fn check_target(parts: &Parts<'_>) -> Result<(), Fault> {
         "R22",
         "the query must not have a parameter of the authorization response, such as code or state",
     )
+}
+
+/// Whether some parser shortens the path: R21.
+pub(crate) fn has_dot_segment(path: &str) -> bool {
+    path.split('/').any(is_dot_segment)
 }
 
 /// Whether some parser removes this segment or the one before:

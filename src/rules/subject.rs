@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::uri::Parts;
 use super::{Offer, refuse};
 use crate::error::Violations;
-use crate::metadata::{ClientMetadata, SubjectType, TokenDeliveryMode};
+use crate::metadata::{ClientMetadata, Leads, SubjectType, TokenDeliveryMode};
 
 pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Offer, violations: &mut Violations) {
     if let Some(subject_type) = &metadata.subject_type
@@ -22,18 +22,21 @@ pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Offer, violations: &
         metadata.subject_type = offer.subject_types.first().cloned();
     }
     let pairwise = metadata.subject_type == Some(SubjectType::Pairwise);
-    let clear = !violations.concern("redirect_uris") && !violations.concern("sector_identifier_uri");
-    if pairwise && clear && metadata.sector_identifier_uri.is_none() && !has_one_host(&metadata.redirect_uris) {
-        let detail = "pairwise subjects need a sector_identifier_uri, or redirect URIs on one and the same host";
+    let members = metadata.uris(|leads| is_of_sector(leads, metadata));
+    let clear = !violations.concern("sector_identifier_uri")
+        && !members.iter().any(|(member, _)| violations.concern(member.name));
+    if pairwise && clear && metadata.sector_identifier_uri.is_none() && !has_one_host(metadata) {
+        let detail = "pairwise subjects need a sector_identifier_uri, or redirect URIs (with CIBA also jwks_uri or \
+            backchannel_client_notification_endpoint) on one and the same host";
         refuse(violations, "sector_identifier_uri", "M16", detail);
     }
 }
 
-/// Whether the redirect URIs tell the sector
+/// Whether the URIs tell the sector
 /// ([OpenID Connect Core §8.1](https://openid.net/specs/openid-connect-core-1_0.html#PairwiseAlg)).
-fn has_one_host(redirect_uris: &[String]) -> bool {
-    let host = |uri: &String| Some(Parts::read(uri).ok()?.server().ok()?.host.to_ascii_lowercase());
-    let hosts: BTreeSet<_> = redirect_uris.iter().map(host).collect();
+fn has_one_host(metadata: &ClientMetadata) -> bool {
+    let host = |uri: &str| Some(Parts::read(uri).ok()?.server().ok()?.host.to_ascii_lowercase());
+    let hosts: BTreeSet<_> = uris_of_sector(metadata).map(host).collect();
     hosts.len() <= 1 && !hosts.contains(&None)
 }
 
@@ -42,13 +45,17 @@ fn has_one_host(redirect_uris: &[String]) -> bool {
 /// and with CIBA where else the client shows itself
 /// ([CIBA §4](https://openid.net/specs/openid-client-initiated-backchannel-authentication-core-1_0.html#registration)).
 pub(crate) fn uris_of_sector(metadata: &ClientMetadata) -> impl Iterator<Item = &str> {
+    metadata.uris(|leads| is_of_sector(leads, metadata)).into_iter().map(|(_, text)| text.value)
+}
+
+fn is_of_sector(leads: Leads, metadata: &ClientMetadata) -> bool {
     let by_mode = match metadata.backchannel_token_delivery_mode {
-        Some(TokenDeliveryMode::Poll | TokenDeliveryMode::Ping) => metadata.jwks_uri.as_deref(),
-        Some(TokenDeliveryMode::Push) => metadata.backchannel_client_notification_endpoint.as_deref(),
+        Some(TokenDeliveryMode::Poll | TokenDeliveryMode::Ping) => Some(Leads::Keys),
+        Some(TokenDeliveryMode::Push) => Some(Leads::Notifications),
         _ => None,
     };
     let pairwise = metadata.subject_type == Some(SubjectType::Pairwise);
-    metadata.redirect_uris.iter().map(String::as_str).chain(by_mode.filter(|_| pairwise))
+    leads == Leads::Responses || pairwise && by_mode == Some(leads)
 }
 
 #[cfg(test)]
@@ -70,6 +77,12 @@ mod tests {
         let one = r#""redirect_uris":["https://a.example/1","https://A.example:8443/2"]"#;
         let two = r#""redirect_uris":["https://a.example/cb","https://b.example/cb"]"#;
         let pairwise = r#""subject_type":"pairwise""#;
+        let notified = |host: &str| {
+            let endpoint = format!("https://{host}/notify");
+            format!(
+                r#""backchannel_token_delivery_mode":"push","backchannel_client_notification_endpoint":"{endpoint}""#
+            )
+        };
         let sector = r#""sector_identifier_uri":"https://a.example/sector""#;
         let rows = [
             ("not offered", format!("{{{one},{pairwise}}}"), &[Public][..], Some("/subject_type")),
@@ -86,6 +99,15 @@ mod tests {
                 Some("/sector_identifier_uri"),
             ),
             ("no redirect", format!("{{{pairwise}}}"), BOTH, None),
+            ("notified on its host", format!("{{{one},{pairwise},{}}}", notified("A.example")), BOTH, None),
+            (
+                "notified on another host",
+                format!("{{{one},{pairwise},{}}}", notified("b.example")),
+                BOTH,
+                Some("/sector_identifier_uri"),
+            ),
+            ("notified on another host, public", format!("{{{one},{}}}", notified("b.example")), BOTH, None),
+            ("notified there, a sector", format!("{{{one},{pairwise},{sector},{}}}", notified("b.example")), BOTH, None),
         ];
         for (name, document, offered, expected) in rows {
             assert_eq!(settled(&document, offered).1, Vec::from_iter(expected), "{name}");

@@ -4,17 +4,19 @@ use std::fmt::Write as _;
 use std::{env, fs};
 
 use super::*;
-use crate::metadata::{Extension, Form, Group, Known, Member, Omitted};
+use crate::metadata::{Extension, Form, Group, Known, Leads, Member, Omitted};
 use crate::profile::Profile;
 
 fn members() -> String {
     let mut table =
-        "| member | type | form | when it is left out | extension |\n| --- | --- | --- | --- | --- |\n".to_owned();
+        "| member | type | form | leads | when it is left out | extension |\n| --- | --- | --- | --- | --- | --- |\n"
+            .to_owned();
     for (member, field) in ClientMetadata::default().members() {
         let name = member.name;
         let tagged = if field.localizable() { format!(", `{name}#tag`") } else { String::new() };
-        let (form, omitted, group) = (form(member.form), omitted(member.omitted), group(member.group));
-        writeln!(table, "| `{name}`{tagged} | {} | {form} | {omitted} | {group} |", json_type(member)).unwrap();
+        let (form, leads) = (form(member.form), leads(member.leads));
+        let (json_type, omitted, group) = (json_type(member), omitted(member.omitted), group(member.group));
+        writeln!(table, "| `{name}`{tagged} | {json_type} | {form} | {leads} | {omitted} | {group} |").unwrap();
     }
     table
 }
@@ -60,6 +62,17 @@ fn form(form: Form) -> String {
         Form::Statement => "M19",
     };
     text.to_owned()
+}
+
+fn leads(leads: Leads) -> &'static str {
+    match leads {
+        Leads::Nowhere => "",
+        Leads::Responses => "browsers, with responses (C1, P1)",
+        Leads::Browsers => "browsers (C1, P1)",
+        Leads::Notifications | Leads::Messages => "messages of the server (C1, P1)",
+        Leads::Keys | Leads::Documents => "the server, to read",
+        Leads::Pages => "people, to see",
+    }
 }
 
 fn omitted(omitted: Omitted) -> String {

@@ -219,9 +219,14 @@ impl<'a> Authority<'a> {
         self.port.is_none_or(|port| is_digits(port) && !port.starts_with('0') && port.parse::<u16>().is_ok())
     }
 
+    /// What `http` may lead to: the loopback interface in one of its spellings, or a name below `localhost`.
+    pub(crate) fn is_on_device(&self) -> bool {
+        self.is_loopback() || self.is_below_localhost()
+    }
+
     /// A name below `localhost`, which browsers resolve to the loopback interface:
     /// [RFC 6761 §6.3](https://www.rfc-editor.org/rfc/rfc6761#section-6.3).
-    pub(super) fn is_below_localhost(&self) -> bool {
+    fn is_below_localhost(&self) -> bool {
         self.host.to_ascii_lowercase().ends_with(".localhost")
     }
 

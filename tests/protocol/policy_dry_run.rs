@@ -4,11 +4,12 @@ use http::Method;
 use serde_json::{Value, json};
 use tower_dcr::access::{Constraints, Decision, TokenOptions};
 use tower_dcr::audit::Operation;
-use tower_dcr::metadata::ClientMetadata;
+use tower_dcr::metadata::{ClientMetadata, Extensions};
 use tower_dcr::policy::{Review, Verdict};
 use tower_dcr::{Access, ErrorKind};
 
 use super::plugs::{Always, Ledger};
+use super::policy_hosts::elsewhere;
 use super::policy::{dry, violations};
 use super::refused::{Challenge, assert_answered, assert_refused};
 use super::server::{Registered, Server, minimal, minimal_and, send};
@@ -200,4 +201,35 @@ async fn the_limits_of_a_token_hold_for_a_dry_run_and_for_what_a_policy_replaces
         }
     }
     assert_eq!(server.count().await, 1);
+}
+
+#[tokio::test]
+async fn the_hosts_of_a_token_limit_whatever_tells_something_about_a_user() {
+    let server = Server::start(Access::Tokens, |builder| builder.with_extensions(Extensions::ALL).with_dry_run(true));
+    let server = server.await;
+    let constraints = Constraints::new().with_redirect_hosts(["app.example.com"]);
+    let options = TokenOptions::new().with_constraints(constraints);
+    let (token, _) = server.registry.issue_initial_access_token(options).await.unwrap();
+    let posting = |document: &Value| send(server.posting(document.to_string()).bearer_auth(token.expose()));
+    for (pointer, good, bad) in elsewhere("APP.example.com", "app.example.com.evil.example") {
+        let client = Registered::of(&posting(&good).await);
+        for reply in [posting(&bad).await, server.put(&client, &bad).await] {
+            assert_refused(pointer, &reply, 400, Some("invalid_client_metadata"), Challenge::None);
+            assert_eq!(violations(&reply), [(pointer.to_owned(), "C1".to_owned())], "{pointer}");
+        }
+    }
+    let read = json!({ "jwks_uri": "https://keys.example/jwks", "logo_uri": "https://pages.example/" });
+    assert_eq!(posting(&minimal_and(read)).await.status, 201, "documents and pages");
+}
+
+#[tokio::test]
+async fn the_hosts_of_a_token_say_nothing_about_members_that_are_unknown() {
+    let server = Server::start(Access::Tokens, |builder| builder).await;
+    let constraints = Constraints::new().with_redirect_hosts(["app.example.com"]);
+    let options = TokenOptions::new().with_constraints(constraints);
+    let (token, _) = server.registry.issue_initial_access_token(options).await.unwrap();
+    let document = minimal_and(json!({ "claims_redirect_uris": ["https://other.example.com/"] }));
+    let reply = send(server.posting(document.to_string()).bearer_auth(token.expose())).await;
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    assert!(reply.json().get("claims_redirect_uris").is_none());
 }

@@ -46,6 +46,47 @@ async fn redirects_lead_to_listed_places_only() {
     assert_eq!(server.put(&client, &listed).await.status, 200);
 }
 
+/// Members beside `redirect_uris` at which something about a user arrives, once at a host of the client and once at
+/// another one, and the place of the fault.
+pub(crate) fn elsewhere(host: &str, other: &str) -> Vec<(&'static str, Value, Value)> {
+    let (good, bad) = (format!("https://{host}/a?iss=b"), format!("https://{other}/a?iss=b"));
+    let rows = [
+        ("/post_logout_redirect_uris/0", "post_logout_redirect_uris"),
+        ("/claims_redirect_uris/0", "claims_redirect_uris"),
+        ("/credential_offer_endpoint", "credential_offer_endpoint"),
+        ("/initiate_login_uri", "initiate_login_uri"),
+        ("/backchannel_logout_uri", "backchannel_logout_uri"),
+        ("/backchannel_client_notification_endpoint", "backchannel_client_notification_endpoint"),
+        ("/command_endpoint", "command_endpoint"),
+    ];
+    let row = |(pointer, member): (&'static str, &str)| {
+        let plain = member.contains("redirect") || member == "credential_offer_endpoint";
+        let value = |uri: &str| {
+            let uri = if plain { uri.split('?').next().unwrap() } else { uri };
+            let value = if pointer.ends_with("/0") { json!([uri]) } else { json!(uri) };
+            minimal_and(json!({ member: value }))
+        };
+        (pointer, value(&good), value(&bad))
+    };
+    rows.into_iter().map(row).collect()
+}
+
+#[tokio::test]
+async fn whatever_tells_something_about_a_user_leads_to_listed_places() {
+    let server = Server::start(Access::Open, |builder| {
+        let hosts = RedirectHosts::new(["app.example.com"]).unwrap();
+        builder.with_policy(hosts).with_dry_run(true).with_extensions(Extensions::ALL)
+    });
+    let server = server.await;
+    for (pointer, good, bad) in elsewhere("app.example.com", "evil.example") {
+        assert_refused_everywhere(pointer, &server, &good, &bad, METADATA, &[(pointer, "P1")]).await;
+    }
+    let read = json!({
+        "jwks_uri": "https://keys.example/jwks", "logo_uri": "https://pages.example/", "request_uris": ["https://a.example/"],
+    });
+    server.register(&minimal_and(read)).await;
+}
+
 #[tokio::test]
 async fn redirections_of_extensions_lead_to_listed_places_too() {
     let server = Server::start(Access::Open, |builder| {
