@@ -107,7 +107,12 @@ mod tests {
                 Some("/sector_identifier_uri"),
             ),
             ("notified on another host, public", format!("{{{one},{}}}", notified("b.example")), BOTH, None),
-            ("notified there, a sector", format!("{{{one},{pairwise},{sector},{}}}", notified("b.example")), BOTH, None),
+            (
+                "notified there, a sector",
+                format!("{{{one},{pairwise},{sector},{}}}", notified("b.example")),
+                BOTH,
+                None,
+            ),
         ];
         for (name, document, offered, expected) in rows {
             assert_eq!(settled(&document, offered).1, Vec::from_iter(expected), "{name}");

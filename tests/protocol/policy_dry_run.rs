@@ -9,8 +9,8 @@ use tower_dcr::policy::{Review, Verdict};
 use tower_dcr::{Access, ErrorKind};
 
 use super::plugs::{Always, Ledger};
-use super::policy_hosts::elsewhere;
 use super::policy::{dry, violations};
+use super::policy_hosts::elsewhere;
 use super::refused::{Challenge, assert_answered, assert_refused};
 use super::server::{Registered, Server, minimal, minimal_and, send};
 
