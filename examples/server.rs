@@ -137,7 +137,7 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     drop(checked.build(MemoryStore::new()).map_err(messages::refused)?);
     let configured = stores::configure(builder(&options, &public_url)?, &options.stores)?;
     let registry = stores::open(configured, &options.stores).await?;
-    if options.profile == Profile::Mcp && !cfg!(feature = "cors") {
+    if Switch::AnyOrigin.is_on_in(options.profile) && !cfg!(feature = "cors") {
         eprintln!("server: built without the feature cors, so pages of other origins cannot register");
     }
     if options.access == Who::Tokens {

@@ -148,6 +148,9 @@ impl Decision {
     /// What is granted, or how the refusal is answered.
     pub(crate) fn granted(self) -> Result<Grant, RegistrationError> {
         Err(match self {
+            Self::Allow(grant) if grant.owner.as_deref().is_some_and(is_too_long) => {
+                RegistrationError::new(ErrorKind::Forbidden)
+            }
             Self::Allow(grant) => return Ok(grant),
             Self::Unauthorized => RegistrationError::new(ErrorKind::MissingCredentials),
             Self::InvalidToken => RegistrationError::new(ErrorKind::InvalidToken),
@@ -165,6 +168,14 @@ impl Decision {
             Self::Unavailable { source } => RegistrationError::new(ErrorKind::Unavailable).caused_by(source),
         })
     }
+}
+
+/// The longest name of an owner, in bytes.
+const MAX_OWNER: usize = 256;
+
+/// Whether the name of an owner is too long to be stored, indexed and logged.
+pub(crate) fn is_too_long(owner: &str) -> bool {
+    owner.len() > MAX_OWNER
 }
 
 /// What a caller was granted.
@@ -190,7 +201,8 @@ impl Grant {
         Self { origin, owner: None, tenant: None, constraints: Constraints::new(), spends: None }
     }
 
-    /// May register for this owner, which [`Client::owner`](crate::Client::owner) will name.
+    /// May register for this owner, which [`Client::owner`](crate::Client::owner) will name. An owner of more than 256
+    /// bytes is refused with 403, since owners are stored, indexed and logged.
     #[must_use]
     pub fn with_owner(mut self, owner: impl Into<Arc<str>>) -> Self {
         self.owner = Some(owner.into());

@@ -118,7 +118,7 @@ impl TokenOptions {
         self
     }
 
-    /// The clients belong to this owner. Default: to nobody.
+    /// The clients belong to this owner, a name of at most 256 bytes. Default: to nobody.
     #[must_use]
     pub fn with_owner(mut self, owner: impl Into<Arc<str>>) -> Self {
         self.owner = Some(owner.into());

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName};
 
 use crate::config::RegistryBuilder;
+use crate::error::shortened;
 use crate::registry::Registry;
 
 /// The longest request identifier that is believed.
 const MOST: usize = 128;
+/// The longest name of an actor, in bytes.
+const MAX_ACTOR: usize = 256;
 
 /// What an event says beside what happened.
 #[derive(Debug, Clone, Default)]
@@ -57,10 +60,12 @@ impl Registry {
     }
 
     /// A handle whose events of the audit trail name somebody for whom the application acts, such as the administrator
-    /// who is signed in.
+    /// who is signed in. Of a name of more than 256 bytes the beginning is kept.
     #[must_use]
     pub fn acting_for(&self, actor: impl Into<Arc<str>>) -> Self {
-        self.in_context(Context { actor: Some(actor.into()), ..self.context().clone() })
+        let actor = actor.into();
+        let actor = if actor.len() > MAX_ACTOR { shortened(actor.to_string(), MAX_ACTOR).into() } else { actor };
+        self.in_context(Context { actor: Some(actor), ..self.context().clone() })
     }
 }
 

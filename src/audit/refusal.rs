@@ -4,7 +4,10 @@ use std::error::Error;
 use std::fmt;
 
 use crate::authentication::AuthenticationError;
-use crate::error::{ErrorCode, RegistrationError, Violation};
+use crate::error::{ErrorCode, RegistrationError, Violation, shortened};
+
+/// The longest account of what went wrong, in bytes. Servers and databases choose what their errors say.
+const MAX_CAUSE: usize = 1024;
 
 /// Why an operation was refused: by the registration endpoint, or by
 /// [`Registry::authenticate`](crate::Registry::authenticate). `Display` is the text of the reply.
@@ -46,7 +49,8 @@ impl<'a> Refusal<'a> {
     }
 
     /// What went wrong behind the refusal; never part of the reply. That of a failed authentication begins with the
-    /// [code of its cause](crate::authentication::AuthenticationCause::code).
+    /// [code of its cause](crate::authentication::AuthenticationCause::code). Of more than 1024 bytes the beginning is
+    /// kept.
     #[must_use]
     pub fn cause(self) -> Option<String> {
         let (code, error): (_, &(dyn Error + 'static)) = match self {
@@ -55,7 +59,7 @@ impl<'a> Refusal<'a> {
         };
         let causes = std::iter::successors(error.source(), |cause| (*cause).source()).map(ToString::to_string);
         let causes: Vec<_> = code.into_iter().chain(causes).collect();
-        (!causes.is_empty()).then(|| causes.join(": "))
+        (!causes.is_empty()).then(|| shortened(causes.join(": "), MAX_CAUSE))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{AuditEvent, AuditSink, RequestedClient};
 use crate::client::{Client, Origin};
 use crate::credential::ClientId;
-use crate::error::BoxError;
+use crate::error::{BoxError, shortened};
 
 /// The audit trail as `tracing` events of target `tower_dcr::audit`: `INFO` for what was done, `WARN` for what was
 /// refused. It is the default where the feature `tracing` is on. Changed members are told by name.
@@ -70,9 +70,12 @@ fn redirect_hosts(requested: &RequestedClient) -> Option<String> {
     Some(requested.redirect_hosts.join(" ")).filter(|hosts| !hosts.is_empty())
 }
 
+/// The longest list of changed members in a log line, in bytes. A client may have a name in 250 languages.
+const MAX_CHANGES: usize = 1024;
+
 /// The names of changed members, where an update has any.
 fn changes(event: &AuditEvent<'_>) -> Option<String> {
     event.before()?;
     let members: Vec<_> = event.changes().into_iter().map(|change| change.member).collect();
-    Some(members.join(" "))
+    Some(shortened(members.join(" "), MAX_CHANGES))
 }

@@ -170,6 +170,11 @@ impl Digest {
         &self.0
     }
 
+    /// The digest as 64 hexadecimal digits.
+    pub(crate) fn to_hex(self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// Whether both are digests of the same text, in constant time.
     #[must_use]
     pub fn matches(&self, other: &Self) -> bool {

@@ -12,6 +12,7 @@
 
 mod code;
 mod config;
+mod shortened;
 mod store;
 mod violation;
 
@@ -23,6 +24,7 @@ use std::time::Duration;
 pub use code::ErrorCode;
 pub(crate) use config::unknown_name;
 pub use config::{ConfigError, ConfigErrorKind};
+pub(crate) use shortened::shortened;
 pub use store::{StoreError, StoreErrorKind};
 pub use violation::Violation;
 pub(crate) use violation::Violations;
@@ -152,10 +154,14 @@ impl RegistrationError {
         self
     }
 
+    /// The longest scope in a challenge, in bytes. Servers and proxies bound the head of a reply.
+    const MAX_SCOPE: usize = 1024;
+
     /// Names the scope that a token would have to have; what could not stand in a challenge is left out.
     pub(crate) fn for_want_of(mut self, scope: Arc<str>) -> Self {
         let fits = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
-        self.scope = Some(scope).filter(|scope| !scope.is_empty() && scope.bytes().all(fits));
+        let sized = |scope: &str| (1..=Self::MAX_SCOPE).contains(&scope.len());
+        self.scope = Some(scope).filter(|scope| sized(scope) && scope.bytes().all(fits));
         self
     }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::ErrorCode;
+use super::{ErrorCode, shortened};
 
 /// One rule that a document breaks. It names the place and the rule and never repeats the value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,13 +15,21 @@ pub struct Violation {
 }
 
 impl Violation {
+    /// The longest pointer and the longest detail, in bytes. A policy may build them from what the client sent.
+    const MAX_POINTER: usize = 256;
+    const MAX_DETAIL: usize = 512;
+
     pub(crate) fn new(
         code: ErrorCode,
         pointer: String,
         rule: &'static str,
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { code, pointer, rule, detail: detail.into() }
+        let detail = match detail.into() {
+            Cow::Owned(detail) => Cow::Owned(shortened(detail, Self::MAX_DETAIL)),
+            constant => constant,
+        };
+        Self { code, pointer: shortened(pointer, Self::MAX_POINTER), rule, detail }
     }
 
     /// A fault of the document as a whole.

@@ -68,7 +68,8 @@ impl BearerTokens {
         self
     }
 
-    /// The claim that names who owns the client; a token without it does not count. Default: none, and nobody owns it.
+    /// The claim that names who owns the client; a token without it does not count, and a name of more than 256 bytes is
+    /// refused with 403. Default: none, and nobody owns it.
     #[must_use]
     pub fn with_owner_claim(mut self, name: impl Into<String>) -> Self {
         self.owner = Some(name.into());

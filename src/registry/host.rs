@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use super::Registry;
 use crate::audit::{AuditEvent, Operation};
 use crate::client::{Client, Status};
-use crate::credential::ClientId;
+use crate::credential::{ClientId, Digest};
 use crate::error::StoreError;
 use crate::store::ClientQuery;
 
@@ -84,6 +84,8 @@ impl Registry {
     ///
     /// When the store fails.
     pub async fn remember(&self, key: &str, until: SystemTime) -> Result<bool, StoreError> {
+        // What is remembered has the same length whatever the key is: databases bound what they index.
+        let key = Digest::of(key).to_hex();
         self.inner.store.remember(&format!("application:{key}"), until, self.now()).await
     }
 

@@ -2,7 +2,7 @@
 //! ([RFC 7591 §1.2](https://www.rfc-editor.org/rfc/rfc7591#section-1.2)).
 
 use super::Registry;
-use crate::access::{Grant, InitialAccessTokenRecord, TokenOptions};
+use crate::access::{Grant, InitialAccessTokenRecord, TokenOptions, is_too_long};
 use crate::audit::{AuditEvent, Operation};
 use crate::client::Origin;
 use crate::credential::{ClientId, Digest, InitialAccessToken};
@@ -13,7 +13,8 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidDocument`] for a token that would admit nobody, with no use or no time; or when the store, the
+    /// [`ErrorKind::InvalidDocument`] for a token that would admit nobody, with no use or no time, and for an owner of more
+    /// than 256 bytes; or when the store, the
     /// audit trail or the operating system's random generator fails. Then there is no new token.
     pub async fn issue_initial_access_token(
         &self,
@@ -33,6 +34,10 @@ impl Registry {
         if !record.is_usable(now) {
             let detail = "it would admit nobody, it needs at least one use and a lifetime";
             return Err(Violation::new(ErrorCode::InvalidRequest, String::new(), "C4", detail).into());
+        }
+        if record.owner().is_some_and(is_too_long) {
+            let detail = "the name of the owner is longer than 256 bytes";
+            return Err(Violation::new(ErrorCode::InvalidRequest, String::new(), "M7", detail).into());
         }
         self.inner.store.insert_token(&record).await?;
         if let Err(error) = self.audit(&AuditEvent::issued(&record)) {

@@ -13,7 +13,7 @@ use crate::store::OneTimeKey;
 /// What is remembered of a token of this kind that counts once. It has the same length whatever the token says.
 pub(super) fn one_time_key(kind: &str, token: &Token<'_>, issuer: &Issuer) -> Option<OneTimeKey> {
     let name = format!("{}\n{}", token.text("iss")?, token.text("jti")?);
-    let digest: String = Digest::of(&name).as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = Digest::of(&name).to_hex();
     Some(OneTimeKey::new(format!("{kind}:{digest}"), expiry(token.claims(), issuer.leeway())?))
 }
 

@@ -26,8 +26,21 @@ async fn a_jwks_uri_leads_to_a_usable_key_set_where_that_is_checked() {
         r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","alg":"EdDSA"}]}"#;
     const PRIVATE: &str =
         r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","d":"AA"}]}"#;
+    const SHARED: &str = r#"{"keys":[
+        {"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","x5u":"https://h.example/"},
+        {"kty":"EC","crv":"secp256k1","x":"AA","y":"AA"}, {"kty":"AKP","alg":"ML-DSA-65","pub":"AA"}]}"#;
+    const UNUSABLE: &str = r#"{"keys":[{"kty":"EC","crv":"secp256k1","x":"AA","y":"AA"}]}"#;
     const TWICE: &str = r#"{"keys":[],"keys":[{"kty":"OKP","crv":"Ed25519","x":"AA"}]}"#;
-    let site = Site::start(pages(&[("/keys", KEY), ("/private", PRIVATE), ("/twice", TWICE), ("/array", "[]")])).await;
+    let site = Site::start(pages(&[
+        ("/keys", KEY),
+        ("/shared", SHARED),
+        ("/unusable", UNUSABLE),
+        ("/none", r#"{"keys":[]}"#),
+        ("/private", PRIVATE),
+        ("/twice", TWICE),
+        ("/array", "[]"),
+    ]))
+    .await;
     let builder = Registry::builder("https://id.example.com", Access::Open);
     let builder = builder.with_documents(site.fetcher().build().unwrap()).with_jwks_uri_checked(true);
     let registry = builder.build(MemoryStore::new()).unwrap();
@@ -37,6 +50,10 @@ async fn a_jwks_uri_leads_to_a_usable_key_set_where_that_is_checked() {
         ("a key set", "/keys", json!({}), true),
         ("a key for the method", "/keys", by_key("EdDSA"), true),
         ("no key for the algorithm", "/keys", by_key("ES256"), false),
+        ("keys of others beside it", "/shared", by_key("EdDSA"), true),
+        ("keys of others alone", "/unusable", json!({}), false),
+        ("no key", "/none", json!({}), false),
+        ("a key for encryption", "/keys", json!({ "id_token_encrypted_response_alg": "ECDH-ES" }), false),
         ("a private key", "/private", json!({}), false),
         ("the same member twice", "/twice", json!({}), false),
         ("no object", "/array", json!({}), false),

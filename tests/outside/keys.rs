@@ -182,3 +182,30 @@ async fn signed_requests_share_the_keys_of_their_software() {
     }
     assert_eq!(page.calls(), 1);
 }
+
+#[tokio::test]
+async fn keys_that_cannot_be_used_stand_beside_the_one_that_signed() {
+    let story = Story::new().await;
+    let (signer, weak) = (Signer::es256("a"), Signer::es256("weak"));
+    let published = |more: Value| {
+        let mut weak = weak.jwk.clone();
+        weak.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let unusable = json!({ "kty": "EC", "crv": "secp256k1", "x": "AA", "y": "AA", "kid": "a" });
+        let numbers = json!({ "kty": "RSA", "n": "AQAB", "e": "AQAB", "kid": "a", "use": "sig" });
+        let keys = json!([unusable, numbers, { "kty": "AKP", "kid": 7 }, "text", weak, signer.jwk]);
+        *story.page.keys.lock().unwrap() = Some(json!({ "keys": keys }).to_string());
+        story.clock.advance(Duration::from_secs(600));
+    };
+    let rows = [
+        ("plain", json!({}), 200),
+        ("for encryption", json!({ "use": "enc" }), 401),
+        ("for other operations", json!({ "key_ops": ["encrypt"] }), 401),
+        ("with its private part", json!({ "d": "AA" }), 401),
+        ("not sent", json!({ "use": null, "alg": "", "kid": "weak" }), 200),
+    ];
+    for (name, more, status) in rows {
+        published(more);
+        assert_eq!(story.by(&weak).await.0, status, "{name}");
+        assert_eq!(story.by(&signer).await.0, 200, "{name}: the key beside it");
+    }
+}

@@ -384,3 +384,27 @@ async fn a_statement_stands_behind_access_control() {
     let accepted = super::endpoint::send(&registry, request(&with(&statement))).await;
     assert_eq!(accepted.status, 201, "the token was not spent by the refusal: {}", accepted.body);
 }
+
+#[tokio::test]
+async fn numbers_in_a_statement_are_the_text_that_was_written() {
+    let signer = Signer::es256("directory");
+    let registry = registry(trusting(&signer).with_approval(|statement: &Statement| statement.software_id().is_some()));
+    let said = |members: &str| {
+        let claims = format!(r#"{{"iss":"{DIRECTORY}",{members}}}"#);
+        with(&signer.sign_texts(r#"{"alg":"ES256","kid":"directory"}"#, &claims))
+    };
+    let first = post(&registry, &said(r#""software_id":42,"software_version":1.10"#)).await;
+    assert_eq!(first.status, 201, "{}", first.body);
+    assert_eq!(first.body["software_id"], "42");
+    assert_eq!(first.body["software_version"], "1.10", "and not 1.1");
+    let other = put(&registry, &first, &said(r#""software_id":43"#)).await;
+    assert_eq!(other.refusal(), (400, UNAPPROVED), "a statement about other software: {}", other.body);
+    assert_eq!(put(&registry, &first, &said(r#""software_id":42,"software_version":2.0"#)).await.status, 200);
+
+    let reply = post(&registry, &said(r#""software_id":"a","client_name":5"#)).await;
+    assert_eq!((reply.status, reply.pointer()), (400, Some("/client_name")), "no other member");
+    let mut plain = said(r#""software_id":"a""#);
+    plain["software_version"] = 1.into();
+    let reply = post(&registry, &plain).await;
+    assert_eq!((reply.status, reply.pointer()), (400, Some("/software_version")), "a plain member is no claim");
+}

@@ -6,6 +6,7 @@ mod audit;
 mod audit_records;
 mod audit_refusals;
 mod authentication;
+mod bounds;
 mod ceiling;
 mod clauses_extensions;
 mod clauses_http;

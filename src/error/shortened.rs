@@ -1,0 +1,26 @@
+//! Texts that leave the process in a reply, a log line or an audit record have a length that no caller chooses.
+
+/// The text, or its beginning with `...` after it where it has more than `max` bytes. `max` is at least 3.
+pub(crate) fn shortened(mut text: String, max: usize) -> String {
+    const ELLIPSIS: &str = "...";
+    if text.len() > max {
+        let room = max.saturating_sub(ELLIPSIS.len());
+        let end = (0..=room).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+        text.truncate(end);
+        text.push_str(ELLIPSIS);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_two_characters() {
+        let rows = [("", ""), ("12345678", "12345678"), ("123456789", "12345..."), ("1234\u{e9}6789", "1234...")];
+        for (text, expected) in rows {
+            assert_eq!(shortened(text.to_owned(), 8), expected, "{text}");
+        }
+    }
+}
