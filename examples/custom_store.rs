@@ -39,6 +39,13 @@ impl Tenant {
         clients.truncate(limit);
         clients
     }
+
+    /// Whether a client other than this one has a fingerprint that must be unique.
+    fn is_taken(&self, unique: Option<Digest>, own: &ClientId) -> bool {
+        let Some(fingerprint) = unique else { return false };
+        let same = ClientQuery::new().with_fingerprint(fingerprint);
+        self.clients.values().any(|client| same.matches(client) && client.id() != own)
+    }
 }
 
 impl ClientStore for LockedStore {
@@ -82,21 +89,24 @@ impl ClientStore for LockedStore {
     async fn insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
         Ok(self.with(|tenant| {
             let is_full = admission.most_clients.is_some_and(|most| tenant.clients.len() as u64 >= most);
-            let room = admission.room.as_ref().filter(|_| is_full);
-            let gone = room.and_then(|room| tenant.select(|client| room.reach(client), 1).pop());
+            let mut evictable = admission.evict.iter().filter(|_| is_full);
+            let evicted = evictable.find_map(|cutoffs| tenant.select(|client| cutoffs.reach(client), 1).pop());
+            let is_taken = tenant.is_taken(admission.unique_fingerprint, client.id());
             let mut usable = tenant.tokens.iter_mut().filter(|token| token.is_usable(admission.now));
             let digest = admission.initial_access_token.as_ref();
             let token = digest.map(|digest| usable.find(|token| token.digest().matches(digest)));
             match token {
                 _ if tenant.clients.contains_key(client.id()) => return Admitted::Exists,
-                _ if is_full && gone.is_none() => return Admitted::Full,
+                _ if is_taken => return Admitted::FingerprintTaken,
+                _ if is_full && evicted.is_none() => return Admitted::Full,
                 Some(None) => return Admitted::TokenRefused,
                 _ if !tenant.remembered.use_up(&admission.once, admission.now) => return Admitted::Replayed,
                 Some(Some(token)) => *token = token.spent_once(),
                 None => {}
             }
             tenant.clients.insert(client.id().clone(), Arc::new(client.clone()));
-            gone.and_then(|gone| tenant.clients.remove(gone.id())).map_or(Admitted::Inserted, Admitted::InPlaceOf)
+            let evicted = evicted.and_then(|evicted| tenant.clients.remove(evicted.id()));
+            evicted.map_or(Admitted::Inserted, Admitted::InPlaceOf)
         }))
     }
 
@@ -104,6 +114,9 @@ impl ClientStore for LockedStore {
         self.with(|tenant| {
             let stored = tenant.clients.get(client.id()).filter(|stored| stored.revision() + 1 == client.revision());
             let last_used = stored.ok_or_else(StoreError::conflict)?.last_used().max(client.last_used());
+            if tenant.is_taken(replacement.unique_fingerprint, client.id()) {
+                return Err(StoreError::fingerprint_taken());
+            }
             let is_new = tenant.remembered.use_up(&replacement.once, replacement.now);
             is_new.then_some(()).ok_or_else(StoreError::replayed)?;
             tenant.remembered.forget(&replacement.forgets);

@@ -31,6 +31,7 @@ use crate::access::Constraints;
 use crate::credential::{ClientId, Digest, StoredSecret};
 use crate::metadata::ClientMetadata;
 use crate::rules;
+use crate::store::RegistrantKey;
 
 /// How a client came to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +108,8 @@ pub struct Client {
     pub(crate) constraints: Constraints,
     /// The digest of what a registration would have to say to be the same one.
     pub(crate) fingerprint: Option<Digest>,
+    /// A keyed hash of the network from which the client was registered, where that is known.
+    pub(crate) network: Option<u64>,
 }
 
 /// The secret of a confidential client, and how long it counts.
@@ -235,6 +238,16 @@ impl Client {
     #[must_use]
     pub fn owner(&self) -> Option<&str> {
         self.owner.as_deref()
+    }
+
+    /// What the client has in common with other clients of its registrant, as far as it is known.
+    pub fn registrant_keys(&self) -> impl Iterator<Item = RegistrantKey> {
+        let token = match &self.origin {
+            Origin::InitialAccessToken(id) => Some(RegistrantKey::InitialAccessToken(Arc::clone(id))),
+            _ => None,
+        };
+        let owner = self.owner.clone().map(RegistrantKey::Owner);
+        token.into_iter().chain(owner).chain(self.network.map(RegistrantKey::Network))
     }
 
     /// Whether the client may do what it is registered for.

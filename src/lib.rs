@@ -108,7 +108,6 @@ mod error;
 #[cfg(feature = "fetch")]
 pub mod fetch;
 mod future;
-#[cfg(any(feature = "rate-limit", feature = "software-statements"))]
 pub mod gate;
 mod information;
 #[cfg(feature = "software-statements")]

@@ -136,6 +136,7 @@ pub(crate) async fn measured<T>(
         Ok(_) => "ok",
         Err(StoreErrorKind::Conflict) => "conflict",
         Err(StoreErrorKind::Replayed) => "replayed",
+        Err(StoreErrorKind::FingerprintTaken) => "fingerprint_taken",
         Err(StoreErrorKind::Unavailable) => "unavailable",
     };
     answer

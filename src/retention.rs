@@ -2,7 +2,7 @@
 //!
 //! Nobody deletes the registration of a client that was tried once, so an endpoint that many may use fills up.
 //! [`Retention`] says which clients go: those that were never used, those that have not been used for long, and at the
-//! ceiling the oldest one that was never used, to make room. [`Registry::sweep`](crate::Registry::sweep) removes the
+//! ceiling the oldest one that was never used, which is evicted for a new client. [`Registry::sweep`](crate::Registry::sweep) removes the
 //! idle; call it from time to time, or spawn [`Registry::keep_swept`](crate::Registry::keep_swept).
 //!
 //! ```
@@ -37,17 +37,33 @@
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Floods
+//!
+//! Somebody who registers as fast as possible must not evict the clients of others that are about to begin. So for a
+//! [grace](Retention::with_grace) after its registration, 15 minutes by default, an unused client is evicted only by a
+//! registration of the same registrant: with the same initial access token, for the same owner, or from the same
+//! network. Any other registration is answered with 503 and `Retry-After`. A flood evicts its own clients.
+//!
+//! The network is that of the [`PeerAddress`](crate::gate::PeerAddress) in the extensions of the request, 24 bits of an
+//! IPv4 address or 48 bits of an IPv6 address. The store keeps a keyed hash of it, of 64 bits. Where the server gives no
+//! address, networks are not compared. Behind a proxy that is the only peer, all clients have the same network: give the
+//! address that the proxy reports.
 
 use std::fmt;
 use std::future::Future;
+use std::hash::{BuildHasher as _, RandomState};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use sha2::{Digest as _, Sha256};
+
 use crate::client::Client;
 use crate::config::RegistryBuilder;
 use crate::error::BoxError;
-use crate::store::Cutoffs;
+use crate::gate::PeerAddress;
+use crate::store::{Cutoffs, RegistrantKey};
 
 /// Which clients must stay although they are idle, for instance because they hold live grants.
 pub trait Protect: Send + Sync + 'static {
@@ -60,20 +76,36 @@ pub trait Protect: Send + Sync + 'static {
 }
 
 /// How long clients are kept, and how many. A disabled client is always kept, so that it stays disabled.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Retention {
     unused_after: Option<Duration>,
     idle_after: Option<Duration>,
     pub(crate) max_clients: Option<u64>,
     grace: Duration,
+    network_key: NetworkKey,
     protect: Option<Protection>,
 }
 
+impl Default for Retention {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Retention {
+    const GRACE: Duration = Duration::from_secs(15 * 60);
+
     /// Any number of clients, for ever.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            unused_after: None,
+            idle_after: None,
+            max_clients: None,
+            grace: Self::GRACE,
+            network_key: NetworkKey::Process(RandomState::new()),
+            protect: None,
+        }
     }
 
     /// A client that was never used goes so long after its registration. Default: never.
@@ -91,20 +123,36 @@ impl Retention {
         self
     }
 
-    /// How many clients there may be. Above it the oldest client that was never used makes room for a new one, in the
-    /// step that stores that one; when there is none, the registration is answered with 503. Where there are more clients
-    /// than that, because it was lowered, one still comes for one who goes. Default: any number.
+    /// How many clients there may be. When there are as many, the oldest client that was never used and is older than
+    /// the [grace](Self::with_grace) is evicted for a new one, in the step that stores the new one. If there is none, it
+    /// is the oldest unused client of the same registrant. If there is none either, the registration is answered with
+    /// 503. Where there are more clients than the limit, because it was lowered, each new client still replaces one.
+    /// Default: any number.
     #[must_use]
     pub fn with_max_clients(mut self, clients: u64) -> Self {
         self.max_clients = Some(clients);
         self
     }
 
-    /// How long a new client is safe from having to make room, so that a flood of registrations does not wash away
-    /// those who are about to begin. Default: not at all. With [`Duration::MAX`] nobody ever makes room.
+    /// How long after its registration an unused client is evicted only by a registration with the same initial access
+    /// token, the same owner or the same network of the peer; see the [module](self#floods). Default: 15 minutes. With
+    /// [`Duration::ZERO`] every unused client may be evicted by every registration, with [`Duration::MAX`] none by any.
+    ///
+    /// An application that has this limit must report uses with [`touch`](crate::Registry::touch). Otherwise all its
+    /// clients are unused.
     #[must_use]
     pub fn with_grace(mut self, time: Duration) -> Self {
         self.grace = time;
+        self
+    }
+
+    /// The key under which networks of peers are hashed: 32 random bytes, the same on all nodes that share a store.
+    /// Default: a random key for each process. Then clients that another node registered, or the same node before it
+    /// was started again, count as clients of another network: for the grace they are not evicted, and the registration
+    /// is answered with 503.
+    #[must_use]
+    pub fn with_network_key(mut self, key: [u8; 32]) -> Self {
+        self.network_key = NetworkKey::Shared(key);
         self
     }
 
@@ -123,11 +171,32 @@ impl Retention {
         Cutoffs { unused_since, idle_since, ..Cutoffs::none(now) }
     }
 
-    /// Who may have to make room at this time; `None` for nobody.
-    pub(crate) fn room_cutoffs(&self, now: SystemTime) -> Option<Cutoffs> {
-        // Without a grace even a client that comes at this moment, by the clock of another node.
-        let since = if self.grace.is_zero() { now.checked_add(AHEAD) } else { before(now, self.grace) };
-        Some(Cutoffs::none(now).with_unused_since(since?))
+    /// Which clients may be evicted at this time for a new client with these keys, in the order in which the cutoffs
+    /// are tried.
+    pub(crate) fn evictable(&self, now: SystemTime, keys: impl Iterator<Item = RegistrantKey>) -> Vec<Cutoffs> {
+        if self.grace == Duration::MAX {
+            return Vec::new();
+        }
+        let unused = |since| Cutoffs::none(now).with_unused_since(since);
+        // Also a client that is registered at this moment, by the clock of another node.
+        let Some(ahead) = now.checked_add(AHEAD) else { return Vec::new() };
+        if self.grace.is_zero() {
+            return vec![unused(ahead)];
+        }
+        let older = before(now, self.grace).map(unused);
+        older.into_iter().chain(keys.map(|key| unused(ahead).with_registrant(key))).collect()
+    }
+
+    /// What is kept of the network of a peer.
+    pub(crate) fn network_hash(&self, peer: PeerAddress) -> u64 {
+        let network = peer.network().to_string();
+        match &self.network_key {
+            NetworkKey::Process(state) => state.hash_one(network),
+            NetworkKey::Shared(key) => {
+                let digest = Sha256::new().chain_update(key).chain_update(network).finalize();
+                digest.iter().take(8).fold(0, |hash: u64, byte| hash << 8 | u64::from(*byte))
+            }
+        }
     }
 
     /// Whether somebody must be asked before a client goes.
@@ -152,6 +221,21 @@ const AHEAD: Duration = Duration::from_secs(24 * 3600);
 /// The time so long before, unless that is before all time.
 fn before(now: SystemTime, time: Duration) -> Option<SystemTime> {
     now.checked_sub(time).filter(|time| *time >= UNIX_EPOCH)
+}
+
+/// The key under which networks are hashed.
+#[derive(Clone)]
+enum NetworkKey {
+    /// Random, for this process alone.
+    Process(RandomState),
+    /// The same on several nodes.
+    Shared([u8; 32]),
+}
+
+impl fmt::Debug for NetworkKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("NetworkKey(..)")
+    }
 }
 
 /// A [`Protect`] of the application.
@@ -184,7 +268,7 @@ impl RegistryBuilder {
     }
 
     /// How many clients there may be. Above it a registration is answered with 503, whoever is idle; see
-    /// [`Retention::with_max_clients`] for a ceiling at which the oldest unused client makes room. Default: any number.
+    /// [`Retention::with_max_clients`] for a ceiling at which the oldest unused client is evicted. Default: any number.
     pub fn with_most_clients(mut self, clients: u64) -> Self {
         self.retention = self.retention.with_max_clients(clients).with_grace(Duration::MAX);
         self

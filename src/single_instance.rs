@@ -3,8 +3,8 @@
 
 use crate::client::Client;
 use crate::config::RegistryBuilder;
-use crate::credential::{ClientId, Digest};
-use crate::error::{ErrorCode, RegistrationError, StoreError, Violation};
+use crate::credential::Digest;
+use crate::error::{RegistrationError, StoreError};
 use crate::metadata::ClientMetadata;
 use crate::registry::Registry;
 use crate::store::ClientQuery;
@@ -12,7 +12,7 @@ use crate::store::ClientQuery;
 impl RegistryBuilder {
     /// The `software_id` of software of which there is one instance: while a client of it is registered, nobody else
     /// registers or updates to the same `software_id` and `software_version` (P5), whatever its status. Of several
-    /// registrations or updates at the same moment one stays at most. Default: none.
+    /// registrations or updates at the same moment one succeeds; the store guarantees it. Default: none.
     ///
     /// ```
     /// use tower_dcr::metadata::ClientMetadata;
@@ -48,27 +48,19 @@ impl Registry {
         Some(Digest::of(&format!("software\n{software_id}\n{version}")))
     }
 
-    /// Refuses software that another client than this one is.
+    /// Refuses software that another client is. The store checks it once more when it writes; this look comes earlier,
+    /// for a dry run and before anything is fetched.
     pub(crate) async fn check_instance(
         &self,
         metadata: &ClientMetadata,
         own: Option<&Client>,
     ) -> Result<(), RegistrationError> {
-        match self.has_twin(metadata, own.map(|client| &client.id)).await? {
-            true => Err(taken()),
+        let Some(instance) = self.instance(metadata) else { return Ok(()) };
+        let query = ClientQuery::new().with_fingerprint(instance).with_limit(2);
+        let found = self.store().list(&query).await?;
+        match found.iter().any(|client| own.is_none_or(|own| own.id != client.id)) {
+            true => Err(StoreError::fingerprint_taken().into()),
             false => Ok(()),
         }
     }
-
-    async fn has_twin(&self, metadata: &ClientMetadata, own: Option<&ClientId>) -> Result<bool, StoreError> {
-        let Some(instance) = self.instance(metadata) else { return Ok(false) };
-        let query = ClientQuery::new().with_fingerprint(instance).with_limit(2);
-        let found = self.store().list(&query).await?;
-        Ok(found.iter().any(|client| Some(&client.id) != own))
-    }
-}
-
-fn taken() -> RegistrationError {
-    let detail = "there is one instance of this software, and it is registered already";
-    Violation::new(ErrorCode::InvalidClientMetadata, "/software_id".to_owned(), "P5", detail).into()
 }

@@ -13,6 +13,8 @@ pub enum StoreErrorKind {
     Conflict,
     /// A key that counts once is remembered already.
     Replayed,
+    /// Another client has the fingerprint that must be unique.
+    FingerprintTaken,
     /// The backend failed or gave something unreadable.
     Unavailable,
 }
@@ -37,6 +39,12 @@ impl StoreError {
         Self { kind: StoreErrorKind::Replayed, source: None }
     }
 
+    /// Another client has the fingerprint that must be unique.
+    #[must_use]
+    pub fn fingerprint_taken() -> Self {
+        Self { kind: StoreErrorKind::FingerprintTaken, source: None }
+    }
+
     /// The backend failed.
     pub fn unavailable(source: impl Into<BoxError>) -> Self {
         Self { kind: StoreErrorKind::Unavailable, source: Some(source.into()) }
@@ -54,6 +62,7 @@ impl fmt::Display for StoreError {
         formatter.write_str(match self.kind {
             StoreErrorKind::Conflict => "the client is gone or was changed",
             StoreErrorKind::Replayed => "a key was used before",
+            StoreErrorKind::FingerprintTaken => "another client has the same fingerprint",
             StoreErrorKind::Unavailable => "the client store failed",
         })
     }
@@ -66,7 +75,8 @@ impl Error for StoreError {
 }
 
 /// A store that fails never looks like a client that does not exist: a client would throw its registration away. What
-/// comes with a document and counts once is a software statement, or a request that is signed like one.
+/// comes with a document and counts once is a software statement, or a request that is signed like one. What must be
+/// unique is software of which there is one instance.
 impl From<StoreError> for RegistrationError {
     fn from(error: StoreError) -> Self {
         match error.kind {
@@ -74,6 +84,10 @@ impl From<StoreError> for RegistrationError {
             StoreErrorKind::Replayed => {
                 let pointer = "/software_statement".to_owned();
                 Violation::new(ErrorCode::InvalidSoftwareStatement, pointer, "M19", "its jti was used before").into()
+            }
+            StoreErrorKind::FingerprintTaken => {
+                let detail = "there is one instance of this software, and it is registered already";
+                Violation::new(ErrorCode::InvalidClientMetadata, "/software_id".to_owned(), "P5", detail).into()
             }
             StoreErrorKind::Unavailable => Self::new(ErrorKind::Unavailable).caused_by(error),
         }

@@ -47,14 +47,13 @@
 mod bearer_tokens;
 #[cfg(feature = "rate-limit")]
 mod buckets;
-#[cfg(feature = "rate-limit")]
 mod peer;
 #[cfg(feature = "rate-limit")]
 mod rate_limit;
 
 #[cfg(feature = "software-statements")]
 pub use bearer_tokens::BearerTokens;
-#[cfg(feature = "rate-limit")]
 pub use peer::PeerAddress;
+pub(crate) use peer::address;
 #[cfg(feature = "rate-limit")]
 pub use rate_limit::{RateLimit, RateLimitBuilder};

@@ -32,20 +32,21 @@ impl PeerAddress {
 
     /// What is assigned to one subscriber: an IPv4 address, or an IPv6 network of 64 bits
     /// ([RFC 6177 §2](https://www.rfc-editor.org/rfc/rfc6177#section-2)), in which one may take any address.
+    #[cfg(feature = "rate-limit")]
     pub(super) fn subscriber(self) -> Block {
         Block::around(self.canonical(), 32, 64)
     }
 
     /// What is often assigned as a whole: 256 IPv4 addresses, or an IPv6 network of 48 bits, which holds 65,536
     /// networks of 64 bits.
-    pub(super) fn network(self) -> Block {
+    pub(crate) fn network(self) -> Block {
         Block::around(self.canonical(), 24, 48)
     }
 }
 
 /// A block of addresses, shown as in `192.0.2.0/24`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Block {
+pub(crate) struct Block {
     pub(super) first: IpAddr,
     length: u32,
 }
@@ -72,11 +73,11 @@ impl fmt::Display for Block {
 }
 
 /// The address from which a request came, as the server knows it.
-pub(super) fn address(request: &Parts) -> Option<PeerAddress> {
+pub(crate) fn address(request: &Parts) -> Option<PeerAddress> {
     request.extensions.get::<PeerAddress>().copied()
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "rate-limit"))]
 mod tests {
     use super::*;
 

@@ -113,11 +113,13 @@ impl Registry {
             {
                 document = self.attest(document, Asker::updating(client, request)).await?;
             }
-            let replacement = Replacement { once: document.once.clone(), ..Replacement::free(self.now()) };
+            let once = document.once.clone();
             self.check_credentials(client, &mut document);
             let settled = self.settle(document, Asker::updating(client, request)).await?;
             is_meant(client)?;
             let (updated, secret, new_token) = self.updated(client, settled, token, *presented)?;
+            let unique_fingerprint = self.instance(&updated.metadata);
+            let replacement = Replacement { once, unique_fingerprint, ..Replacement::free(self.now()) };
             match self.inner.store.update(&updated, &replacement).await {
                 Ok(()) => {
                     self.keep_update(client, &updated, replacement.once).await?;
@@ -177,7 +179,7 @@ impl Registry {
         Ok((updated, shown, token))
     }
 
-    /// An update stays unless the client became a second instance or it cannot be put on the audit trail.
+    /// An update stays unless it cannot be put on the audit trail.
     async fn keep_update(
         &self,
         before: &Client,
@@ -185,7 +187,6 @@ impl Registry {
         once: Vec<OneTimeKey>,
     ) -> Result<(), RegistrationError> {
         let kept = self.audit(&AuditEvent::changed(Operation::Update, before, after));
-        let kept = kept.and(self.check_instance(&after.metadata, Some(after)).await);
         if kept.is_err() {
             self.take_back_update(before, after, once).await?;
         }
@@ -193,14 +194,16 @@ impl Registry {
     }
 
     /// Makes a client what it was before an update, unless another update came after that: its reply may hold
-    /// credentials of the client. A status that the operator set in between stays.
+    /// credentials of the client. A status that the operator set in between stays, and so does the update if the software
+    /// that the client was before is registered by another client now.
     async fn take_back_update(
         &self,
         before: &Client,
         after: &Client,
         once: Vec<OneTimeKey>,
     ) -> Result<(), RegistrationError> {
-        let undo = Replacement { forgets: once, ..Replacement::free(self.now()) };
+        let unique_fingerprint = self.instance(&before.metadata);
+        let undo = Replacement { forgets: once, unique_fingerprint, ..Replacement::free(self.now()) };
         let mut current = Arc::new(after.clone());
         loop {
             let status = if current.status == after.status { before.status } else { current.status };
@@ -216,6 +219,7 @@ impl Registry {
                         _ => break,
                     }
                 }
+                Err(error) if error.kind() == StoreErrorKind::FingerprintTaken => break,
                 Err(error) => return Err(error.into()),
             }
         }

@@ -11,6 +11,7 @@ use crate::audit::{AuditEvent, Operation};
 use crate::client::{Client, Origin, RegistrationToken};
 use crate::credential::NewCredentials;
 use crate::error::{ErrorKind, RegistrationError, StoreError};
+use crate::gate;
 use crate::information::ClientInformation;
 use crate::metadata::{ClientMetadata, Document};
 use crate::policy::Asker;
@@ -63,23 +64,32 @@ impl Registry {
             status,
             constraints: grant.constraints,
             fingerprint: shareable.or(instance),
+            network: self.network_of(request),
         };
         let admission = Admission {
             initial_access_token: grant.spends,
             once,
             most_clients: self.config().retention.max_clients,
-            room: self.unprotected_room(now),
+            evict: self.evictable(&client, now),
+            unique_fingerprint: instance,
             ..Admission::free(now)
         };
         self.admit(&client, admission).await?;
         Ok(self.information(Arc::new(client), shown, token))
     }
 
+    /// What is kept of the network from which a client is registered; kept only where clients may be evicted.
+    fn network_of(&self, request: Option<&Parts>) -> Option<u64> {
+        let retention = &self.config().retention;
+        let peer = gate::address(request?).filter(|_| retention.max_clients.is_some())?;
+        Some(retention.network_hash(peer))
+    }
+
     /// Inserts a client and keeps it, or else takes it back with all that it cost. What who made room was granted ends;
     /// that this may fail is nothing to the new client, and on the audit trail.
     async fn admit(&self, client: &Client, admission: Admission) -> Result<(), RegistrationError> {
         let gone = self.insert(client, &admission).await?;
-        if let Err(error) = self.keep(client, gone.as_deref()).await {
+        if let Err(error) = self.keep(client, gone.as_deref()) {
             self.inner.store.remove(&client.id, &Removal::undoing(admission, gone)).await?;
             drop(self.audit(&AuditEvent::done(Operation::TakeBack, client)));
             return Err(error);
@@ -90,11 +100,10 @@ impl Registry {
         Ok(())
     }
 
-    /// A client that is in stays in unless this cannot be put on the audit trail or it is a second instance. Whoever made
-    /// room is told of last, since that end is final.
-    async fn keep(&self, client: &Client, gone: Option<&Client>) -> Result<(), RegistrationError> {
+    /// A client that was inserted stays unless this cannot be put on the audit trail. The evicted client is recorded
+    /// last, since its end is final.
+    fn keep(&self, client: &Client, gone: Option<&Client>) -> Result<(), RegistrationError> {
         self.audit(&AuditEvent::done(Operation::Register, client))?;
-        self.check_instance(&client.metadata, Some(client)).await?;
         gone.map_or(Ok(()), |gone| self.audit(&AuditEvent::done(Operation::Expire, gone)))
     }
 
@@ -107,13 +116,14 @@ impl Registry {
                 Admitted::InPlaceOf(gone) => return Ok(Some(gone)),
                 Admitted::TokenRefused => return Err(RegistrationError::new(ErrorKind::InvalidToken)),
                 Admitted::Replayed => return Err(StoreError::replayed().into()),
+                Admitted::FingerprintTaken => return Err(StoreError::fingerprint_taken().into()),
                 Admitted::Exists => {
                     return Err(RegistrationError::new(ErrorKind::Internal).caused_by("a random identifier came twice"));
                 }
-                // Whoever could make room may have been taken or held by others at that moment.
-                Admitted::Full => match self.protected_room(admission.now).await? {
-                    Some(room) => admission.room = Some(room),
-                    None if admission.room.is_none() || attempt > 1 => break,
+                // Clients that could be evicted may have been evicted or locked by others at that moment.
+                Admitted::Full => match self.unprotected_evictable(client, admission.now).await? {
+                    Some(cutoffs) => admission.evict = vec![cutoffs],
+                    None if admission.evict.is_empty() || attempt > 1 => break,
                     None => {}
                 },
             }

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::Registry;
+use super::tokens::STATIC_TOKEN;
 use crate::audit::{AuditEvent, Operation};
 use crate::client::Client;
 use crate::credential::ClientId;
 use crate::error::{ErrorKind, RegistrationError};
-use crate::store::{ClientQuery, Cutoffs};
+use crate::store::{ClientQuery, Cutoffs, RegistrantKey};
 
 /// How many idle clients are looked at together.
 const PAGE: usize = 100;
-/// How many pages of the oldest unused clients are asked to make room before it is given up.
+/// How many pages of the oldest unused clients are asked about before a registration is refused.
 const ASKED: usize = 10;
 
 impl Registry {
@@ -100,28 +101,43 @@ impl Registry {
         told.and(revoked).map(|()| expired)
     }
 
-    /// Who makes room for a new client where nobody is protected: the oldest client that was never used.
-    pub(super) fn unprotected_room(&self, now: SystemTime) -> Option<Cutoffs> {
-        let retention = &self.config().retention;
-        if retention.is_protected() { None } else { retention.room_cutoffs(now) }
+    /// Which clients may be evicted for a new one where none is protected.
+    pub(super) fn evictable(&self, new: &Client, now: SystemTime) -> Vec<Cutoffs> {
+        if self.config().retention.is_protected() { Vec::new() } else { self.evictable_if_unprotected(new, now) }
     }
 
-    /// Who makes room where somebody must be asked first: the oldest of those that are not protected. None when that is
-    /// nobody.
-    pub(super) async fn protected_room(&self, now: SystemTime) -> Result<Option<Cutoffs>, RegistrationError> {
-        let retention = &self.config().retention;
-        let Some(cutoffs) = retention.room_cutoffs(now).filter(|_| retention.is_protected()) else { return Ok(None) };
-        let mut query = ClientQuery::new().with_idle(cutoffs.clone()).with_limit(PAGE);
-        for _ in 0..ASKED {
-            let oldest = self.inner.store.list(&query).await?;
-            let Some(last) = oldest.last() else { break };
-            query = query.after(last);
-            let free = self.unprotected(oldest).await?;
-            if !free.is_empty() {
-                return Ok(Some(cutoffs.among(free)));
+    /// Which client may be evicted where the application must be asked first: the oldest ones that are not protected.
+    /// None if all are protected.
+    pub(super) async fn unprotected_evictable(
+        &self,
+        new: &Client,
+        now: SystemTime,
+    ) -> Result<Option<Cutoffs>, RegistrationError> {
+        if !self.config().retention.is_protected() {
+            return Ok(None);
+        }
+        for cutoffs in self.evictable_if_unprotected(new, now) {
+            let mut query = ClientQuery::new().with_idle(cutoffs.clone()).with_limit(PAGE);
+            for _ in 0..ASKED {
+                let oldest = self.inner.store.list(&query).await?;
+                let Some(last) = oldest.last() else { break };
+                query = query.after(last);
+                let free = self.unprotected(oldest).await?;
+                if !free.is_empty() {
+                    return Ok(Some(cutoffs.among(free)));
+                }
             }
         }
         Ok(None)
+    }
+
+    /// Tokens of the configuration have one name, so where there are several they do not say who the registrant is.
+    fn evictable_if_unprotected(&self, new: &Client, now: SystemTime) -> Vec<Cutoffs> {
+        let is_shared = |key: &RegistrantKey| match key {
+            RegistrantKey::InitialAccessToken(id) => &**id == STATIC_TOKEN && self.config().static_tokens.len() > 1,
+            _ => false,
+        };
+        self.config().retention.evictable(now, new.registrant_keys().filter(|key| !is_shared(key)))
     }
 
     /// Those of the idle clients that need not stay.

@@ -8,6 +8,9 @@ use crate::client::Origin;
 use crate::credential::{ClientId, Digest, InitialAccessToken};
 use crate::error::{ErrorCode, ErrorKind, RegistrationError, StoreError, Violation};
 
+/// The identifier of every initial access token of the configuration.
+pub(super) const STATIC_TOKEN: &str = "static";
+
 impl Registry {
     /// Issues an initial access token for [`Access::Tokens`](crate::Access::Tokens). The token is shown only now.
     ///
@@ -75,7 +78,7 @@ impl Registry {
         let digest = Digest::of(token);
         let known = self.config().static_tokens.iter().fold(false, |known, token| known | token.matches(&digest));
         if known {
-            return Ok(Grant::of(Origin::InitialAccessToken("static".into())));
+            return Ok(Grant::of(Origin::InitialAccessToken(STATIC_TOKEN.into())));
         }
         let record = self.inner.store.get_token(&digest).await?;
         let usable = record.filter(|record| record.is_usable(self.now()));

@@ -20,22 +20,33 @@ pub struct Admission {
     pub once: Vec<OneTimeKey>,
     /// How many clients there may be, this one included.
     pub most_clients: Option<u64>,
-    /// Who makes room when there are as many as there may be: the first client that is idle by these cutoffs, in the
-    /// order of the list, goes in the same step. Never the new client itself.
-    pub room: Option<Cutoffs>,
+    /// Which client may be evicted when there are as many clients as there may be. The cutoffs are tried one after the
+    /// other: the first client that is idle by them, in the order of the list, is evicted in the same step. Never the
+    /// new client itself. Empty if no client may be evicted.
+    pub evict: Vec<Cutoffs>,
+    /// The fingerprint that no other client may have, whatever its status. It is that of the new client.
+    pub unique_fingerprint: Option<Digest>,
 }
 
 impl Admission {
     /// Nothing at all.
     #[must_use]
     pub fn free(now: SystemTime) -> Self {
-        Self { now, initial_access_token: None, once: Vec::new(), most_clients: None, room: None }
+        Self {
+            now,
+            initial_access_token: None,
+            once: Vec::new(),
+            most_clients: None,
+            evict: Vec::new(),
+            unique_fingerprint: None,
+        }
     }
 
     /// Whether the insertion costs nothing, so that only another client with the identifier can be in its way.
     #[must_use]
     pub fn is_free(&self) -> bool {
-        self.initial_access_token.is_none() && self.once.is_empty() && self.most_clients.is_none()
+        let counted = self.initial_access_token.is_some() || !self.once.is_empty() || self.most_clients.is_some();
+        !counted && self.unique_fingerprint.is_none()
     }
 }
 
@@ -120,8 +131,10 @@ pub enum Admitted {
     TokenRefused,
     /// A key is remembered already.
     Replayed,
-    /// There are as many clients as there may be, and nobody makes room.
+    /// There are as many clients as there may be, and none of them may be evicted.
     Full,
+    /// Another client has the fingerprint that must be unique.
+    FingerprintTaken,
 }
 
 impl Admitted {
@@ -160,13 +173,15 @@ pub struct Replacement {
     pub once: Vec<OneTimeKey>,
     /// The keys that are forgotten, as if they had never been used.
     pub forgets: Vec<OneTimeKey>,
+    /// The fingerprint that no other client may have, whatever its status. It is that of the updated client.
+    pub unique_fingerprint: Option<Digest>,
 }
 
 impl Replacement {
     /// Nothing at all.
     #[must_use]
     pub fn free(now: SystemTime) -> Self {
-        Self { now, once: Vec::new(), forgets: Vec::new() }
+        Self { now, once: Vec::new(), forgets: Vec::new(), unique_fingerprint: None }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! [`ClientStore`] is the one trait between the protocol and a database. Its verbs are the smallest atomic steps that
 //! the protocol needs: what a registration costs (a use of an initial access token, a place below the limit, a key that
-//! counts once) is paid in the same step that inserts the client, an update names the revision it replaces, and of many
+//! counts once, a fingerprint that must be unique) is paid in the same step that inserts the client, an update names the revision it replaces, and of many
 //! removals one is told that it happened. So the limits are guarantees and not estimates.
 //!
 //! ```
@@ -51,7 +51,7 @@ pub use change::{Admission, Admitted, OneTimeKey, OneTimeKeys, Removal, Replacem
 pub(crate) use erased::ErasedStore;
 #[cfg(feature = "memory")]
 pub use memory::MemoryStore;
-pub use query::{ClientQuery, Cutoffs};
+pub use query::{ClientQuery, Cutoffs, RegistrantKey};
 #[cfg(feature = "redis")]
 pub use redis::{RedisOptions, RedisStore};
 #[cfg(feature = "sqlite")]
@@ -120,7 +120,8 @@ pub trait ClientStore: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`StoreError::conflict`] when the client is gone or has another revision, [`StoreError::replayed`] when a key is
-    /// remembered already. Then nothing is changed.
+    /// remembered already, [`StoreError::fingerprint_taken`] when another client has the fingerprint that must be unique.
+    /// Then nothing is changed.
     fn update(&self, client: &Client, replacement: &Replacement)
     -> impl Future<Output = Result<(), StoreError>> + Send;
 

@@ -192,13 +192,27 @@ pub struct Cutoffs {
     pub idle_since: Option<SystemTime>,
     /// Only clients among these.
     pub among: Option<Vec<ClientId>>,
+    /// Only clients of this registrant.
+    pub registrant: Option<RegistrantKey>,
+}
+
+/// What clients of one registrant have in common.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum RegistrantKey {
+    /// The initial access token, by its identifier.
+    InitialAccessToken(Arc<str>),
+    /// The owner.
+    Owner(Arc<str>),
+    /// The network of the peer, by its keyed hash.
+    Network(u64),
 }
 
 impl Cutoffs {
     /// No client is idle.
     #[must_use]
     pub fn none(now: SystemTime) -> Self {
-        Self { now, unused_since: None, idle_since: None, among: None }
+        Self { now, unused_since: None, idle_since: None, among: None, registrant: None }
     }
 
     /// Clients that were never used are idle when they were issued before this time.
@@ -222,6 +236,13 @@ impl Cutoffs {
         self
     }
 
+    /// Only clients of this registrant can be idle.
+    #[must_use]
+    pub fn with_registrant(mut self, registrant: RegistrantKey) -> Self {
+        self.registrant = Some(registrant);
+        self
+    }
+
     /// Whether a client is idle.
     #[must_use]
     pub fn reach(&self, client: &Client) -> bool {
@@ -230,6 +251,9 @@ impl Cutoffs {
             None => self.unused_since.is_some_and(|since| client.issued_at < since),
         };
         let meant = |among: &Vec<ClientId>| among.contains(&client.id);
-        idle && client.status != Status::Disabled && self.among.as_ref().is_none_or(meant)
+        let same = |registrant: &RegistrantKey| client.registrant_keys().any(|key| key == *registrant);
+        idle && client.status != Status::Disabled
+            && self.among.as_ref().is_none_or(meant)
+            && self.registrant.as_ref().is_none_or(same)
     }
 }

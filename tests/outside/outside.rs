@@ -10,6 +10,7 @@ mod clock;
 mod documents;
 mod endpoint;
 mod fetch;
+mod floods;
 mod gates;
 mod keys;
 #[cfg(feature = "metrics")]

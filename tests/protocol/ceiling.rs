@@ -19,9 +19,14 @@ use super::refused::{Challenge, assert_refused};
 use super::retention::{Grants, HOUR, LATER, Stage, id, ids};
 use super::server::{Registered, Server, minimal, send};
 
+/// A ceiling without a grace.
+fn at_most(clients: u64) -> Retention {
+    Retention::new().with_max_clients(clients).with_grace(Duration::ZERO)
+}
+
 #[tokio::test]
 async fn at_the_ceiling_the_oldest_unused_client_makes_room() {
-    let stage = Stage::new(Access::Open, Retention::new().with_max_clients(4)).await;
+    let stage = Stage::new(Access::Open, at_most(4)).await;
     let [used, oldest, disabled, protected] =
         [stage.register().await, stage.register().await, stage.register().await, stage.register().await];
     stage.touch(&used).await;
@@ -44,7 +49,7 @@ async fn at_the_ceiling_the_oldest_unused_client_makes_room() {
 
 #[tokio::test]
 async fn those_who_must_stay_do_not_close_the_registration() {
-    let stage = Stage::new(Access::Open, Retention::new().with_max_clients(205)).await;
+    let stage = Stage::new(Access::Open, at_most(205)).await;
     for _ in 0..204 {
         stage.grants.protect(&stage.register().await);
     }
@@ -59,7 +64,7 @@ async fn those_who_must_stay_do_not_close_the_registration() {
 async fn where_the_trail_fails_whoever_made_room_comes_back() {
     let (clock, ledger, grants) = (FakeClock::new(), Ledger::default(), Grants::default());
     let server = Server::with_store(Access::Open, grants.store.clone(), |builder| {
-        let builder = builder.with_retention(Retention::new().with_max_clients(2)).with_clock(clock.clone());
+        let builder = builder.with_retention(at_most(2)).with_clock(clock.clone());
         builder.with_audit(ledger.clone()).with_revocation(grants.clone())
     })
     .await;
@@ -97,7 +102,7 @@ async fn a_revocation_that_is_dropped_is_told() {
 
     let (reached, ledger) = (Arc::new(Notify::new()), Ledger::default());
     let server = Server::start(Access::Open, |builder| {
-        let builder = builder.with_retention(Retention::new().with_max_clients(1)).with_audit(ledger.clone());
+        let builder = builder.with_retention(at_most(1)).with_audit(ledger.clone());
         builder.with_revocation(Endless(Arc::clone(&reached)))
     })
     .await;
@@ -127,7 +132,7 @@ async fn a_new_client_is_safe_for_its_grace() {
 
 #[tokio::test]
 async fn a_full_store_spends_no_use_of_a_token() {
-    let stage = Stage::new(Access::Tokens, Retention::new().with_max_clients(1)).await;
+    let stage = Stage::new(Access::Tokens, at_most(1)).await;
     let (token, _) = stage.server.registry.issue_initial_access_token(TokenOptions::new().with_uses(2)).await.unwrap();
     let posting = || send(stage.server.posting(minimal().to_string()).bearer_auth(token.expose()));
     let uses_left = || async { stage.server.registry.initial_access_tokens().await.unwrap()[0].uses_left() };
@@ -142,8 +147,7 @@ async fn a_full_store_spends_no_use_of_a_token() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_registrations_at_the_ceiling_stay_below_it() {
-    let server =
-        Server::start(Access::Open, |builder| builder.with_retention(Retention::new().with_max_clients(10))).await;
+    let server = Server::start(Access::Open, |builder| builder.with_retention(at_most(10))).await;
     for _ in 0..10 {
         server.register(&minimal()).await;
     }
@@ -159,8 +163,8 @@ async fn many_registrations_at_the_ceiling_stay_below_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn at_the_ceiling_as_many_go_as_come() {
-    let retention = Retention::new().with_max_clients(10).with_protection(Grants::default());
-    for retention in [Retention::new().with_max_clients(10), retention] {
+    let retention = at_most(10).with_protection(Grants::default());
+    for retention in [at_most(10), retention] {
         let server = Server::start(Access::Tokens, |builder| builder.with_retention(retention)).await;
         let (plenty, _) = server.registry.issue_initial_access_token(TokenOptions::new().with_uses(10)).await.unwrap();
         let (token, _) = server.registry.issue_initial_access_token(TokenOptions::new().with_uses(1)).await.unwrap();
@@ -183,7 +187,7 @@ async fn a_registration_does_not_fail_because_of_the_grants_of_who_made_room() {
         let grants = Grants::default();
         grants.fail(true);
         let store = grants.store.clone();
-        let retention = Retention::new().with_max_clients(1);
+        let retention = at_most(1);
         Server::with_store(Access::Open, store, |builder| builder.with_retention(retention).with_revocation(grants))
             .await
     };

@@ -12,7 +12,10 @@ fn metadata() -> ClientMetadata {
 
 fn crowded(store: impl ClientStore, most: u64) -> Registry {
     let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(Secrets::hashed());
-    builder.with_retention(Retention::new().with_max_clients(most)).build(store).unwrap()
+    builder
+        .with_retention(Retention::new().with_max_clients(most).with_grace(std::time::Duration::ZERO))
+        .build(store)
+        .unwrap()
 }
 
 /// Whoever cannot be read does not go unheard: nobody could be told who it was.

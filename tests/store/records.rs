@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use tower_dcr::access::Constraints;
-use tower_dcr::credential::Secrets;
+use tower_dcr::credential::{Digest, Secrets};
 use tower_dcr::metadata::{ClientMetadata, GrantType, TokenEndpointAuthMethod};
 use tower_dcr::store::record::{decode_client, decode_token, encode_client, encode_token};
-use tower_dcr::store::{Admission, ClientStore as _, MemoryStore};
+use tower_dcr::store::{Admission, ClientStore as _, MemoryStore, RegistrantKey};
 use tower_dcr::{Access, Client, Origin, Registry, Status};
 
 /// The records of `tests/data/records`, by name.
@@ -75,6 +75,20 @@ async fn the_tokens_of_a_client_of_version_1_still_count() {
     }
 }
 
+/// Members that came later in version 1: the network, and tokens between the previous and the current one.
+#[test]
+fn members_that_came_later_are_read_and_may_be_missing() {
+    let (later, full) = (decoded("v1-client-later.json"), decoded("v1-client-full.json"));
+    let network = RegistrantKey::Network(0x0011_2233_4455_6677);
+    assert!(later.registrant_keys().any(|key| key == network));
+    let keys: Vec<_> = full.registrant_keys().collect();
+    let expected =
+        [RegistrantKey::InitialAccessToken("the token's name".into()), RegistrantKey::Owner("Team \u{3a9}".into())];
+    assert_eq!(keys, expected);
+    let between = Digest::of("dcr_iat_x");
+    assert!(later.has_registration_token(&between) && !full.has_registration_token(&between));
+}
+
 #[test]
 fn a_bare_client_of_version_1_is_read() {
     let client = decoded("v1-client-bare.json");
@@ -91,7 +105,7 @@ fn tokens_of_version_1_are_read() {
         let token = decode_token(&record).unwrap();
         let full = name.ends_with("v1-token-full.json");
         assert_eq!(token.id(), if full { "full" } else { "bare" }, "{name}");
-        assert!(token.digest().matches(&tower_dcr::credential::Digest::of("dcr_iat_x")), "{name}");
+        assert!(token.digest().matches(&Digest::of("dcr_iat_x")), "{name}");
         assert_eq!(token.uses_left(), full.then_some(4_294_967_295), "{name}");
         assert_eq!(token.expires_at(), full.then(|| at(1_796_000_000_789)), "{name}");
         assert_eq!(*token.constraints(), if full { constraints() } else { Constraints::new() }, "{name}");
@@ -102,7 +116,7 @@ fn tokens_of_version_1_are_read() {
 #[test]
 fn records_of_this_version_are_written_as_they_were_read() {
     let (clients, tokens) = (golden("v1-client"), golden("v1-token"));
-    assert_eq!((clients.len(), tokens.len()), (2, 2));
+    assert_eq!((clients.len(), tokens.len()), (3, 2));
     for (name, record) in clients {
         let again = encode_client(&decode_client(&record).unwrap());
         assert_eq!(String::from_utf8(again), String::from_utf8(record), "{name}");

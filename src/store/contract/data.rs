@@ -47,6 +47,7 @@ fn secured(name: &str, origin: Origin) -> Client {
         status: Status::Disabled,
         constraints: constraints(),
         fingerprint: Some(Digest::of("fingerprint")),
+        network: Some(u64::MAX - 1),
         ..client(name, now)
     }
 }

@@ -57,6 +57,7 @@ mod sample;
 mod subject;
 mod tenants;
 mod tokens;
+mod unique;
 
 use std::fmt;
 use std::future::Future;
@@ -216,6 +217,14 @@ checks! {
         making_room_and_other_changes_exclude_each_other
         an_abandoned_insertion_makes_room_or_not
         an_abandoned_removal_brings_who_made_room_back
+        a_young_client_is_evicted_by_its_registrant_alone
+        what_a_registrant_has_follows_every_change
+        registrants_evict_only_their_own_clients_at_once
+    }
+    unique {
+        a_fingerprint_that_is_taken_is_refused
+        an_update_to_a_fingerprint_that_is_taken_is_refused
+        one_of_many_of_a_unique_fingerprint_wins
     }
     tenants {
         tenants_see_nothing_of_each_other

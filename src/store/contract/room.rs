@@ -1,16 +1,17 @@
 //! Where there is no room, one that is idle goes and the new client comes, in one step.
 
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
-use super::sample::{DAY, HOUR, assert_same, below, client, clients, now, once, token};
+use super::sample::{DAY, HOUR, assert_same, below, client, clients, now, once, renamed, token};
 use super::subject::{CALLERS, POLLS, ROUNDS, Subject, abandon, race, times};
-use crate::client::{Client, Status};
+use crate::client::{Client, Origin, Status};
 use crate::credential::ClientId;
-use crate::store::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, Removal};
+use crate::store::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, RegistrantKey, Removal};
 
 /// Below this number of clients, or in the place of one that was never used and issued more than an hour ago.
-fn crowding(most: usize, now: std::time::SystemTime) -> Admission {
-    Admission { room: Some(Cutoffs::none(now).with_unused_since(now - HOUR)), ..below(most as u64, now) }
+fn crowding(most: usize, now: SystemTime) -> Admission {
+    Admission { evict: vec![Cutoffs::none(now).with_unused_since(now - HOUR)], ..below(most as u64, now) }
 }
 
 fn in_place_of(gone: &Client) -> Admitted {
@@ -48,7 +49,7 @@ pub(super) async fn the_first_idle_client_makes_room<S: ClientStore>(store: Subj
 
     let later = now + DAY;
     let idle = Cutoffs::none(later).with_idle_since(now).among(vec![young.id, old[1].id.clone(), old[0].id.clone()]);
-    let admission = Admission { room: Some(idle), ..below(6, later) };
+    let admission = Admission { evict: vec![idle], ..below(6, later) };
     let admitted = store.admit(&new[4], &admission).await;
     assert_eq!(admitted, in_place_of(&old[1]), "insert: whoever is idle by the cutoffs makes room, among those named");
     assert_eq!(store.admit(&new[3], &admission).await, Admitted::Full, "insert: nobody else among them is idle");
@@ -61,7 +62,7 @@ pub(super) async fn nobody_makes_room_for_itself_or_for_the_refused<S: ClientSto
     store.hold(std::slice::from_ref(&old)).await;
     store.remember("used", now + HOUR, now).await;
     let room = Cutoffs::none(now).with_unused_since(now + HOUR);
-    let full = |most| Admission { room: Some(room.clone()), ..below(most, now) };
+    let full = |most| Admission { evict: vec![room.clone()], ..below(most, now) };
     let rows = [
         (Admitted::TokenRefused, &new, Admission { initial_access_token: Some(spent.digest), ..full(1) }),
         (Admitted::Replayed, &new, Admission { once: vec![once("used", now)], ..full(1) }),
@@ -227,4 +228,119 @@ pub(super) async fn an_abandoned_removal_brings_who_made_room_back<S: ClientStor
     }
     let beyond = store.admit(&client("beyond", now), &below(1, now)).await;
     assert_eq!(beyond, Admitted::Full, "remove: whoever came back takes a place");
+}
+
+/// Which clients a registration may evict: those older than an hour, then those with one of these keys.
+fn within_grace(most: u64, keys: &[RegistrantKey], now: SystemTime) -> Admission {
+    let older = Cutoffs::none(now).with_unused_since(now - HOUR);
+    let own = keys.iter().map(|key| Cutoffs::none(now).with_unused_since(now + HOUR).with_registrant(key.clone()));
+    Admission { evict: [older].into_iter().chain(own).collect(), ..below(most, now) }
+}
+
+fn by_token(name: &str, token: &str, issued_at: SystemTime) -> Client {
+    Client { origin: Origin::InitialAccessToken(token.into()), ..client(name, issued_at) }
+}
+
+fn by_owner(name: &str, owner: &str, issued_at: SystemTime) -> Client {
+    Client { owner: Some(owner.into()), ..client(name, issued_at) }
+}
+
+fn by_network(name: &str, network: u64, issued_at: SystemTime) -> Client {
+    Client { network: Some(network), ..client(name, issued_at) }
+}
+
+pub(super) async fn a_young_client_is_evicted_by_its_registrant_alone<S: ClientStore>(store: Subject<S>) {
+    let now = now();
+    let young = [
+        by_token("by-token", "T", now - HOUR / 2),
+        by_owner("by-owner", "O", now - HOUR / 3),
+        by_network("by-network", u64::MAX, now - HOUR / 4),
+        by_network("used", 7, now - HOUR / 2),
+        Client { status: Status::Disabled, ..by_network("disabled", 8, now - HOUR / 2) },
+    ];
+    store.hold(&young).await;
+    store.touch(&young[3].id, now).await;
+    let keys = |keys: &[RegistrantKey]| within_grace(5, keys, now);
+    let token = |id: &str| RegistrantKey::InitialAccessToken(id.into());
+    let owner = |owner: &str| RegistrantKey::Owner(owner.into());
+    let network = RegistrantKey::Network;
+    let refused = [
+        ("nothing in common", keys(&[])),
+        ("another token", keys(&[token("t"), token("T "), token("O")])),
+        ("another owner", keys(&[owner("o"), owner("T")])),
+        ("another network", keys(&[network(0), network(1), network(u64::MAX >> 1)])),
+        ("the network of a used client", keys(&[network(7)])),
+        ("the network of a disabled client", keys(&[network(8)])),
+    ];
+    for (name, admission) in &refused {
+        let admitted = store.admit(&client("new", now), admission).await;
+        assert_eq!(admitted, Admitted::Full, "insert: evicts no young client for {name}");
+    }
+    let listed = ClientQuery::new().with_idle(keys(&[owner("O")]).evict[1].clone());
+    assert_eq!(store.list(&listed).await.len(), 1, "list: the unused clients of a registrant");
+    let rows = [
+        (keys(&[token("T"), owner("O")]), &young[0]),
+        (keys(&[token("T"), network(u64::MAX)]), &young[2]),
+        (keys(&[token("T"), owner("O"), network(u64::MAX)]), &young[1]),
+    ];
+    for (number, (admission, evicted)) in rows.iter().enumerate() {
+        let new = client(&format!("new-{number}"), now);
+        let admitted = store.admit(&new, admission).await;
+        assert_eq!(admitted, in_place_of(evicted), "insert: evicts the unused client of the registrant");
+        assert!(store.get(&evicted.id).await.is_none(), "insert: an evicted client is gone");
+    }
+    let later = now + 2 * HOUR;
+    let admitted = store.admit(&client("later", later), &within_grace(5, &[network(0)], later)).await;
+    assert_eq!(admitted, in_place_of(&client("new-0", now)), "insert: evicts the oldest client after its grace");
+}
+
+/// An update and an enabled client keep what they have in common with others; a used client is never evicted.
+pub(super) async fn what_a_registrant_has_follows_every_change<S: ClientStore>(store: Subject<S>) {
+    let now = now();
+    let mut current = by_network("changing", 9, now);
+    store.hold(std::slice::from_ref(&current)).await;
+    let admission = within_grace(1, &[RegistrantKey::Network(9)], now);
+    for (status, evictable) in [(Status::Disabled, false), (Status::Pending, true), (Status::Active, true)] {
+        current = Client { status, ..renamed(&current, status.as_str()) };
+        assert!(store.update(&current).await, "update: the next revision is accepted");
+        let found = store.list(&ClientQuery::new().with_idle(admission.evict[1].clone())).await;
+        assert_eq!(found.len(), usize::from(evictable), "update: keeps the registrant of a client that is {status}");
+    }
+    assert!(store.touch(&current.id, now).await, "touch: true for a client that is there");
+    assert!(store.update(&renamed(&current, "Used")).await, "update: a use since the client was read is no conflict");
+    let full = store.admit(&client("new", now), &admission).await;
+    assert_eq!(full, Admitted::Full, "insert: evicts no used client");
+}
+
+/// Two registrants at once: each evicts its own clients, as many as it inserts.
+pub(super) async fn registrants_evict_only_their_own_clients_at_once<S: ClientStore>(store: Subject<S>) {
+    const HELD: usize = 24;
+    for round in 0..ROUNDS {
+        let now = now();
+        let mut held = Vec::new();
+        for number in 0..HELD {
+            // Three quarters belong to the first registrant.
+            held.push(by_network(&format!("held-{round}-{number}"), u64::from(number % 4 == 0), now));
+        }
+        store.hold(&held).await;
+        let insert = |caller: usize| {
+            let network = caller as u64 % 2;
+            let store = store.clone();
+            let admission = within_grace(HELD as u64, &[RegistrantKey::Network(network)], now);
+            let client = client(&format!("rush-{round}-{caller}"), now);
+            async move { (network, store.admit(&client, &admission).await) }
+        };
+        let told = race(CALLERS, insert).await;
+        for (network, own) in [(0, HELD * 3 / 4), (1, HELD / 4)] {
+            let told = told.iter().filter(|(caller, _)| *caller == network);
+            let evicted: BTreeSet<_> = told.filter_map(|(_, admitted)| admitted.gone()).collect();
+            assert_eq!(evicted.len(), own, "insert: a registrant evicts its own clients, each once");
+            let own = |id: &ClientId| held.iter().any(|held| held.id == *id && held.network == Some(network));
+            assert!(evicted.into_iter().all(own), "insert: a registrant evicts no client of another one");
+        }
+        assert_eq!(store.count().await, HELD as u64, "count: exactly the limit");
+        for client in store.list(&ClientQuery::new().with_limit(HELD)).await {
+            store.remove(&client.id).await;
+        }
+    }
 }

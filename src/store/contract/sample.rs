@@ -38,6 +38,7 @@ pub(super) fn client(name: &str, issued_at: SystemTime) -> Client {
         status: Status::Active,
         constraints: Constraints::new(),
         fingerprint: None,
+        network: None,
     }
 }
 
@@ -121,7 +122,7 @@ pub(super) fn using(keys: &[&str], now: SystemTime) -> Admission {
 pub(super) fn assert_same(found: Option<&Client>, expected: &Client, promise: &str) {
     let Some(found) = found else { panic!("{promise}: {} is not there", expected.id) };
     let Client { id, metadata, issued_at, secret, token, revision, last_used, origin, owner, .. } = expected;
-    let Client { status, constraints, fingerprint, .. } = expected;
+    let Client { status, constraints, fingerprint, network, .. } = expected;
     let secrets = |client: &Client| {
         let secret = client.secret.as_ref()?;
         Some((*secret.stored.digest().as_bytes(), secret.stored.sealed().cloned(), secret.expires_at))
@@ -141,6 +142,7 @@ pub(super) fn assert_same(found: Option<&Client>, expected: &Client, promise: &s
     assert_eq!(found.constraints, *constraints, "{promise}: the constraints of {id}");
     let bytes = |fingerprint: &Option<Digest>| fingerprint.map(|fingerprint| *fingerprint.as_bytes());
     assert_eq!(bytes(&found.fingerprint), bytes(fingerprint), "{promise}: the fingerprint of {id}");
+    assert_eq!(found.network, *network, "{promise}: the network of {id}");
     assert!(found.metadata == *metadata, "{promise}: the metadata of {id}");
     assert!(found.secret.is_some() == secret.is_some(), "{promise}: whether {id} has a secret");
     assert!(secrets(found) == secrets(expected), "{promise}: the secret of {id}");

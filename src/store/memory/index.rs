@@ -5,8 +5,8 @@ use std::ops::Bound;
 use std::time::SystemTime;
 
 use crate::client::{Client, Status};
-use crate::credential::ClientId;
-use crate::store::ClientQuery;
+use crate::credential::{ClientId, Digest};
+use crate::store::{ClientQuery, Cutoffs, RegistrantKey};
 
 /// Where a client stands in a list: by its time of issue, then by its identifier.
 pub(super) type Place = (SystemTime, ClientId);
@@ -21,6 +21,8 @@ pub(super) struct Index {
     all: BTreeSet<Place>,
     /// Those that were never used and may go when there is no room.
     unused: BTreeSet<Place>,
+    /// The same ones, by their registrants.
+    unused_by: BTreeMap<RegistrantKey, BTreeSet<Place>>,
     by_fingerprint: BTreeMap<[u8; 32], BTreeSet<Place>>,
 }
 
@@ -44,11 +46,23 @@ impl Index {
     /// A client was used for the first time.
     pub(super) fn mark_used(&mut self, client: &Client) {
         self.unused.remove(&place(client));
+        for key in client.registrant_keys() {
+            remove_from(&mut self.unused_by, &key, client);
+        }
+    }
+
+    /// Whether a client other than this one has the fingerprint.
+    pub(super) fn is_taken(&self, fingerprint: &Digest, own: &ClientId) -> bool {
+        let same = self.by_fingerprint.get(fingerprint.as_bytes());
+        same.is_some_and(|same| same.iter().any(|(_, id)| id != own))
     }
 
     fn add_details(&mut self, client: &Client) {
         if is_unused(client) {
             self.unused.insert(place(client));
+            for key in client.registrant_keys() {
+                self.unused_by.entry(key).or_default().insert(place(client));
+            }
         }
         if let Some(fingerprint) = &client.fingerprint {
             self.by_fingerprint.entry(*fingerprint.as_bytes()).or_default().insert(place(client));
@@ -57,13 +71,10 @@ impl Index {
 
     fn remove_details(&mut self, client: &Client) {
         if is_unused(client) {
-            self.unused.remove(&place(client));
+            self.mark_used(client);
         }
-        let Some(fingerprint) = client.fingerprint.as_ref().map(|fingerprint| fingerprint.as_bytes()) else { return };
-        let Some(same) = self.by_fingerprint.get_mut(fingerprint) else { return };
-        same.remove(&place(client));
-        if same.is_empty() {
-            self.by_fingerprint.remove(fingerprint);
+        if let Some(fingerprint) = &client.fingerprint {
+            remove_from(&mut self.by_fingerprint, fingerprint.as_bytes(), client);
         }
     }
 
@@ -73,9 +84,11 @@ impl Index {
         if unused_only.is_some_and(|cutoffs| cutoffs.unused_since.is_none()) {
             return Vec::new();
         }
-        let places = match &query.fingerprint {
-            Some(fingerprint) => self.by_fingerprint.get(fingerprint.as_bytes()),
-            None => Some(if unused_only.is_some() { &self.unused } else { &self.all }),
+        let places = match (&query.fingerprint, unused_only) {
+            (Some(fingerprint), _) => self.by_fingerprint.get(fingerprint.as_bytes()),
+            (None, Some(Cutoffs { registrant: Some(key), .. })) => self.unused_by.get(key),
+            (None, Some(_)) => Some(&self.unused),
+            (None, None) => Some(&self.all),
         };
         let ends = [query.issued_before, unused_only.and_then(|cutoffs| cutoffs.unused_since)];
         let end = ends.into_iter().flatten().min();
@@ -86,6 +99,15 @@ impl Index {
         };
         let places = places.into_iter().flat_map(|places| places.range((from.clone(), Bound::Unbounded)));
         places.take_while(|(issued_at, _)| end.is_none_or(|end| *issued_at < end)).take(most).cloned().collect()
+    }
+}
+
+/// Removes a client from one of several sets, and the set when it is empty.
+fn remove_from<K: Ord>(sets: &mut BTreeMap<K, BTreeSet<Place>>, key: &K, client: &Client) {
+    let Some(set) = sets.get_mut(key) else { return };
+    set.remove(&place(client));
+    if set.is_empty() {
+        sets.remove(key);
     }
 }
 

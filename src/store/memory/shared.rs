@@ -11,7 +11,7 @@ use dashmap::DashMap;
 use super::index::{Index, place};
 use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
-use crate::credential::ClientId;
+use crate::credential::{ClientId, Digest};
 use crate::error::StoreError;
 use crate::store::{Admission, Admitted, ClientQuery, Cutoffs, OneTimeKeys, Removal, Replacement};
 
@@ -29,7 +29,7 @@ pub(super) struct Shared {
     /// Locked last, for a moment only.
     index: Mutex<Index>,
     pub(super) tokens: DashMap<[u8; 32], InitialAccessTokenRecord>,
-    /// Locked first, and by an insertion until its end.
+    /// Locked first, and by an insertion or an update until its end.
     remembered: Mutex<OneTimeKeys>,
 }
 
@@ -66,9 +66,12 @@ impl Shared {
         if self.clients.contains_key(&client.id) {
             return Admitted::Exists;
         }
+        if self.is_taken(admission.unique_fingerprint.as_ref(), &client.id) {
+            return Admitted::FingerprintTaken;
+        }
         let admitted = if self.take_place(admission.most_clients) {
             Admitted::Inserted
-        } else if let Some(gone) = admission.room.as_ref().and_then(|cutoffs| self.make_room(cutoffs)) {
+        } else if let Some(gone) = admission.evict.iter().find_map(|cutoffs| self.evict(cutoffs)) {
             Admitted::InPlaceOf(gone)
         } else {
             return Admitted::Full;
@@ -83,8 +86,14 @@ impl Shared {
         self.clients.insert(client.id.clone(), client);
     }
 
+    /// Whether another client has a fingerprint that must be unique. Nobody else inserts or updates at this moment,
+    /// because whoever does has locked what is remembered.
+    fn is_taken(&self, unique: Option<&Digest>, own: &ClientId) -> bool {
+        unique.is_some_and(|fingerprint| self.index().is_taken(fingerprint, own))
+    }
+
     /// Removes the first client that is idle; its place stays taken.
-    fn make_room(&self, cutoffs: &Cutoffs) -> Option<Arc<Client>> {
+    fn evict(&self, cutoffs: &Cutoffs) -> Option<Arc<Client>> {
         let gone = |id: &ClientId| self.take_out(id, |client| cutoffs.reach(client));
         if let Some(among) = &cutoffs.among {
             return self.idle_among(among, cutoffs).iter().find_map(|client| gone(&client.id));
@@ -146,6 +155,9 @@ impl Shared {
         let mut stored = self.clients.get_mut(&client.id).ok_or_else(StoreError::conflict)?;
         if stored.revision + 1 != client.revision {
             return Err(StoreError::conflict());
+        }
+        if self.is_taken(replacement.unique_fingerprint.as_ref(), &client.id) {
+            return Err(StoreError::fingerprint_taken());
         }
         if !remembered.use_up(&replacement.once, replacement.now) {
             return Err(StoreError::replayed());

@@ -30,6 +30,8 @@ pub(super) struct ClientState {
     constraints: ConstraintsState,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fingerprint: Option<Bytes>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    network: Option<Bytes>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -120,6 +122,7 @@ impl ClientState {
             token: client.token.as_ref().map(TokensState::of),
             constraints: ConstraintsState::of(&client.constraints),
             fingerprint: client.fingerprint.as_ref().map(Bytes::of),
+            network: client.network.map(|network| Bytes(network.to_be_bytes().to_vec())),
         }
     }
 
@@ -137,6 +140,7 @@ impl ClientState {
             status: self.status.into(),
             constraints: self.constraints.into(),
             fingerprint: maybe(self.fingerprint, |bytes| bytes.digest())?,
+            network: maybe(self.network, |bytes| bytes.0.try_into().ok().map(u64::from_be_bytes))?,
         })
     }
 }

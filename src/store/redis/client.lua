@@ -2,6 +2,7 @@
 -- the client in the index, the revision, the digests of its registration access tokens ('-' for none). The first row says what the client is: 'cd' if it is disabled, 'cn' if it was
 -- never used, 'cu' otherwise, followed by its place in the order of issue. A client of the last kind has one row more,
 -- which is not in the line because it moves with the last use: 'u', that use, the place.
+-- Rows that begin with 'n' stand in the line, but in the index only until the client is used.
 -- All rows have the score 0, so Redis keeps them in the order of their bytes.
 
 -- The last use, the rows and the revision; nothing if there is no client.
@@ -25,9 +26,24 @@ end
 
 local function remove_rows(index, rows) redis.call('ZREM', index, unpack(rows)) end
 
+local function remove_unused_rows(index, value)
+  local _, rows = line_of(value)
+  for row in string.gmatch(rows, ' (n%S+)') do redis.call('ZREM', index, row) end
+end
+
+-- Whether a client elsewhere than at this place has a fingerprint; 'unique' is what its rows begin with, or nothing.
+local function is_taken(index, unique, place)
+  if unique == '' then return false end
+  for _, row in ipairs(redis.call('ZRANGEBYLEX', index, '[' .. unique, '(' .. unique .. '~', 'LIMIT', 0, 2)) do
+    if row ~= unique .. place then return true end
+  end
+  return false
+end
+
 -- Records a use unless a later one is known; false if there is no client.
 local function touch(client, index, at)
-  local used, kind, place = string.match(redis.call('GET', client) or '', '^(%x+) (c%l)(%S+)')
+  local value = redis.call('GET', client)
+  local used, kind, place = string.match(value or '', '^(%x+) (c%l)(%S+)')
   if not used then return false end
   if at <= used then return true end
   if kind == 'cd' then
@@ -36,6 +52,7 @@ local function touch(client, index, at)
     redis.call('SETRANGE', client, 0, at .. ' cu')
     redis.call('ZREM', index, kind == 'cn' and 'cn' .. place or 'u' .. used .. place)
     redis.call('ZADD', index, 0, 'cu' .. place, 0, 'u' .. at .. place)
+    if kind == 'cn' then remove_unused_rows(index, value) end
   end
   return true
 end

@@ -3,9 +3,9 @@
 -- is still as the caller saw it. Two arguments belong to each of these keys. The rows in the index come last and as ZADD
 -- takes them.
 local client, index, tokens = KEYS[1], KEYS[2], KEYS[3]
-local value, now, most, digest, once = unpack(ARGV, 1, 5)
+local value, now, most, digest, once, unique = unpack(ARGV, 1, 6)
 local last_once = 3 + once
-local function argument_of(key) return 2 * key - 2 end
+local function argument_of(key) return 2 * key - 1 end
 
 if redis.call('EXISTS', client) == 1 then return 'exists' end
 local uses = ''
@@ -17,6 +17,7 @@ end
 for key = 4, last_once do
   if is_known(KEYS[key], now) then return 'replayed' end
 end
+if is_taken(index, unique, '') then return 'taken' end
 local gone = nil
 if most ~= '' and redis.call('ZLEXCOUNT', index, '[c', '(d') >= tonumber(most) then
   for key = last_once + 1, #KEYS do

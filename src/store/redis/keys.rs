@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::client::{Client, Status};
 use crate::credential::{ClientId, Digest};
-use crate::store::{ClientQuery, Cutoffs};
+use crate::store::{ClientQuery, Cutoffs, RegistrantKey};
 
 /// Sorts after every character of a row.
 const LAST: char = '~';
@@ -20,6 +20,11 @@ const USED: &str = "cu";
 /// The row of the last use of a client that is neither disabled nor new: the time comes before the place.
 const LAST_USE: &str = "u";
 const PENDING: &str = "p";
+/// The rows of clients that were never used, by their registrants. All of them begin with `n`, so that the first use
+/// removes them.
+const UNUSED_BY_TOKEN: &str = "nt";
+const UNUSED_BY_OWNER: &str = "no";
+const UNUSED_BY_NETWORK: &str = "nw";
 
 /// The keys of one tenant. All begin with the same hash tag, so a cluster keeps them on one node and a script may use
 /// several of them.
@@ -137,7 +142,8 @@ pub(super) fn rows(client: &Client) -> Vec<String> {
         client.fingerprint.as_ref().map(fingerprint_kind),
         (client.status == Status::Pending).then(|| PENDING.to_owned()),
     ];
-    let kinds = [kind.to_owned()].into_iter().chain(also.into_iter().flatten());
+    let unused_by = client.registrant_keys().filter(|_| kind == NEW).map(|key| unused_kind(&key));
+    let kinds = [kind.to_owned()].into_iter().chain(also.into_iter().flatten()).chain(unused_by);
     let place = place_of(client);
     kinds.map(|kind| kind + &place).collect()
 }
@@ -148,11 +154,20 @@ pub(super) fn last_use_row(client: &Client) -> Option<String> {
     Some(format!("{LAST_USE}{}{}", time(used), place_of(client)))
 }
 
+fn unused_kind(key: &RegistrantKey) -> String {
+    let short = |text: &str| hex(&Digest::of(text))[..16].to_owned();
+    match key {
+        RegistrantKey::InitialAccessToken(id) => format!("{UNUSED_BY_TOKEN}{}", short(id)),
+        RegistrantKey::Owner(owner) => format!("{UNUSED_BY_OWNER}{}", short(owner)),
+        RegistrantKey::Network(hash) => format!("{UNUSED_BY_NETWORK}{hash:016x}"),
+    }
+}
+
 fn owner_kind(owner: &str) -> String {
     format!("o{}", hex(&Digest::of(owner)))
 }
 
-fn fingerprint_kind(fingerprint: &Digest) -> String {
+pub(super) fn fingerprint_kind(fingerprint: &Digest) -> String {
     format!("f{}", hex(fingerprint))
 }
 
@@ -212,7 +227,8 @@ impl Rows {
 
     /// The rows of clients that are idle because they were never used, and because they were not used for long.
     pub(super) fn idle(cutoffs: &Cutoffs) -> Vec<Self> {
-        let never = cutoffs.unused_since.map(|since| Self::of(NEW, None, Some(since)));
+        let unused = cutoffs.registrant.as_ref().map_or_else(|| NEW.to_owned(), unused_kind);
+        let never = cutoffs.unused_since.map(|since| Self::of(unused, None, Some(since)));
         let long_ago = cutoffs.idle_since.map(|since| Self::of(LAST_USE, None, Some(since)));
         let long_ago = long_ago.map(|rows| Self { before_place: rows.before_place + NEVER.len(), ..rows });
         never.into_iter().chain(long_ago).collect()

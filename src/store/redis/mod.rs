@@ -149,6 +149,7 @@ impl RedisStore {
         script.key(self.keys.index()).key(self.keys.tokens());
         script.arg(value::write(client)).arg(keys::time(admission.now)).arg(text(admission.most_clients));
         script.arg(digest_text(admission.initial_access_token.as_ref())).arg(admission.once.len());
+        script.arg(unique_kind(admission.unique_fingerprint.as_ref()));
         self.use_up(&mut script, &admission.once, admission.now);
         for candidate in candidates {
             self.meant(&mut script, candidate);
@@ -160,6 +161,7 @@ impl RedisStore {
             "refused" => Admitted::TokenRefused,
             "replayed" => Admitted::Replayed,
             "full" => Admitted::Full,
+            "taken" => Admitted::FingerprintTaken,
             number => {
                 let gone = number.parse().ok().and_then(|number: usize| candidates.get(number.checked_sub(1)?));
                 let gone = gone.ok_or_else(|| StoreError::unavailable("the script gave no answer"))?;
@@ -203,6 +205,11 @@ fn text(number: Option<u64>) -> String {
     number.map(|number| number.to_string()).unwrap_or_default()
 }
 
+/// The kind of the rows of a fingerprint that must be unique; the empty text is none.
+fn unique_kind(fingerprint: Option<&Digest>) -> String {
+    fingerprint.map(keys::fingerprint_kind).unwrap_or_default()
+}
+
 fn digest_text(digest: Option<&Digest>) -> String {
     digest.map(keys::hex).unwrap_or_default()
 }
@@ -216,8 +223,8 @@ impl ClientStore for RedisStore {
         Self { connection: self.connection.clone(), keys: self.keys.for_tenant(tenant) }
     }
 
-    /// A store that is full is asked who may make room, and then once more with their keys, because a script must be told
-    /// all keys that it uses. When all of them are gone by then, others made room for others.
+    /// A store that is full is asked which clients may be evicted, and then once more with their keys, because a script
+    /// must be given all keys that it uses. When all of them are gone by then, others have evicted them.
     async fn insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
         if admission.is_free() {
             return self.add(client).await;
@@ -225,10 +232,10 @@ impl ClientStore for RedisStore {
         let mut candidates = Vec::new();
         for _ in 0..ROUNDS {
             let admitted = self.insert_among(client, admission, &candidates).await?;
-            let Some(room) = admission.room.as_ref().filter(|_| admitted == Admitted::Full) else {
+            if admitted != Admitted::Full {
                 return Ok(admitted);
-            };
-            candidates = self.first_idle(room).await?;
+            }
+            candidates = self.first_evictable(&admission.evict).await?;
             if candidates.is_empty() {
                 break;
             }
@@ -259,13 +266,16 @@ impl ClientStore for RedisStore {
         let before = client.revision.checked_sub(1).ok_or_else(StoreError::conflict)?;
         let mut script = script::UPDATE.key(self.keys.client(client.id.as_str()));
         script.key(self.keys.index()).arg(value::write(client)).arg(before).arg(keys::time(replacement.now));
-        self.use_up(script.arg(replacement.once.len()), &replacement.once, replacement.now);
+        script.arg(replacement.once.len()).arg(unique_kind(replacement.unique_fingerprint.as_ref()));
+        script.arg(keys::place_of(client));
+        self.use_up(&mut script, &replacement.once, replacement.now);
         for forgotten in &replacement.forgets {
             script.key(self.keys.remembered(&forgotten.key));
         }
         match &*self.run::<String>(&script).await? {
             "updated" => Ok(()),
             "replayed" => Err(StoreError::replayed()),
+            "taken" => Err(StoreError::fingerprint_taken()),
             _ => Err(StoreError::conflict()),
         }
     }

@@ -11,7 +11,7 @@ use crate::client::Client;
 use crate::error::StoreError;
 use crate::store::{ClientQuery, Cutoffs, record};
 
-/// How many clients are asked to make room together.
+/// How many clients are given to a script as candidates for an eviction.
 const FEW: usize = 16;
 /// As the limit of a range: no limit.
 const ALL: isize = -1;
@@ -139,9 +139,20 @@ impl RedisStore {
         Ok(places)
     }
 
+    /// Some clients that are idle by the first of these cutoffs that selects any.
+    pub(super) async fn first_evictable(&self, evict: &[Cutoffs]) -> Result<Vec<Arc<Client>>, StoreError> {
+        for cutoffs in evict {
+            let first = self.first_idle(cutoffs).await?;
+            if !first.is_empty() {
+                return Ok(first);
+            }
+        }
+        Ok(Vec::new())
+    }
+
     /// Some clients that are idle, the first one of all first. Rows without a client and clients that cannot be read are
     /// passed over.
-    pub(super) async fn first_idle(&self, cutoffs: &Cutoffs) -> Result<Vec<Arc<Client>>, StoreError> {
+    async fn first_idle(&self, cutoffs: &Cutoffs) -> Result<Vec<Arc<Client>>, StoreError> {
         // The rows of clients that were never used are in order already.
         let most = if cutoffs.idle_since.is_none() { BATCH.cast_signed() } else { super::WINDOW };
         let mut first = Vec::new();

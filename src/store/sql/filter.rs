@@ -6,7 +6,7 @@ use super::statements::Statements;
 use super::{Value, millis};
 use crate::client::Status;
 use crate::credential::ClientId;
-use crate::store::{ClientQuery, Cutoffs};
+use crate::store::{ClientQuery, Cutoffs, RegistrantKey};
 
 /// Conditions that all must hold, with the values that they compare with.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl<'a> Filter<'a> {
     }
 
     /// Who is idle.
-    pub(super) fn idle(mut self, cutoffs: &Cutoffs, sql: &Statements, ids: Option<&'a str>) -> Self {
+    pub(super) fn idle(mut self, cutoffs: &'a Cutoffs, sql: &Statements, ids: Option<&'a str>) -> Self {
         self.and("status <> {}", Value::Text(Some(Status::Disabled.as_str())));
         let mut since = |time: SystemTime| self.place(Value::Int(Some(bound(time))));
         let unused = cutoffs.unused_since.map(|time| format!("{} AND issued_at < {}", sql.never_used, since(time)));
@@ -76,6 +76,14 @@ impl<'a> Filter<'a> {
         self.text.push_str(&format!(" AND {either}"));
         if let Some(ids) = ids {
             self.and(sql.among, Value::Text(Some(ids)));
+        }
+        match &cutoffs.registrant {
+            Some(RegistrantKey::InitialAccessToken(id)) => {
+                self.and("initial_access_token = {}", Value::Bytes(Some(id.as_bytes())));
+            }
+            Some(RegistrantKey::Owner(owner)) => self.and("owner = {}", Value::Bytes(Some(owner.as_bytes()))),
+            Some(RegistrantKey::Network(hash)) => self.and("network = {}", Value::Int(Some(hash.cast_signed()))),
+            None => {}
         }
         self
     }

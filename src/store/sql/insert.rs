@@ -2,10 +2,14 @@
 
 use std::sync::atomic::Ordering;
 
+use sha2::{Digest as _, Sha256};
+
 use super::filter::{Filter, ids};
+use super::statements::Statements;
 use super::verbs::{Key, Written, at, bytes, int, maybe_at, text};
 use super::{Backend, Step, Value};
-use crate::client::Client;
+use crate::client::{Client, Origin};
+use crate::credential::{ClientId, Digest};
 use crate::error::StoreError;
 use crate::store::{Admission, Admitted, Cutoffs};
 
@@ -17,7 +21,7 @@ pub(super) async fn insert<B: Backend>(
 ) -> Result<Admitted, StoreError> {
     let (sql, tenant, written) = (backend.statements(), bytes(backend.tenant()), Written::of(client));
     let row = row(backend.tenant(), client, &written);
-    let Admission { now, initial_access_token, once, most_clients, room } = admission;
+    let Admission { now, initial_access_token, once, most_clients, evict, unique_fingerprint } = admission;
     if admission.is_free() {
         let is_in = backend.execute(&sql.add, &row).await? > 0 || backend.execute(&sql.insert, &row).await? > 0;
         return Ok(if is_in { Admitted::Inserted } else { Admitted::Exists });
@@ -29,16 +33,21 @@ pub(super) async fn insert<B: Backend>(
     if within.is_some() {
         begin_counting(backend).await?;
     }
-    let ids = ids(room.as_ref());
-    let room = room.as_ref().map(|cutoffs| making_room(backend, cutoffs, client, ids.as_deref()));
-    let room = room.as_ref().map(|(text, filter)| Step::removing(text, &filter.values));
-    let mut steps = vec![(Admitted::Exists, Step::required(&sql.insert, &row))];
+    let ids = Vec::from_iter(evict.iter().map(|cutoffs| ids(Some(cutoffs))));
+    let evictions = evict.iter().zip(&ids).map(|(cutoffs, ids)| evicting(backend, cutoffs, client, ids.as_deref()));
+    let evictions = Vec::from_iter(evictions);
+    let evictions = Vec::from_iter(evictions.iter().map(|(text, filter)| Step::removing(text, &filter.values)));
+    let unique = unique_fingerprint.as_ref().map(|digest| Unique::new(backend.tenant(), digest, &client.id));
+    let mut steps = Vec::new();
+    steps.extend(unique.iter().flat_map(|unique| unique.lock(sql)).map(|step| (Admitted::FingerprintTaken, step)));
+    steps.push((Admitted::Exists, Step::required(&sql.insert, &row)));
+    steps.extend(unique.iter().map(|unique| (Admitted::FingerprintTaken, unique.check(sql))));
     if let Some(values) = &spent {
         steps.push((Admitted::TokenRefused, Step::required(&sql.spend, values)));
     }
     steps.extend(keys.iter().map(|values| (Admitted::Replayed, Step::required(&sql.remember, values))));
     if let Some(values) = &within {
-        steps.push((Admitted::Full, Step { instead: room.as_ref(), ..Step::required(&sql.within, values) }));
+        steps.push((Admitted::Full, Step { instead: &evictions, ..Step::required(&sql.within, values) }));
     }
     let (mut refusals, steps): (Vec<_>, Vec<_>) = steps.into_iter().unzip();
     Ok(match backend.transact(&steps).await? {
@@ -48,7 +57,7 @@ pub(super) async fn insert<B: Backend>(
 }
 
 /// The values of the statement that inserts a client.
-pub(super) fn row<'a>(tenant: &'a [u8], client: &'a Client, written: &'a Written) -> [Value<'a>; 12] {
+pub(super) fn row<'a>(tenant: &'a [u8], client: &'a Client, written: &'a Written) -> [Value<'a>; 14] {
     [
         bytes(tenant),
         text(client.id.as_str()),
@@ -62,13 +71,43 @@ pub(super) fn row<'a>(tenant: &'a [u8], client: &'a Client, written: &'a Written
         Value::Text(written.registration_token.as_deref()),
         Value::Text(written.previous_token.as_deref()),
         Value::Text(written.between_token.as_deref()),
+        Value::Bytes(match &client.origin {
+            Origin::InitialAccessToken(id) => Some(id.as_bytes()),
+            _ => None,
+        }),
+        Value::Int(client.network.map(u64::cast_signed)),
     ]
 }
 
+/// The steps that let a client have a fingerprint only where no other one has it.
+pub(super) struct Unique<'a> {
+    lock: [Value<'a>; 1],
+    check: [Value<'a>; 3],
+}
+
+impl<'a> Unique<'a> {
+    pub(super) fn new(tenant: &'a [u8], fingerprint: &'a Digest, own: &'a ClientId) -> Self {
+        let digest = Sha256::new().chain_update(fingerprint.as_bytes()).chain_update(tenant).finalize();
+        let number = digest.iter().take(8).fold(0, |number: i64, byte| number << 8 | i64::from(*byte));
+        let check = [bytes(tenant), bytes(fingerprint.as_bytes()), text(own.as_str())];
+        Self { lock: [Value::Int(Some(number))], check }
+    }
+
+    /// Comes first, so that whoever waits here holds nothing that others wait for.
+    pub(super) fn lock(&'a self, sql: &'a Statements) -> Option<Step<'a>> {
+        sql.lock_fingerprint.map(|text| Step::optional(text, &self.lock))
+    }
+
+    /// Comes after the write.
+    pub(super) fn check(&'a self, sql: &'a Statements) -> Step<'a> {
+        Step::required(&sql.unique, &self.check)
+    }
+}
+
 /// The statement that removes the first client that is idle, other than the new one, whose row nobody else changes.
-fn making_room<'a, B: Backend>(
+fn evicting<'a, B: Backend>(
     backend: &'a B,
-    cutoffs: &Cutoffs,
+    cutoffs: &'a Cutoffs,
     new: &'a Client,
     ids: Option<&'a str>,
 ) -> (String, Filter<'a>) {

@@ -48,15 +48,15 @@ struct Step<'a> {
     values: &'a [Value<'a>],
     /// Whether the transaction is given up when the statement finds or changes no row.
     required: bool,
-    /// What is done then before the transaction is given up.
-    instead: Option<&'a Self>,
+    /// What is tried then, one after the other, before the transaction is given up.
+    instead: &'a [Self],
     /// Whether what it finds are clients that go.
     removes: bool,
 }
 
 impl<'a> Step<'a> {
     fn required(text: &'a str, values: &'a [Value<'a>]) -> Self {
-        Self { text, values, required: true, instead: None, removes: false }
+        Self { text, values, required: true, instead: &[], removes: false }
     }
 
     fn optional(text: &'a str, values: &'a [Value<'a>]) -> Self {

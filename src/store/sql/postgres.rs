@@ -119,13 +119,14 @@ const MIGRATIONS: &[&str] = &[
 /// The place of a client is taken and freed in the same statement that adds and removes it, if places are counted.
 const DIALECT: Dialect = Dialect {
     add: "INSERT INTO {p}clients (tenant, id, issued_at, last_used, revision, status, owner, fingerprint, record,
-            registration_token, previous_token, between_token)
-        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 WHERE NOT EXISTS (SELECT 1 FROM {p}places WHERE tenant = $1)
+            registration_token, previous_token, between_token, initial_access_token, network)
+        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
+        WHERE NOT EXISTS (SELECT 1 FROM {p}places WHERE tenant = $1)
         ON CONFLICT DO NOTHING",
     insert: "WITH added AS (
             INSERT INTO {p}clients (tenant, id, issued_at, last_used, revision, status, owner, fingerprint, record,
-            registration_token, previous_token, between_token)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING RETURNING 1),
+            registration_token, previous_token, between_token, initial_access_token, network)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING RETURNING 1),
         placed AS (UPDATE {p}places SET taken = taken + 1 WHERE tenant = $1 AND EXISTS (SELECT 1 FROM added))
         SELECT 1 FROM added",
     remove: "WITH gone AS (
@@ -157,6 +158,8 @@ const DIALECT: Dialect = Dialect {
         SELECT 1 FROM {p}tokens WHERE tenant = $1 AND digest = $2
             AND uses_left IS NULL AND (expires_at IS NULL OR expires_at > $3)",
     lock_clients: Some("LOCK TABLE {p}clients IN SHARE ROW EXCLUSIVE MODE"),
+    // Two transactions that ask whether a fingerprint is free would not see each other's client.
+    lock_fingerprint: Some("SELECT pg_advisory_xact_lock($1)"),
 };
 
 impl PostgresStore {
@@ -275,8 +278,10 @@ impl PostgresStore {
             let mut gone = Vec::new();
             for (index, step) in steps.iter().enumerate() {
                 let mut rows = self.step(&mut transaction, step, &mut gone).await?;
-                if let Some(instead) = step.instead.filter(|_| rows == 0) {
-                    rows = self.step(&mut transaction, instead, &mut gone).await?;
+                for instead in step.instead {
+                    if rows == 0 {
+                        rows = self.step(&mut transaction, instead, &mut gone).await?;
+                    }
                 }
                 if rows == 0 && step.required {
                     transaction.rollback().await?;

@@ -77,8 +77,8 @@ const MIGRATIONS: &[&str] = &[
 
 const INSERT: &str =
     "INSERT INTO {p}clients (tenant, id, issued_at, last_used, revision, status, owner, fingerprint, record,
-            registration_token, previous_token, between_token)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING";
+            registration_token, previous_token, between_token, initial_access_token, network)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING";
 
 const DIALECT: Dialect = Dialect {
     add: INSERT,
@@ -95,6 +95,7 @@ const DIALECT: Dialect = Dialect {
     spend: "UPDATE {p}tokens SET uses_left = uses_left - 1 WHERE tenant = $1 AND digest = $2
         AND (uses_left IS NULL OR uses_left > 0) AND (expires_at IS NULL OR expires_at > $3)",
     lock_clients: None,
+    lock_fingerprint: None,
 };
 
 impl SqliteStore {
@@ -244,8 +245,10 @@ impl Backend for SqliteStore {
         let mut gone = Vec::new();
         for (index, step) in steps.iter().enumerate() {
             let mut rows = take(&mut transaction, step, &mut gone).await?;
-            if let Some(instead) = step.instead.filter(|_| rows == 0) {
-                rows = take(&mut transaction, instead, &mut gone).await?;
+            for instead in step.instead {
+                if rows == 0 {
+                    rows = take(&mut transaction, instead, &mut gone).await?;
+                }
             }
             if rows == 0 && step.required {
                 transaction.rollback().await?;

@@ -31,6 +31,10 @@ pub(super) struct Statements {
     pub(super) refund: String,
     /// Finds a row while there are no more clients than this.
     pub(super) within: String,
+    /// Finds a row unless another client has a fingerprint.
+    pub(super) unique: String,
+    /// Makes transactions that ask for one fingerprint wait for one another, where they would otherwise run at once.
+    pub(super) lock_fingerprint: Option<&'static str>,
     pub(super) is_counted: String,
     /// Begins to count the clients of a tenant, in one transaction.
     pub(super) begin_counting: Vec<String>,
@@ -54,6 +58,7 @@ pub(super) struct Dialect {
     pub(super) never_used: &'static str,
     pub(super) spend: &'static str,
     pub(super) lock_clients: Option<&'static str>,
+    pub(super) lock_fingerprint: Option<&'static str>,
 }
 
 impl Statements {
@@ -78,6 +83,8 @@ impl Statements {
             spend: named(dialect.spend),
             refund: named(REFUND),
             within: named("SELECT taken FROM {p}places WHERE tenant = $1 AND taken <= $2"),
+            unique: named(UNIQUE),
+            lock_fingerprint: dialect.lock_fingerprint,
             is_counted: named("SELECT taken FROM {p}places WHERE tenant = $1"),
             begin_counting: dialect.lock_clients.into_iter().chain([BEGIN_COUNTING]).map(named).collect(),
             put_token: named(PUT_TOKEN),
@@ -101,6 +108,9 @@ const UPDATE: &str = "UPDATE {p}clients SET revision = $3, status = $4, owner = 
     registration_token = $9, previous_token = $10, between_token = $11,
     last_used = CASE WHEN last_used > $8 THEN last_used ELSE COALESCE($8, last_used) END
     WHERE tenant = $1 AND id = $2 AND revision = $3 - 1";
+
+const UNIQUE: &str = "SELECT 1 WHERE NOT EXISTS (
+    SELECT 1 FROM {p}clients WHERE tenant = $1 AND fingerprint = $2 AND id <> $3)";
 
 const TOUCH: &str = "UPDATE {p}clients SET last_used = CASE WHEN last_used > $3 THEN last_used ELSE $3 END
     WHERE tenant = $1 AND id = $2";

@@ -7,11 +7,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::filter::{Filter, ids};
+use super::insert::Unique;
 use super::{Backend, Found, Step, Value, millis};
 use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
 use crate::credential::{ClientId, Digest};
-use crate::error::StoreError;
+use crate::error::{StoreError, StoreErrorKind};
 use crate::store::{ClientQuery, Cutoffs, OneTimeKey, Removal, Replacement, record};
 
 pub(super) fn int(value: u64) -> Value<'static> {
@@ -113,22 +114,32 @@ pub(super) async fn update<B: Backend>(
         Value::Text(written.previous_token.as_deref()),
         Value::Text(written.between_token.as_deref()),
     ];
-    let Replacement { now, once, forgets } = replacement;
+    let Replacement { now, once, forgets, unique_fingerprint } = replacement;
     let sql = backend.statements();
-    if once.is_empty() && forgets.is_empty() {
+    if once.is_empty() && forgets.is_empty() && unique_fingerprint.is_none() {
         let updated = backend.execute(&sql.update, &values).await?;
         return if updated > 0 { Ok(()) } else { Err(StoreError::conflict()) };
     }
     let (once, forgets) = (Key::all(once), Key::all(forgets));
     let remembering = Vec::from_iter(once.iter().map(|key| key.remembered(backend.tenant(), *now)));
     let forgetting = Vec::from_iter(forgets.iter().map(|key| key.named(backend.tenant())));
-    let mut steps = vec![Step::required(&sql.update, &values)];
-    steps.extend(remembering.iter().map(|values| Step::required(&sql.remember, values)));
-    steps.extend(forgetting.iter().map(|values| Step::optional(&sql.forget_key, values)));
+    let unique = unique_fingerprint.as_ref().map(|digest| Unique::new(backend.tenant(), digest, &client.id));
+    let lock = unique.iter().flat_map(|unique| unique.lock(sql));
+    let mut steps = Vec::from_iter(lock.map(|step| (StoreErrorKind::FingerprintTaken, step)));
+    steps.push((StoreErrorKind::Conflict, Step::required(&sql.update, &values)));
+    steps.extend(unique.iter().map(|unique| (StoreErrorKind::FingerprintTaken, unique.check(sql))));
+    let remember = |values| (StoreErrorKind::Replayed, Step::required(&sql.remember, values));
+    steps.extend(remembering.iter().map(|values| remember(values)));
+    let forget = |values| (StoreErrorKind::Replayed, Step::optional(&sql.forget_key, values));
+    steps.extend(forgetting.iter().map(|values| forget(values)));
+    let (refusals, steps): (Vec<_>, Vec<_>) = steps.into_iter().unzip();
     match backend.transact(&steps).await? {
         Ok(_) => Ok(()),
-        Err(0) => Err(StoreError::conflict()),
-        Err(_) => Err(StoreError::replayed()),
+        Err(failed) => Err(match refusals[failed] {
+            StoreErrorKind::FingerprintTaken => StoreError::fingerprint_taken(),
+            StoreErrorKind::Replayed => StoreError::replayed(),
+            _ => StoreError::conflict(),
+        }),
     }
 }
 

@@ -56,6 +56,20 @@ caught! {
         by as_many_make_room_as_come, "insert: as many make room as there are uses or idle clients";
     RoomIsMadeInSilence in room_made_in_silence_is_caught
         by the_first_idle_client_makes_room, "insert: the first client that is idle makes room";
+    EvictionIgnoresTheRegistrant in an_eviction_by_anybody_is_caught
+        by a_young_client_is_evicted_by_its_registrant_alone, "insert: evicts no young client for another token";
+    EvictionIgnoresTheRegistrant in evictions_by_anybody_at_once_are_caught
+        by registrants_evict_only_their_own_clients_at_once, "insert: a registrant evicts";
+    RoomIsMadeInSteps in evictions_of_one_registrant_in_steps_are_caught
+        by registrants_evict_only_their_own_clients_at_once, "insert: a registrant evicts its own clients, each once";
+    RecordForgets("/client/network") in a_record_without_the_network_is_caught
+        by what_a_registrant_has_follows_every_change, "update: keeps the registrant of a client that is pending";
+    UniquenessIsIgnored in a_fingerprint_that_many_may_have_is_caught
+        by a_fingerprint_that_is_taken_is_refused, "insert: a fingerprint that is taken is refused";
+    UpdateIgnoresUniqueness in an_update_to_any_fingerprint_is_caught
+        by an_update_to_a_fingerprint_that_is_taken_is_refused, "update: a fingerprint that is taken is refused";
+    UniquenessIsReadThenWritten in a_fingerprint_that_is_looked_at_too_early_is_caught
+        by one_of_many_of_a_unique_fingerprint_wins, "insert, update: one of many has a unique fingerprint";
     GetIgnoresCase in a_get_that_ignores_case_is_caught
         by identifiers_are_compared_byte_by_byte, "get: identifiers that differ in a byte differ";
     UpdateDoesNotCompare in an_update_without_comparison_is_caught

@@ -41,6 +41,18 @@ impl Broken {
                 self.until_arrived(CALLERS / 2).await;
                 self.update_and_leave(client, replacement).await
             }
+            Fault::UpdateIgnoresUniqueness | Fault::UniquenessIsIgnored => {
+                self.inner.update(client, &without_uniqueness(replacement)).await
+            }
+            Fault::UniquenessIsReadThenWritten => {
+                if self.is_taken(replacement.unique_fingerprint, client.id()).await? {
+                    return Err(StoreError::fingerprint_taken());
+                }
+                if replacement.unique_fingerprint.is_some() {
+                    self.meet().await;
+                }
+                self.inner.update(client, &without_uniqueness(replacement)).await
+            }
             Fault::UpdateIgnoresKeys => self.inner.update(client, &Replacement::free(replacement.now)).await,
             Fault::UpdateUsesKeysForConflicts => {
                 let mut free = replacement.clone();
@@ -179,4 +191,10 @@ impl Broken {
         let Some(token) = self.inner.get_token(&digest).await? else { return Ok(()) };
         self.inner.insert_token(&token.refunded_once()).await
     }
+}
+
+fn without_uniqueness(replacement: &Replacement) -> Replacement {
+    let mut free = replacement.clone();
+    free.unique_fingerprint = None;
+    free
 }

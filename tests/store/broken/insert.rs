@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use tower_dcr::credential::{ClientId, Digest};
 use tower_dcr::store::{Admission, Admitted, ClientQuery, ClientStore as _, Removal};
 use tower_dcr::{Client, StoreError};
 
@@ -43,6 +44,15 @@ impl Broken {
                 self.spend_then_insert(client, &admission).await
             }
             Fault::UseIsHeldForTheRefused => self.hold_then_insert(client, &admission).await,
+            Fault::UniquenessIsReadThenWritten => {
+                if self.is_taken(admission.unique_fingerprint, client.id()).await? {
+                    return Ok(Admitted::FingerprintTaken);
+                }
+                if admission.unique_fingerprint.take().is_some() {
+                    self.meet().await;
+                }
+                self.inner.insert(client, &admission).await
+            }
             Fault::KeyIsReadThenUsed => self.look_then_insert(client, admission).await,
             Fault::KeyIsUsedForRefusals => self.use_up_then_insert(client, admission).await,
             Fault::RoomIsMadeFirst => {
@@ -69,22 +79,36 @@ impl Broken {
             Fault::TokenIsIgnored => admission.initial_access_token = None,
             Fault::TokenExpiresByTheClock => admission.now = SystemTime::now(),
             Fault::KeyIsIgnored => admission.once.clear(),
+            Fault::UniquenessIsIgnored => admission.unique_fingerprint = None,
+            Fault::EvictionIgnoresTheRegistrant => {
+                admission.evict.iter_mut().for_each(|cutoffs| cutoffs.registrant = None);
+            }
             Fault::RoomIsMadeByTheUsed => {
-                admission.room = admission.room.map(|room| room.with_idle_since(admission.now))
+                let now = admission.now;
+                admission.evict = admission.evict.into_iter().map(|idle| idle.with_idle_since(now)).collect();
             }
             Fault::RoomIsMadeByTheLatest if self.is_full(&admission).await? => {
-                let room = admission.room.clone().map(|room| ClientQuery::new().with_idle(room));
-                let idle = self.inner.list(&room.unwrap_or_else(|| ClientQuery::new().with_limit(0))).await?;
-                let latest = idle.last().map(|client| client.id().clone());
-                admission.room = admission.room.map(|room| room.among(latest.into_iter().collect()));
+                for cutoffs in &mut admission.evict {
+                    let idle = self.inner.list(&ClientQuery::new().with_idle(cutoffs.clone())).await?;
+                    cutoffs.among = Some(idle.last().map(|client| client.id().clone()).into_iter().collect());
+                }
             }
             Fault::RoomIsMadeAtTheLimitAlone => {
                 let count = self.inner.count(&ClientQuery::new()).await?;
-                admission.room = admission.room.filter(|_| admission.most_clients == Some(count));
+                if admission.most_clients != Some(count) {
+                    admission.evict.clear();
+                }
             }
             _ => {}
         }
         Ok(admission)
+    }
+
+    /// Whether a client other than this one has a fingerprint that must be unique.
+    pub(super) async fn is_taken(&self, unique: Option<Digest>, own: &ClientId) -> Result<bool, StoreError> {
+        let Some(fingerprint) = unique else { return Ok(false) };
+        let same = self.inner.list(&ClientQuery::new().with_fingerprint(fingerprint)).await?;
+        Ok(same.iter().any(|client| client.id() != own))
     }
 
     pub(super) async fn is_full(&self, admission: &Admission) -> Result<bool, StoreError> {

@@ -91,6 +91,7 @@ async fn every_member_that_is_forgotten_is_caught() {
         (client, "/client/constraints", "the constraints"),
         (client, "/client/constraints/software_id", "the constraints"),
         (client, "/client/fingerprint", "the fingerprint"),
+        (client, "/client/network", "the network"),
         (client, "/client/secret", "whether open has a secret"),
         (client, "/client/secret/sealed", "the secret"),
         (client, "/client/secret/expires_at", "the secret"),

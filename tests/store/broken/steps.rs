@@ -89,9 +89,13 @@ impl Broken {
     }
 
     async fn make_room(&self, admission: &mut Admission) -> Result<Option<Arc<Client>>, StoreError> {
-        let Some(room) = admission.room.take() else { return Ok(None) };
+        let evict = std::mem::take(&mut admission.evict);
         if admission.most_clients.is_some_and(|most| most > 0) && self.is_full(admission).await? {
-            return Ok(self.inner.expire(&room, 1).await?.pop());
+            for cutoffs in &evict {
+                if let Some(gone) = self.inner.expire(cutoffs, 1).await?.pop() {
+                    return Ok(Some(gone));
+                }
+            }
         }
         Ok(None)
     }
@@ -104,8 +108,8 @@ impl Broken {
     ) -> Result<Admitted, StoreError> {
         let mut roomy = admission.clone();
         let gone = self.make_room(&mut roomy).await?;
-        match (self.fault, &admission.room) {
-            (Fault::RoomIsMadeInSteps, Some(_)) => {
+        match (self.fault, admission.evict.is_empty()) {
+            (Fault::RoomIsMadeInSteps, false) => {
                 self.arrive();
                 self.until_arrived(if gone.is_some() { CALLERS } else { 0 }).await;
             }
@@ -125,7 +129,7 @@ impl Broken {
         mut admission: Admission,
     ) -> Result<Admitted, StoreError> {
         let full = self.is_full(&admission).await?;
-        let Some(room) = admission.room.take().filter(|_| full) else {
+        let Some(room) = std::mem::take(&mut admission.evict).pop().filter(|_| full) else {
             return self.inner.insert(client, &admission).await;
         };
         let first = ClientQuery::new().with_idle(room).with_limit(1);
