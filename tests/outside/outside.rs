@@ -10,7 +10,6 @@ mod clock;
 mod documents;
 mod endpoint;
 mod fetch;
-mod floods;
 mod gates;
 mod keys;
 #[cfg(feature = "metrics")]

@@ -21,6 +21,7 @@ mod data;
 mod errors;
 mod expectations;
 mod extensions;
+mod floods;
 mod hostile;
 mod lifecycle;
 mod limits;
