@@ -1,5 +1,7 @@
 //! A registration server with an application behind it. `cargo run --example server -- --help` lists its flags.
 
+#[path = "server/authenticated.rs"]
+mod authenticated;
 #[path = "support/log.rs"]
 mod log;
 #[path = "server/messages.rs"]
@@ -147,7 +149,8 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         Who::Off => println!("registration endpoint: off"),
         _ => println!("registration endpoint: {}{}", public_url.trim_end_matches('/'), options.path),
     }
-    let application = application(options.inner).layer(RegistrationLayer::new(registry.clone()));
+    let application = application(options.inner).merge(authenticated::routes(registry.clone()));
+    let application = application.layer(RegistrationLayer::new(registry.clone()));
     let served = server.run(trust::with_peer_addresses(application)).await;
     registry.close().await?;
     Ok(served?)

@@ -2,8 +2,10 @@
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
+use sha2::{Digest as _, Sha256};
 use tower_dcr::config::RegistryBuilder;
 use tower_dcr::credential::Secrets;
 use tower_dcr::retention::Retention;
@@ -13,7 +15,6 @@ use tower_dcr::store::{ClientStore, MemoryStore};
 use tower_dcr::{Registry, StoreError};
 
 use crate::messages;
-#[cfg(any(feature = "sealed", feature = "redis-tls"))]
 use crate::secret_file;
 
 const DEFAULT_NAME: &str = "tower_dcr";
@@ -52,9 +53,14 @@ pub(crate) struct StoreOptions {
     #[cfg(feature = "cache")]
     #[arg(long)]
     cache: Option<u64>,
-    /// How many clients there may be; then the oldest that was never used makes room. Default: any number.
+    /// How many clients there may be; then the oldest that was never used is evicted for a new one. Default: any number.
     #[arg(long, value_name = "CLIENTS")]
     max_clients: Option<u64>,
+    /// How many seconds after its registration an unused client is evicted only by its own registrant: the same initial
+    /// access token, owner or network. 0 switches this off. Servers that share --store must share --secrets sealed:FILE
+    /// too, to know a network of each other.
+    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+    eviction_grace: u64,
 }
 
 /// The builder with what the flags say about secrets and retention.
@@ -65,7 +71,7 @@ pub(crate) fn configure(builder: RegistryBuilder, options: &StoreOptions) -> Res
         None => return Err(SECRETS_UNDECIDED.into()),
     };
     Ok(match options.max_clients {
-        Some(clients) => builder.with_retention(Retention::new().with_max_clients(clients)),
+        Some(clients) => builder.with_retention(retention(clients, options)?),
         None => builder,
     })
 }
@@ -110,9 +116,20 @@ fn over<S: ClientStore>(
     options: &StoreOptions,
 ) -> Result<Registry, Box<dyn Error>> {
     let Some(seconds) = options.cache else { return builder.build(store).map_err(messages::refused) };
-    let lifetime = std::time::Duration::from_secs(seconds);
+    let lifetime = Duration::from_secs(seconds);
     let store = tower_dcr::store::CachedStore::new(store).with_lifetime(lifetime);
     builder.build(store).map_err(messages::refused)
+}
+
+/// Networks are hashed under a key that follows from the file of sealing keys, which all servers of a store share.
+fn retention(max_clients: u64, options: &StoreOptions) -> Result<Retention, Box<dyn Error>> {
+    let grace = Duration::from_secs(options.eviction_grace);
+    let retention = Retention::new().with_max_clients(max_clients).with_grace(grace);
+    let Some(file) = options.secrets.as_deref().and_then(|secrets| secrets.strip_prefix("sealed:")) else {
+        return Ok(retention);
+    };
+    let keys = secret_file::read(Path::new(file)).map_err(|error| format!("--secrets sealed:{error}"))?;
+    Ok(retention.with_network_key(Sha256::digest(format!("networks\n{}", *keys)).into()))
 }
 
 #[cfg(not(feature = "cache"))]

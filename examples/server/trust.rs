@@ -78,7 +78,6 @@ fn a_minute(flag: &str, attempts: u32) -> Result<tower_dcr::gate::RateLimit, Str
 }
 
 /// Tells the registry from which address each request comes.
-#[cfg(feature = "rate-limit")]
 pub(crate) fn with_peer_addresses(application: Router) -> Router {
     use axum::extract::{ConnectInfo, Request};
     use tower_dcr::gate::PeerAddress;
@@ -88,9 +87,4 @@ pub(crate) fn with_peer_addresses(application: Router) -> Router {
         request
     };
     application.layer(axum::middleware::map_request(tell))
-}
-
-#[cfg(not(feature = "rate-limit"))]
-pub(crate) fn with_peer_addresses(application: Router) -> Router {
-    application
 }
