@@ -93,11 +93,10 @@ impl FetchError {
         self.retry_at = Some(until).filter(|_| self.kind != FetchErrorKind::Busy);
         self
     }
-}
 
-/// A resolver that found no public address says so at the end of a chain of causes.
-impl From<reqwest::Error> for FetchError {
-    fn from(error: reqwest::Error) -> Self {
+    /// A resolver that found no public address says so at the end of a chain of causes. Not a `From`, which would make
+    /// the HTTP client a part of the public API.
+    pub(super) fn of_client(error: reqwest::Error) -> Self {
         let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
         while let Some(error) = cause.filter(|error| !error.is::<NoPublicAddress>()) {
             cause = error.source();

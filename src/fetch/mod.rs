@@ -207,7 +207,7 @@ impl Inner {
 
     async fn exchange(&self, target: Url) -> Outcome {
         let accept = self.limits.media_types.join(", ");
-        let response = self.http.get(target).header(ACCEPT, accept).send().await?;
+        let response = self.http.get(target).header(ACCEPT, accept).send().await.map_err(FetchError::of_client)?;
         match response.status() {
             StatusCode::OK => {}
             status if status.is_redirection() => return Err(FetchError::new(FetchErrorKind::Redirect)),
@@ -238,7 +238,7 @@ impl Limits {
             return Err(too_large());
         }
         let mut body = BytesMut::new();
-        while let Some(piece) = response.chunk().await? {
+        while let Some(piece) = response.chunk().await.map_err(FetchError::of_client)? {
             if piece.len() > self.bytes - body.len() {
                 return Err(too_large());
             }
