@@ -10,6 +10,7 @@ pub(crate) struct RedisServer {
     port: u16,
     folder: PathBuf,
     options: Vec<String>,
+    tls: bool,
     process: Option<Child>,
 }
 
@@ -21,12 +22,22 @@ impl RedisServer {
 
     /// A server with these options.
     pub(crate) fn start(options: &[&str]) -> Self {
+        Self::begin(options, false)
+    }
+
+    /// A server that speaks TLS alone, with these options.
+    #[allow(dead_code, reason = "not every test that has servers needs TLS")]
+    pub(crate) fn with_tls(options: &[&str]) -> Self {
+        Self::begin(options, true)
+    }
+
+    fn begin(options: &[&str], tls: bool) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("tower-dcr-redis-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let options = options.iter().map(ToString::to_string).collect();
-        let mut server = Self { port: 0, folder, options, process: None };
+        let mut server = Self { port: 0, folder, options, tls, process: None };
         // Somebody else may take the port between looking and starting.
         for _ in 0..10 {
             server.port = free_port();
@@ -62,7 +73,12 @@ impl RedisServer {
     /// Starts the process and waits until it accepts connections.
     fn run(&mut self) -> bool {
         let mut command = Command::new("redis-server");
-        command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"]);
+        let port = self.port.to_string();
+        match self.tls {
+            true => command.args(["--port", "0", "--tls-port", &port]),
+            false => command.args(["--port", &port]),
+        };
+        command.args(["--bind", "127.0.0.1", "--save", "", "--dir"]);
         command.arg(&self.folder).args(&self.options).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut process = command.spawn().expect("redis-server is needed");
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);

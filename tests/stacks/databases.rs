@@ -1,0 +1,104 @@
+//! The server example over a database: where it is, what a shutdown leaves, how it is copied, TLS.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use http::Method;
+use serde_json::json;
+use tower_dcr::store::{ClientQuery, ClientStore as _, SqliteStore};
+
+use crate::examples::{self, Example};
+use crate::support::{self, Caller as _, reqwest};
+
+/// A folder that goes with the value.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("tower-dcr-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+async fn register(example: &Example) {
+    let document = json!({ "redirect_uris": ["https://app.example.com/cb"] });
+    let request = support::request(Method::POST, &example.endpoint, None, Some(&document));
+    assert_eq!(reqwest().send(request).await.status, 201);
+}
+
+async fn clients(path: &Path) -> u64 {
+    let store = SqliteStore::open(path).await.unwrap();
+    let count = store.count(&ClientQuery::new()).await.unwrap();
+    store.close().await.unwrap();
+    count
+}
+
+#[tokio::test]
+async fn a_database_is_copied_while_it_is_served_and_complete_after_a_shutdown() {
+    let folder = Folder::new("databases");
+    let (file, copy, other) = (folder.0.join("clients.db"), folder.0.join("copy.db"), folder.0.join("alone.db"));
+    let store = format!("sqlite://{}", file.display());
+    let example = Example::start("server", &["--secrets", "hashed", "--store", &store]);
+    register(&example).await;
+    let backup = || {
+        let mut command = Command::new(examples::path("server"));
+        command.args(["--secrets", "hashed", "--store", &store, "--backup"]).arg(&copy).output().unwrap()
+    };
+    let done = backup();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert_eq!(String::from_utf8_lossy(&done.stdout), format!("backup: {}\n", copy.display()));
+    register(&example).await;
+    assert_eq!(clients(&copy).await, 1, "as many as there were");
+    let again = backup();
+    let said = String::from_utf8_lossy(&again.stderr);
+    assert!(!again.status.success() && said.contains("--backup") && said.contains("File exists"), "{said}");
+
+    example.signal("TERM");
+    assert_eq!(example.exit().await.code(), Some(0));
+    std::fs::copy(&file, &other).unwrap();
+    assert_eq!(clients(&other).await, 2, "the file alone has everything");
+}
+
+/// A relative path is one of the working directory, however many slashes its URL has.
+#[tokio::test]
+async fn a_relative_url_names_a_file_of_the_working_directory() {
+    let folder = Folder::new("relative");
+    for (url, name) in [("sqlite:one.db", "one.db"), ("sqlite://two.db", "two.db"), ("sqlite:./three.db", "three.db")] {
+        let mut command = Command::new(examples::path("server"));
+        command.current_dir(&folder.0).args(["--store", url, "--backup", &format!("copy-of-{name}")]);
+        let done = command.output().unwrap();
+        assert!(done.status.success(), "{url}: {}", String::from_utf8_lossy(&done.stderr));
+        assert!(folder.0.join(name).exists() && folder.0.join(format!("copy-of-{name}")).exists(), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn a_redis_server_is_reached_with_tls() {
+    let folder = Folder::new("redis-tls");
+    let authority = crate::certificates::Authority::new();
+    let (certificate, key) = authority.issue("localhost");
+    let write = |name: &str, text: &str| {
+        let path = folder.0.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (ca, certificate, key) =
+        (write("ca.pem", &authority.certificate()), write("server.pem", &certificate), write("server.key", &key));
+    let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-ca-cert-file", &ca];
+    let server = crate::redis_server::RedisServer::with_tls(&[&files[..], &["--tls-auth-clients", "no"]].concat());
+    let store = format!("rediss://localhost:{}", server.port());
+    let example = Example::start("server", &["--secrets", "hashed", "--store", &store, "--redis-ca", &ca]);
+    register(&example).await;
+    example.end();
+    let mut untrusted = Command::new(examples::path("server"));
+    let refused = untrusted.args(["--secrets", "hashed", "--store", &store]).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains(&store) && said.contains("UnknownIssuer"), "{said}");
+}
