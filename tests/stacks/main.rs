@@ -7,13 +7,13 @@
 mod greeter;
 
 mod admin;
+#[cfg(all(feature = "sqlite", feature = "postgres", feature = "redis", feature = "sealed"))]
+mod away;
 #[cfg(all(unix, feature = "sqlite", feature = "postgres", feature = "redis-tls", feature = "sealed"))]
 #[path = "../support/certificates.rs"]
 mod certificates;
 #[cfg(all(unix, feature = "sqlite", feature = "postgres", feature = "redis-tls", feature = "sealed"))]
 mod databases;
-#[cfg(all(feature = "sqlite", feature = "postgres", feature = "redis", feature = "sealed"))]
-mod away;
 mod examples;
 mod flags;
 mod grpc;

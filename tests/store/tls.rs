@@ -61,8 +61,18 @@ mod postgres {
         let (right, wrong) = (right.0.display(), wrong.0.display());
         for (name, host, parameters, refused) in [
             ("verified", "localhost", format!("sslmode=verify-full&sslrootcert={right}"), None),
-            ("another authority", "localhost", format!("sslmode=verify-full&sslrootcert={wrong}"), Some("UnknownIssuer")),
-            ("another name", "127.0.0.1", format!("sslmode=verify-full&sslrootcert={right}"), Some("not valid for name")),
+            (
+                "another authority",
+                "localhost",
+                format!("sslmode=verify-full&sslrootcert={wrong}"),
+                Some("UnknownIssuer"),
+            ),
+            (
+                "another name",
+                "127.0.0.1",
+                format!("sslmode=verify-full&sslrootcert={right}"),
+                Some("not valid for name"),
+            ),
             ("no authority", "localhost", "sslmode=verify-full".to_owned(), Some("UnknownIssuer")),
             ("authority alone", "localhost", format!("sslmode=verify-ca&sslrootcert={right}"), None),
             ("authority, wrong", "localhost", format!("sslmode=verify-ca&sslrootcert={wrong}"), Some("UnknownIssuer")),

@@ -66,7 +66,8 @@ impl PostgresServer {
         }
         let command = command.args(arguments).current_dir(std::env::temp_dir()).stdin(Stdio::null());
         // The server would keep a pipe open that it inherits.
-        let command = if program.ends_with("pg_ctl") { command.stdout(Stdio::null()).stderr(Stdio::null()) } else { command };
+        let command =
+            if program.ends_with("pg_ctl") { command.stdout(Stdio::null()).stderr(Stdio::null()) } else { command };
         command.output().unwrap_or_else(|error| panic!("{}: {error}", program.display()))
     }
 }
