@@ -82,6 +82,7 @@
 //! - `cors`: cross-origin answers for the endpoint alone.
 //! - `fetch`: the guarded fetcher for documents that clients name.
 //! - `sqlite`, `postgres`, `redis`: a store in SQLite, PostgreSQL or Redis.
+//! - `postgres-tls`, `redis-tls`: TLS to these databases.
 //! - `rate-limit`: a limit on how often registrations are attempted.
 //! - `software-statements`: software statements, signed requests, signed access tokens as initial access tokens, and
 //!   `private_key_jwt` in `Registry::authenticate`.

@@ -1,4 +1,4 @@
-//! The server example over a database: where it is, what a shutdown leaves, how it is copied, TLS.
+//! The server example over a database: where it is, what a shutdown leaves, how it is copied.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -77,28 +77,4 @@ async fn a_relative_url_names_a_file_of_the_working_directory() {
         assert!(done.status.success(), "{url}: {}", String::from_utf8_lossy(&done.stderr));
         assert!(folder.0.join(name).exists() && folder.0.join(format!("copy-of-{name}")).exists(), "{url}");
     }
-}
-
-#[tokio::test]
-async fn a_redis_server_is_reached_with_tls() {
-    let folder = Folder::new("redis-tls");
-    let authority = crate::certificates::Authority::new();
-    let (certificate, key) = authority.issue("localhost");
-    let write = |name: &str, text: &str| {
-        let path = folder.0.join(name);
-        std::fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_owned()
-    };
-    let (ca, certificate, key) =
-        (write("ca.pem", &authority.certificate()), write("server.pem", &certificate), write("server.key", &key));
-    let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-ca-cert-file", &ca];
-    let server = crate::redis_server::RedisServer::with_tls(&[&files[..], &["--tls-auth-clients", "no"]].concat());
-    let store = format!("rediss://localhost:{}", server.port());
-    let example = Example::start("server", &["--secrets", "hashed", "--store", &store, "--redis-ca", &ca]);
-    register(&example).await;
-    example.end();
-    let mut untrusted = Command::new(examples::path("server"));
-    let refused = untrusted.args(["--secrets", "hashed", "--store", &store]).output().unwrap();
-    let said = String::from_utf8_lossy(&refused.stderr);
-    assert!(!refused.status.success() && said.contains(&store) && said.contains("UnknownIssuer"), "{said}");
 }

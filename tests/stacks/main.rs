@@ -9,10 +9,7 @@ mod greeter;
 mod admin;
 #[cfg(all(feature = "sqlite", feature = "postgres", feature = "redis", feature = "sealed"))]
 mod away;
-#[cfg(all(unix, feature = "sqlite", feature = "postgres", feature = "redis-tls", feature = "sealed"))]
-#[path = "../support/certificates.rs"]
-mod certificates;
-#[cfg(all(unix, feature = "sqlite", feature = "postgres", feature = "redis-tls", feature = "sealed"))]
+#[cfg(all(unix, feature = "sqlite"))]
 mod databases;
 mod examples;
 mod flags;

@@ -247,6 +247,24 @@ async fn a_store_that_cannot_be_opened_is_named() {
                 &["--secrets", "hashed", "--store", "postgres://u:s3cret?s3cret@192.0.2.1/d"],
                 &["--store postgres:…"],
             ),
+            #[cfg(feature = "redis-tls")]
+            (
+                "no Redis with TLS",
+                &["--secrets", "hashed", "--store", "rediss://:s3cret@127.0.0.1:1/"],
+                &["--store rediss://:…@127.0.0.1:1/", "refused"],
+            ),
+            #[cfg(all(feature = "redis", not(feature = "redis-tls")))]
+            (
+                "no TLS",
+                &["--secrets", "hashed", "--store", "rediss://:s3cret@127.0.0.1:1/"],
+                &["--store rediss://:…@127.0.0.1:1/", "redis-tls"],
+            ),
+            #[cfg(feature = "redis-tls")]
+            (
+                "no file of certificates",
+                &["--secrets", "hashed", "--store", "rediss://127.0.0.1:1/", "--redis-ca", "none.pem"],
+                &["--redis-ca none.pem", "No such file"],
+            ),
             #[cfg(feature = "redis")]
             (
                 "a parameter of nobody",

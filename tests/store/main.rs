@@ -6,9 +6,6 @@ mod bed;
 mod broken;
 #[cfg(feature = "cache")]
 mod cached;
-#[cfg(all(unix, feature = "postgres-tls", feature = "redis-tls"))]
-#[path = "../support/certificates.rs"]
-mod certificates;
 #[allow(dead_code, reason = "its main function runs the suite")]
 #[path = "../../examples/custom_store.rs"]
 mod custom_store;
@@ -18,9 +15,6 @@ mod damaged;
 mod durable;
 #[cfg(feature = "sqlite")]
 mod files;
-#[cfg(all(unix, feature = "postgres-tls", feature = "redis-tls"))]
-#[path = "../support/postgres_server.rs"]
-mod postgres_server;
 mod records;
 #[cfg(feature = "redis")]
 #[path = "../support/redis_server.rs"]
@@ -35,8 +29,6 @@ mod silence;
 mod silent_link;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
-#[cfg(all(unix, feature = "postgres-tls", feature = "redis-tls"))]
-mod tls;
 
 use tower_dcr::store::{MemoryStore, contract};
 

@@ -1,6 +1,17 @@
 //! TLS to PostgreSQL and Redis: the server that is meant, or none; never plain text by accident.
+#![cfg(all(unix, feature = "postgres-tls", feature = "redis-tls"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+#[path = "../support/certificates.rs"]
+mod certificates;
+#[path = "../support/postgres_server.rs"]
+mod postgres_server;
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "../support/redis_server.rs"]
+mod redis_server;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tower_dcr::credential::Secrets;
 use tower_dcr::metadata::ClientMetadata;
@@ -26,12 +37,18 @@ fn causes(error: &StoreError) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
+/// What no other test of this run or another one is called.
+fn unique(prefix: &str) -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("{prefix}_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
 /// A file that goes with the value.
 struct Pem(PathBuf);
 
 impl Pem {
     fn new(text: &str) -> Self {
-        let path = std::env::temp_dir().join(crate::sql::unique("tower_dcr_tls"));
+        let path = std::env::temp_dir().join(unique("tower_dcr_tls"));
         std::fs::write(&path, text).unwrap();
         Self(path)
     }
@@ -43,7 +60,6 @@ impl Drop for Pem {
     }
 }
 
-#[cfg(feature = "postgres-tls")]
 mod postgres {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
@@ -55,7 +71,7 @@ mod postgres {
     #[tokio::test(flavor = "multi_thread")]
     async fn postgres_is_the_server_that_its_certificate_names_or_none() {
         let (authority, other) = (Authority::new(), Authority::new());
-        let name = crate::sql::unique("tower_dcr_postgres");
+        let name = super::unique("tower_dcr_postgres");
         let server = PostgresServer::with_tls(&name, &authority.issue("localhost"));
         let (right, wrong) = (Pem::new(&authority.certificate()), Pem::new(&other.certificate()));
         let (right, wrong) = (right.0.display(), wrong.0.display());
@@ -117,7 +133,6 @@ mod postgres {
     }
 }
 
-#[cfg(feature = "redis-tls")]
 mod redis {
     use tower_dcr::store::{RedisOptions, RedisStore};
 
