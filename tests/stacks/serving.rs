@@ -1,7 +1,7 @@
 //! What a client can hold of the examples' servers, and how these end: the helper that all of them share.
 
 use std::net::SocketAddr;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use futures_util::future::join_all;
 use http::Request;
@@ -223,6 +223,7 @@ async fn connections_above_the_maximum_wait() {
 async fn a_server_without_file_descriptors_serves_again_when_it_has_some() {
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -n 24 && exec \"$0\" \"$@\""]).arg(examples::path("server"));
+    command.stderr(Stdio::null());
     let example = Example::start_as("server", command, &["--header-timeout", NEVER]);
     let mut connections = Vec::new();
     for _ in 0..32 {
