@@ -1,5 +1,5 @@
 //! The memory that one request body takes, however it is cut into frames. A target of its own, because the allocator
-//! counts for the whole process.
+//! measures the whole process.
 #![cfg(feature = "memory")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -24,7 +24,7 @@ use tower_dcr::{Access, EndpointService, Registry};
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-/// The allocator counts for all threads, so the tests of this file run one after the other.
+/// The allocator measures all threads, so the tests of this file run one after the other.
 static ALONE: Mutex<()> = Mutex::new(());
 
 const LIMIT: usize = 65_536;

@@ -10,7 +10,8 @@
 //! | a head of many bytes or many fields | 16 KiB and 64 fields, else 431 |
 //! | a body that stalls | `--body-timeout`, answered with 408 |
 //! | a body that arrives byte by byte | `--request-timeout`, answered with 408 |
-//! | a response that the client does not read | `--write-timeout`, and `--max-connection-age` in any case |
+//! | a response that the client does not read | `--write-timeout`, else `--max-connection-age` |
+//! | a stream of gRPC | `--max-connection-age` |
 //! | many connections | `--max-connections`; the next ones wait in the queue of the operating system |
 //!
 //! SIGTERM and SIGINT stop accepting and let the requests that have begun come to their end, for at most
@@ -260,7 +261,8 @@ fn builder(options: &ServeOptions) -> auto::Builder<TokioExecutor> {
     builder
 }
 
-/// Puts the body of a request under its time limits. A gRPC stream has none: it may last as long as both sides want.
+/// Puts the body of a request under its time limits. A gRPC stream has none of its own: it may pause, and ends with its
+/// connection at the latest.
 fn bounded(request: Request<Incoming>, options: &ServeOptions) -> Request<RequestBody> {
     let content_type = request.headers().get(CONTENT_TYPE);
     let is_grpc = content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
+use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
-use tower::{Layer as _, ServiceBuilder, service_fn};
+use tower::{Layer as _, ServiceBuilder, ServiceExt as _, service_fn};
 use tower_dcr::{Access, RegistrationLayer};
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
@@ -121,6 +122,46 @@ async fn a_declared_length_is_refused_before_the_body_is_asked_for() {
         connection.send(format!("{head}\r\nExpect: 100-continue\r\n{length}\r\n\r\n").as_bytes()).await;
         let answer = String::from_utf8(connection.rest().await).unwrap();
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{name}: {answer}");
+    }
+}
+
+/// A body without a size hint that must not be asked for its bytes.
+struct Untouched;
+
+impl http_body::Body for Untouched {
+    type Data = bytes::Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Self::Data>, Self::Error>>> {
+        panic!("the body was polled")
+    }
+}
+
+#[tokio::test]
+async fn a_length_that_cannot_be_is_refused_without_a_server_that_checks_it() {
+    let rows: &[(&str, &[&str], u16, &str)] = &[
+        ("1 TiB", &["1099511627776"], 413, "invalid_client_metadata"),
+        ("1 TiB, twice in one header", &["1099511627776, 1099511627776"], 413, "invalid_client_metadata"),
+        ("more than a number holds", &["99999999999999999999"], 413, "invalid_client_metadata"),
+        ("two lengths", &["10", "11"], 400, "invalid_request"),
+        ("two lengths in one header", &["10, 11"], 400, "invalid_request"),
+        ("no number", &["ten"], 400, "invalid_request"),
+        ("a negative number", &["-1"], 400, "invalid_request"),
+        ("an empty header", &[""], 400, "invalid_request"),
+    ];
+    for (name, lengths, status, error) in rows {
+        let endpoint = crate::support::registry("https://id.example.com", Access::Open).into_service();
+        let request = http::Request::post("/oidc/register").header("content-type", "application/json");
+        let request = lengths.iter().fold(request, |request, length| request.header("content-length", *length));
+        let response = endpoint.oneshot(request.body(Untouched).unwrap()).await.unwrap();
+        assert_eq!(response.status(), *status, "{name}");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["error"], *error, "{name}");
+        assert!(body["error_description"].is_string(), "{name}");
     }
 }
 
