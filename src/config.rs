@@ -228,8 +228,11 @@ impl RegistryBuilder {
         self
     }
 
-    /// Whether an update brings a new registration access token. The old one counts until the new one is used, so a
-    /// lost reply locks nobody out. Default: no ([RFC 7592 §5](https://www.rfc-editor.org/rfc/rfc7592#section-5)).
+    /// Whether an update brings a new registration access token. Every token of a reply is valid until a later one is
+    /// used, so a lost reply locks nobody out. An update that began with the current token and finds it replaced when it
+    /// writes is answered with 409; one that begins with an earlier token repeats an update whose reply was lost, and is
+    /// accepted. While three tokens are valid no further one is issued: the reply has the presented token. Default: no
+    /// ([RFC 7592 §5](https://www.rfc-editor.org/rfc/rfc7592#section-5)).
     pub fn with_rotation(mut self, rotation: bool) -> Self {
         self.rotation = rotation;
         self

@@ -95,6 +95,48 @@ async fn initial_access_token_uses_are_how_many_clients_the_issued_one_admits() 
     example.end();
 }
 
+/// A registration from an address of its own.
+async fn register_from(address: [u8; 4], endpoint: &str) -> reqwest::Response {
+    let client = reqwest::Client::builder().no_proxy().local_address(Some(address.into())).build().unwrap();
+    client.post(endpoint).json(&document()).send().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_new_client_is_safe_from_other_networks_for_the_eviction_grace() {
+    for (grace, is_safe) in [(&[][..], true), (&["--eviction-grace", "0"], false)] {
+        let example = Example::start("server", &[&["--max-clients", "2"], grace].concat());
+        let honest: Value = register_from([127, 0, 1, 1], &example.endpoint).await.json().await.unwrap();
+        for _ in 0..5 {
+            let status = register_from([127, 0, 0, 1], &example.endpoint).await.status();
+            assert_eq!(status, StatusCode::CREATED, "{grace:?}: a network evicts its own clients");
+        }
+        let (uri, token) = (honest["registration_client_uri"].as_str().unwrap(), &honest["registration_access_token"]);
+        let read = send(Method::GET, uri, token.as_str(), None).await.status;
+        assert_eq!(read == StatusCode::OK, is_safe, "{grace:?}");
+        example.end();
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_authenticates_is_used_and_never_evicted() {
+    let example = Example::start("server", &["--max-clients", "2", "--eviction-grace", "0"]);
+    let used = register(&example.endpoint, None, &document()).await.json();
+    let origin = example.endpoint.strip_suffix("/oidc/register").unwrap();
+    let authenticate = async |secret: &str| {
+        let request = reqwest::Client::builder().no_proxy().build().unwrap().get(format!("{origin}/client"));
+        request.basic_auth(used["client_id"].as_str().unwrap(), Some(secret)).send().await.unwrap()
+    };
+    assert_eq!(authenticate("wrong").await.status(), StatusCode::UNAUTHORIZED);
+    let reply = authenticate(used["client_secret"].as_str().unwrap()).await;
+    assert_eq!(reply.status(), StatusCode::OK);
+    assert_eq!(reply.json::<Value>().await.unwrap()["client_id"], used["client_id"]);
+    for _ in 0..3 {
+        assert_eq!(register(&example.endpoint, None, &document()).await.status, StatusCode::CREATED);
+    }
+    assert_eq!(authenticate(used["client_secret"].as_str().unwrap()).await.status(), StatusCode::OK);
+    example.end();
+}
+
 #[tokio::test]
 async fn max_clients_is_how_many_there_may_be() {
     let example = Example::start("server", &["--max-clients", "2"]);
