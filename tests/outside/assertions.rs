@@ -14,7 +14,7 @@ use tower_dcr::{Access, BoxError, Registry};
 use super::signer::{Signer, hs256, tamper};
 
 const BASE: &str = "https://id.example.com";
-const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+pub(crate) const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// What is published, by URL; nothing else can be fetched.
 struct Published(HashMap<&'static str, String>);
@@ -47,7 +47,7 @@ fn now(registry: &Registry) -> u64 {
     registry.now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
 }
 
-fn claims(registry: &Registry, client: &str, changes: Value) -> Value {
+pub(crate) fn claims(registry: &Registry, client: &str, changes: Value) -> Value {
     let mut claims = json!({ "iss": client, "sub": client, "aud": BASE, "exp": now(registry) + 60, "jti": "once" });
     for (name, value) in changes.as_object().unwrap() {
         match value {

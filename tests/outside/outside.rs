@@ -1,9 +1,10 @@
 //! What reaches outside, and what comes in signed: the guarded fetcher against a real TLS server, software statements
 //! under real keys, and the gates.
-#![cfg(all(feature = "memory", feature = "fetch", feature = "rate-limit", feature = "software-statements"))]
+#![cfg(all(feature = "memory", feature = "fetch", feature = "rate-limit", feature = "sealed", feature = "software-statements"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod assertions;
+mod audiences;
 mod bearer_tokens;
 mod budgets;
 mod clock;
@@ -17,7 +18,9 @@ mod measured;
 mod names;
 mod outages;
 mod policies;
+mod registered_keys;
 mod requests;
+mod shared_secrets;
 mod signer;
 mod single_use;
 mod site;

@@ -63,6 +63,15 @@ impl Signer {
 }
 
 /// A token under HMAC with this secret.
+pub(crate) fn mac(algorithm: Algorithm, secret: &str, claims: &Value) -> String {
+    let header = json!({ "alg": format!("{algorithm:?}") });
+    let message = format!("{}.{}", encode(header.to_string().as_bytes()), encode(claims.to_string().as_bytes()));
+    let key = EncodingKey::from_secret(secret.as_bytes());
+    let signature = crypto::sign(message.as_bytes(), &key, algorithm).unwrap();
+    format!("{message}.{signature}")
+}
+
+/// A token under HMAC with this secret and the name of a key.
 pub(crate) fn hs256(secret: &[u8], kid: &str, claims: &Value) -> String {
     let header = json!({ "alg": "HS256", "kid": kid });
     let message = format!("{}.{}", encode(header.to_string().as_bytes()), encode(claims.to_string().as_bytes()));

@@ -8,8 +8,10 @@ use serde_json::json;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tower_dcr::Access;
-use tower_dcr::authentication::ClientCredentials;
+use tower_dcr::audit::JsonLines;
+use tower_dcr::authentication::{AuthenticationCause, ClientCredentials};
 use tower_dcr::credential::ClientId;
+use tower_dcr::policy::{Review, Verdict};
 
 use super::plugs::{FakeClock, Fragile};
 use super::server::{Registered, Server, minimal_and};
@@ -151,4 +153,121 @@ fn credentials_show_nothing_in_debug_output() {
     let credentials = ClientCredentials::read(&headers(&[basic("client", "the-secret")]), []).unwrap();
     let shown = format!("{credentials:?}");
     assert!(shown.contains("client") && !shown.contains("the-secret"), "{shown}");
+}
+
+/// What the audit trail has about the last authentication: operation, client and cause.
+fn last_cause(records: &JsonLog) -> Option<(String, Option<String>, String)> {
+    let text = records.take();
+    let record: serde_json::Value = text.lines().map(|line| serde_json::from_str(line).unwrap()).next_back()?;
+    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    let id = text(&record["client_id"]).or_else(|| text(&record["requested"]["client_id"]));
+    Some((text(&record["operation"])?, id, text(&record["refusal"]["cause"])?))
+}
+
+/// A file of the audit trail in memory.
+#[derive(Clone, Default)]
+struct JsonLog(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl JsonLog {
+    fn take(&self) -> String {
+        String::from_utf8(std::mem::take(&mut self.0.lock().unwrap())).unwrap()
+    }
+}
+
+impl std::io::Write for JsonLog {
+    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_failed_authentication_leaves_its_cause_on_the_audit_trail_and_no_secret() {
+    let (log, store) = (JsonLog::default(), Fragile::default());
+    let sink = JsonLines::new(log.clone());
+    let server = Server::with_store(Access::Open, store.clone(), |builder| builder.with_audit(sink)).await;
+    let ((client, secret), (public, _)) =
+        (client(&server, "client_secret_basic").await, client(&server, "none").await);
+    let (id, public, long) = (client.id(), public.id(), format!("{}\u{1b}[31m", "é".repeat(300)));
+    let cut = format!("{}…", "é".repeat(100));
+    type Row<'a> = (&'a str, Vec<String>, Vec<(&'a str, &'a str)>, u16, Option<&'a str>);
+    let rows: Vec<Row<'_>> = vec![
+        ("wrong_secret", vec![basic(id, "guess-1")], vec![], 401, Some(id)),
+        ("wrong_method", vec![], vec![("client_id", id), ("client_secret", "guess-2")], 401, Some(id)),
+        ("wrong_method", vec![], vec![("client_id", public), ("client_secret", "guess-3")], 401, Some(public)),
+        ("no_credentials", vec![], vec![("client_id", id)], 401, Some(id)),
+        ("no_credentials", vec![basic(id, "")], vec![], 401, Some(id)),
+        ("no_credentials", vec![], vec![], 401, None),
+        ("unknown_client", vec![basic("unknown", "guess-4")], vec![], 401, Some("unknown")),
+        ("unknown_client", vec![], vec![("client_id", &long)], 401, Some(&cut)),
+        ("unsupported_scheme", vec!["Bearer guess-5".to_owned()], vec![], 401, None),
+        ("malformed_credentials", vec!["Basic guess-6".to_owned()], vec![], 400, None),
+        ("ambiguous_credentials", vec![basic(id, &secret)], vec![("client_secret", "guess-7")], 400, None),
+    ];
+    for (cause, authorization, form, expected, named) in rows {
+        log.take();
+        assert_eq!(status(&server, &authorization, &form).await, expected, "{cause}");
+        let shown = String::from_utf8_lossy(&log.0.lock().unwrap().clone()).into_owned();
+        assert!(!shown.contains("guess") && !shown.contains(&secret), "{cause}: {shown}");
+        let expected = ("authenticate".to_owned(), named.map(str::to_owned), cause.to_owned());
+        assert_eq!(last_cause(&log), Some(expected));
+    }
+    assert_eq!(status(&server, &[basic(id, &secret)], &[]).await, 200);
+    assert_eq!(log.take(), "", "a success is no event");
+    store.down.store(true, Ordering::SeqCst);
+    assert_eq!(status(&server, &[basic(id, &secret)], &[]).await, 503);
+    let (_, named, cause) = last_cause(&log).unwrap();
+    assert_eq!(named.as_deref(), Some(id));
+    assert!(cause.starts_with("store_unavailable: "), "{cause}");
+}
+
+#[tokio::test]
+async fn an_empty_secret_is_no_secret_wherever_it_stands() {
+    let server = Server::open().await;
+    let (public, _) = client(&server, "none").await;
+    let id = public.id();
+    let rows = [
+        ("in the header", vec![basic(id, "")], vec![]),
+        ("in the header, with its identifier", vec![basic(id, "")], vec![("client_id", id)]),
+        ("in the form", vec![], vec![("client_id", id), ("client_secret", "")]),
+    ];
+    for (name, authorization, form) in rows {
+        assert_eq!(status(&server, &authorization, &form).await, 200, "{name}");
+    }
+    for method in ["client_secret_basic", "client_secret_post"] {
+        let (confidential, _) = client(&server, method).await;
+        assert_eq!(status(&server, &[basic(confidential.id(), "")], &[]).await, 401, "{method}");
+    }
+}
+
+#[tokio::test]
+async fn only_the_credentials_of_a_client_show_that_it_is_not_active() {
+    for held in [true, false] {
+        let server = Server::start(Access::Open, |builder| {
+            builder.with_policy(move |_: &Review<'_>| if held { Verdict::hold() } else { Verdict::accept() })
+        })
+        .await;
+        let (confidential, secret) = client(&server, "client_secret_basic").await;
+        let (public, _) = client(&server, "none").await;
+        if !held {
+            for client in [&confidential, &public] {
+                server.registry.disable(&ClientId::parse(client.id()).unwrap()).await.unwrap();
+            }
+        }
+        let cause = if held { AuthenticationCause::PendingClient } else { AuthenticationCause::DisabledClient };
+        let right = headers(&[basic(confidential.id(), &secret)]);
+        let refused = server.registry.authenticate_request(&right, []).await.unwrap_err();
+        assert_eq!((refused.status(), refused.code(), refused.cause()), (400, "invalid_grant", cause));
+        assert_eq!(status(&server, &[], &[("client_id", public.id())]).await, 400, "{cause}");
+        let replies = [basic(confidential.id(), "wrong"), basic("nobody", "wrong")].map(|header| headers(&[header]));
+        for wrong in replies {
+            let refused = server.registry.authenticate_request(&wrong, []).await.unwrap_err();
+            let reply = (refused.status(), refused.code(), refused.to_string());
+            assert_eq!(reply, (401, "invalid_client", "the client is not authenticated".to_owned()), "{cause}");
+        }
+    }
 }
