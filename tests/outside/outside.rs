@@ -1,6 +1,12 @@
 //! What reaches outside, and what comes in signed: the guarded fetcher against a real TLS server, software statements
 //! under real keys, and the gates.
-#![cfg(all(feature = "memory", feature = "fetch", feature = "rate-limit", feature = "sealed", feature = "software-statements"))]
+#![cfg(all(
+    feature = "memory",
+    feature = "fetch",
+    feature = "rate-limit",
+    feature = "sealed",
+    feature = "software-statements"
+))]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod assertions;

@@ -60,19 +60,33 @@ async fn an_assertion_under_the_secret_authenticates_its_client() {
             ("HS256 again", hs256, Some(Cause::ReplayedAssertion)),
             ("HS384", mac(Algorithm::HS384, &secret, &fresh("2")), None),
             ("HS512", mac(Algorithm::HS512, &secret, &fresh("3")), None),
-            ("the secret of another client", mac(Algorithm::HS256, &other_secret, &fresh("4")), Some(Cause::BadSignature)),
+            (
+                "the secret of another client",
+                mac(Algorithm::HS256, &other_secret, &fresh("4")),
+                Some(Cause::BadSignature),
+            ),
             ("a key of its own", Signer::es256("a").sign(&fresh("5")), Some(Cause::WrongMethod)),
-            ("for another server", {
-                let claims = claims(&registry, &client, json!({ "jti": "6", "aud": "https://other.example" }));
-                mac(Algorithm::HS256, &secret, &claims)
-            }, Some(Cause::WrongAudience)),
-            ("about another client", {
-                let claims = claims(&registry, &client, json!({ "jti": "7", "iss": other }));
-                mac(Algorithm::HS256, &secret, &claims)
-            }, Some(Cause::WrongSubject)),
-            ("about nobody", {
-                mac(Algorithm::HS256, &secret, &claims(&registry, "nobody", json!({ "jti": "8" })))
-            }, Some(Cause::UnknownClient)),
+            (
+                "for another server",
+                {
+                    let claims = claims(&registry, &client, json!({ "jti": "6", "aud": "https://other.example" }));
+                    mac(Algorithm::HS256, &secret, &claims)
+                },
+                Some(Cause::WrongAudience),
+            ),
+            (
+                "about another client",
+                {
+                    let claims = claims(&registry, &client, json!({ "jti": "7", "iss": other }));
+                    mac(Algorithm::HS256, &secret, &claims)
+                },
+                Some(Cause::WrongSubject),
+            ),
+            (
+                "about nobody",
+                { mac(Algorithm::HS256, &secret, &claims(&registry, "nobody", json!({ "jti": "8" }))) },
+                Some(Cause::UnknownClient),
+            ),
         ];
         for (row, assertion, expected) in rows {
             assert_eq!(refusal(&registry, &assertion).await, expected, "{name}: {row}");
@@ -89,7 +103,8 @@ async fn the_registered_algorithm_and_method_bind_an_assertion_under_the_secret(
     let hs512 =
         json!({ "token_endpoint_auth_method": "client_secret_jwt", "token_endpoint_auth_signing_alg": "HS512" });
     let (client, secret) = register(&registry, hs512).await;
-    let (basic, basic_secret) = register(&registry, json!({ "token_endpoint_auth_method": "client_secret_basic" })).await;
+    let (basic, basic_secret) =
+        register(&registry, json!({ "token_endpoint_auth_method": "client_secret_basic" })).await;
     let of = |client: &str, jti: &str| claims(&registry, client, json!({ "jti": jti }));
     let rows = [
         ("registered", mac(Algorithm::HS512, &secret, &of(&client, "1")), None),

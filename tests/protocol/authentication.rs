@@ -190,8 +190,7 @@ async fn a_failed_authentication_leaves_its_cause_on_the_audit_trail_and_no_secr
     let (log, store) = (JsonLog::default(), Fragile::default());
     let sink = JsonLines::new(log.clone());
     let server = Server::with_store(Access::Open, store.clone(), |builder| builder.with_audit(sink)).await;
-    let ((client, secret), (public, _)) =
-        (client(&server, "client_secret_basic").await, client(&server, "none").await);
+    let ((client, secret), (public, _)) = (client(&server, "client_secret_basic").await, client(&server, "none").await);
     let (id, public, long) = (client.id(), public.id(), format!("{}\u{1b}[31m", "é".repeat(300)));
     let cut = format!("{}…", "é".repeat(100));
     type Row<'a> = (&'a str, Vec<String>, Vec<(&'a str, &'a str)>, u16, Option<&'a str>);
