@@ -168,7 +168,7 @@ fn sealed(_: &Path) -> Result<Secrets, Box<dyn Error>> {
 )]
 fn cannot_open(options: &StoreOptions, error: &StoreError) -> Box<dyn Error> {
     let store = messages::without_secrets(&options.store);
-    let causes = error.source().map_or_else(|| error.to_string(), |cause| messages::with_causes(cause));
+    let causes = error.source().map_or_else(|| error.to_string(), messages::with_causes);
     let name = Some(&options.store_name).filter(|name| *name != DEFAULT_NAME);
     let name = name.map_or_else(String::new, |name| format!(" --store-name {name:?}"));
     format!("--store {store}{name}: cannot be opened: {causes}").into()
