@@ -22,7 +22,7 @@ const SLACK: f64 = 1.1;
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let unused = Retention::new().with_max_clients(CEILING).with_grace(std::time::Duration::ZERO);
+    let unused = Retention::new().with_max_clients(CEILING).with_grace(Duration::ZERO);
     println!("{ATTEMPTS} registrations against a ceiling of {CEILING} clients in memory");
     for (name, retention) in [
         ("the oldest unused client makes room", unused.clone()),

@@ -171,7 +171,23 @@ fn cannot_open(options: &StoreOptions, error: &StoreError) -> Box<dyn Error> {
     let causes = error.source().map_or_else(|| error.to_string(), messages::with_causes);
     let name = Some(&options.store_name).filter(|name| *name != DEFAULT_NAME);
     let name = name.map_or_else(String::new, |name| format!(" --store-name {name:?}"));
-    format!("--store {store}{name}: cannot be opened: {causes}").into()
+    format!("--store {store}{name}: cannot be opened: {causes}{}", hint(error)).into()
+}
+
+/// What to do about a file that is not there: it would have been created, so its folder is missing.
+#[cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres", feature = "redis")),
+    expect(dead_code, reason = "memory can always be opened")
+)]
+fn hint(error: &StoreError) -> &'static str {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if error.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::NotFound) {
+            return "; the server creates the file but not its folder, create that first";
+        }
+        cause = error.source();
+    }
+    ""
 }
 
 /// What URLs of Redis begin with.

@@ -214,7 +214,11 @@ async fn a_store_that_cannot_be_opened_is_named() {
             #[cfg(not(feature = "sealed"))]
             ("not built", &["--secrets", "sealed:x"], &["--secrets sealed", "--features sealed"]),
             #[cfg(feature = "sqlite")]
-            ("no folder", &["--secrets", "hashed", "--store", "sqlite:none/x.db"], &["--store sqlite:none/x.db"]),
+            (
+                "no folder",
+                &["--secrets", "hashed", "--store", "sqlite:none/x.db"],
+                &["--store sqlite:none/x.db", "folder"],
+            ),
             #[cfg(feature = "sqlite")]
             ("folder", &["--secrets", "hashed", "--store", "sqlite:folder"], &["--store sqlite:folder", "folder"]),
             #[cfg(feature = "sqlite")]
