@@ -103,6 +103,8 @@ pub(crate) struct Fragile {
     inner: MemoryStore,
     pub(crate) down: Arc<AtomicBool>,
     pub(crate) contended: Arc<AtomicBool>,
+    /// Lists nobody, as before others have written.
+    pub(crate) blind: Arc<AtomicBool>,
     pub(crate) pause: Arc<Pause>,
 }
 
@@ -181,7 +183,10 @@ impl ClientStore for Fragile {
 
     async fn list(&self, query: &ClientQuery) -> Result<Vec<Arc<Client>>, StoreError> {
         self.check()?;
-        self.inner.list(query).await
+        match self.blind.load(Ordering::SeqCst) {
+            true => Ok(Vec::new()),
+            false => self.inner.list(query).await,
+        }
     }
 
     async fn count(&self, query: &ClientQuery) -> Result<u64, StoreError> {

@@ -1,9 +1,13 @@
 //! Software of which there is one instance.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
 use serde_json::json;
 use tower_dcr::Access;
 use tower_dcr::access::TokenOptions;
 
+use super::plugs::Fragile;
 use super::policy::{dry, violations};
 use super::refused::{Challenge, assert_refused};
 use super::server::{Registered, Reply, Server, minimal, minimal_and, send};
@@ -53,6 +57,22 @@ async fn a_second_instance_is_refused_everywhere_until_the_first_is_gone() {
     assert_eq!(server.put(&first, &payroll).await.status, 200, "and back");
     assert_eq!(server.delete(&first).await.status, 204);
     assert_eq!(server.post(&payroll).await.status, 201);
+}
+
+/// The look before the write may come too early; the store decides.
+#[tokio::test]
+async fn software_that_was_free_a_moment_ago_is_refused_by_the_store() {
+    let store = Fragile::default();
+    let blind = Arc::clone(&store.blind);
+    let server = Server::with_store(Access::Open, store, |builder| builder.with_single_instances(["payroll"])).await;
+    let payroll = minimal_and(json!({ "software_id": "payroll" }));
+    let first = server.register(&payroll).await;
+    let other = server.register(&minimal()).await;
+    blind.store(true, Ordering::SeqCst);
+    assert_taken("POST", &server.post(&payroll).await);
+    assert_taken("PUT", &server.put(&other, &payroll).await);
+    assert_eq!(server.put(&first, &payroll).await.status, 200, "its own update is no second instance");
+    assert_eq!(server.count().await, 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -103,7 +103,7 @@ async fn tokens_change_on_all(name: &str, one: &Balancer, other: &Balancer) {
     }
 }
 
-/// Many updates at once leave one new registration access token, and lock nobody out.
+/// Many updates at once lock nobody out: a token of a reply is valid until a later one is used.
 async fn one_of_many_updates_has_the_last_word(name: &str, both: &Balancer) {
     let client = registered(both).await;
     let old = &client["registration_access_token"];
@@ -115,7 +115,7 @@ async fn one_of_many_updates_has_the_last_word(name: &str, both: &Balancer) {
     for updated in updated {
         reads.push(ask(both, Method::GET, &client, &updated["registration_access_token"]).await);
     }
-    assert_eq!(how_many(name, &reads, 200, 401), 1, "{name}: of the new ones");
+    assert!(how_many(name, &reads, 200, 401) > 0, "{name}: of the new ones");
     assert_eq!(ask(both, Method::GET, &client, old).await.status, 401, "{name}: a new one was used");
 }
 
