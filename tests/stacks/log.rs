@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 use crate::examples::{Example, path};
 use crate::support::{self, Caller as _, reqwest};
 
+/// Names and values of environment variables.
+type Variables<'a> = &'a [(&'a str, &'a str)];
+
 /// A folder for one test; it goes with this value.
 struct Folder(PathBuf);
 
@@ -25,7 +28,7 @@ impl Folder {
     }
 
     /// Starts the server with its log in a file of this folder.
-    fn start(&self, variables: &[(&str, &str)], options: &[&str]) -> Example {
+    fn start(&self, variables: Variables<'_>, options: &[&str]) -> Example {
         let mut command = Command::new(path("server"));
         command.env_remove("RUST_LOG").env_remove("NO_COLOR").envs(variables.iter().copied());
         command.current_dir(&self.0).stderr(File::create(self.file("log")).unwrap());
@@ -54,7 +57,7 @@ fn document() -> Value {
 #[tokio::test]
 async fn a_log_in_a_file_is_plain_and_as_long_as_rust_log_says() {
     let refused = json!({ "client_name": "Evil", "redirect_uris": ["https://evil.example/cb?code=s3cret#f"] });
-    let rows: &[(&str, &[(&str, &str)], bool, bool)] = &[
+    let rows: &[(&str, Variables<'_>, bool, bool)] = &[
         ("default", &[], true, true),
         ("empty", &[("RUST_LOG", "")], true, true),
         ("warnings", &[("RUST_LOG", "warn")], false, true),
@@ -112,7 +115,7 @@ async fn a_token_of_the_configuration_is_used_and_none_is_issued() {
     std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let flags = ["--access", "tokens", "--store", "sqlite:clients.db", "--secrets", "hashed"];
     let variable: &[_] = &[("TOWER_DCR_INITIAL_ACCESS_TOKEN", "an-initial-access-token-of-a-variable")];
-    let rows: &[(&str, &[(&str, &str)], &[&str], &str)] = &[
+    let rows: &[(&str, Variables<'_>, &[&str], &str)] = &[
         ("variable", variable, &[], "an-initial-access-token-of-a-variable"),
         ("file", &[], &["--initial-access-token-file", "tokens"], "an-initial-access-token-of-a-file"),
     ];
