@@ -45,7 +45,7 @@
 //! registration of the same registrant: with the same initial access token, for the same owner, or from the same
 //! network. Any other registration is answered with 503 and `Retry-After`. A flood evicts its own clients.
 //!
-//! The network is that of the [`PeerAddress`](crate::gate::PeerAddress) in the extensions of the request, 24 bits of an
+//! The network is that of the [`PeerAddress`] in the extensions of the request, 24 bits of an
 //! IPv4 address or 48 bits of an IPv6 address. The store keeps a keyed hash of it, of 64 bits. Where the server gives no
 //! address, networks are not compared. Behind a proxy that is the only peer, all clients have the same network: give the
 //! address that the proxy reports.
