@@ -14,7 +14,7 @@ pub(super) async fn tenants_see_nothing_of_each_other<S: ClientStore>(store: Sub
         let tenant = store.for_tenant(name);
         assert_eq!(tenant.count().await, 0, "for_tenant: nobody is in {name:?} yet");
         assert!(tenant.list(&ClientQuery::new()).await.is_empty(), "for_tenant: nobody is in {name:?} yet");
-        let mut client = renamed(&client("same", now()), &format!("of {name}"));
+        let mut client = renamed(&client("same", now()), &format!("of {name:?}"));
         client.fingerprint = fingerprint;
         assert!(tenant.get(&client.id).await.is_none(), "for_tenant: a client of another tenant is nobody");
         assert!(!tenant.touch(&client.id, now()).await, "for_tenant: a client of another tenant is nobody");
@@ -29,7 +29,7 @@ pub(super) async fn tenants_see_nothing_of_each_other<S: ClientStore>(store: Sub
         let tenant = store.for_tenant("somebody else").for_tenant(name);
         let found = tenant.get(&client("same", now()).id).await;
         let of_tenant = found.and_then(|found| found.metadata.client_name.untagged().map(str::to_owned));
-        assert_eq!(of_tenant, Some(format!("of {name}")), "for_tenant: the same name is the same tenant");
+        assert_eq!(of_tenant, Some(format!("of {name:?}")), "for_tenant: the same name is the same tenant");
         assert_eq!(tenant.count().await, 1, "for_tenant: counts for each tenant");
         assert!(!tenant.remember("jti", now() + HOUR, now()).await, "for_tenant: the same name is the same tenant");
     }
