@@ -98,7 +98,10 @@ async fn time_is_measured_for_requests_and_for_the_store() {
     store.down.store(true, std::sync::atomic::Ordering::SeqCst);
     assert_eq!(server.get(&client).await.status, 503);
     let measured = taken(&snapshotter);
-    assert_eq!(measured["tower_dcr_store_duration_seconds{verb=get_by_registration_token,outcome=unavailable}"], 1, "{measured:?}");
+    assert_eq!(
+        measured["tower_dcr_store_duration_seconds{verb=get_by_registration_token,outcome=unavailable}"], 1,
+        "{measured:?}"
+    );
     let failed = "tower_dcr_requests_total{tenant=,operation=read,outcome=failed,error=temporarily_unavailable}";
     assert_eq!(measured[failed], 1, "{measured:?}");
 }
