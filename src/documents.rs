@@ -168,6 +168,7 @@ type Gotten<'a> = Pin<Box<dyn Future<Output = Result<Bytes, BoxError>> + Send + 
 
 trait ErasedDocuments: Send + Sync {
     fn get<'a>(&'a self, url: &'a str) -> Gotten<'a>;
+    #[cfg(feature = "software-statements")]
     fn get_for_operator<'a>(&'a self, url: &'a str) -> Gotten<'a>;
 }
 
@@ -176,6 +177,7 @@ impl<D: Documents> ErasedDocuments for D {
         Box::pin(Documents::get(self, url))
     }
 
+    #[cfg(feature = "software-statements")]
     fn get_for_operator<'a>(&'a self, url: &'a str) -> Gotten<'a> {
         Box::pin(Documents::get_for_operator(self, url))
     }

@@ -5,8 +5,10 @@ use super::{Switch, Switches, text};
 use crate::access::Access;
 use crate::config::RegistryBuilder;
 use crate::error::{ConfigError, ConfigErrorKind};
+#[cfg(feature = "software-statements")]
+use crate::metadata::ClientMetadata;
 use crate::metadata::{
-    ClientMetadata, ContentEncryption, Extension, Extensions, GrantType, KeyManagementAlgorithm, Known, ResponseType,
+    ContentEncryption, Extension, Extensions, GrantType, KeyManagementAlgorithm, Known, ResponseType,
     SigningAlgorithm, SubjectType, TokenEndpointAuthMethod,
 };
 use crate::profile::Profile;

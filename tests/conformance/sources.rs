@@ -33,7 +33,9 @@ fn walk(directory: &Path, below: &str, tests: &mut BTreeSet<String>) {
 fn is_compiled(file: &str) -> bool {
     let (directory, name) = file.rsplit_once('/').unwrap();
     let stem = name.strip_suffix(".rs").unwrap();
-    if matches!(stem, "lib" | "main") || directory == "tests" {
+    // A test target of another package is `tests/outside/outside.rs`.
+    let is_target = directory == "tests" || directory == format!("tests/{stem}");
+    if matches!(stem, "lib" | "main") || is_target {
         return true;
     }
     let (parent, module) = match stem {
@@ -41,7 +43,8 @@ fn is_compiled(file: &str) -> bool {
         _ => (directory, stem),
     };
     let owners = ["mod.rs", "main.rs", "lib.rs"].map(|owner| format!("{parent}/{owner}"));
-    let owners = owners.into_iter().chain([format!("{parent}.rs")]);
+    let target = parent.rsplit('/').next().map(|name| format!("{parent}/{name}.rs"));
+    let owners = owners.into_iter().chain([format!("{parent}.rs")]).chain(target);
     let declares = |source: String| source.lines().any(|line| line.trim().ends_with(&format!("mod {module};")));
     owners.filter_map(|owner| fs::read_to_string(path(&owner)).ok()).any(declares)
 }

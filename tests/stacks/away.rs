@@ -113,7 +113,7 @@ fn a_database_that_is_away_is_one_line_and_exit_code_1() {
     let rows = [
         format!("redis://:secret@127.0.0.1:{port}"),
         format!("postgres://dcr:secret@127.0.0.1:{port}/dcr"),
-        "sqlite:/no/such/folder/secret/clients.db".to_owned(),
+        "sqlite:/no/such/folder/clients.db".to_owned(),
     ];
     for store in rows {
         let said = refusal(&["--store", &store, "--secrets", "hashed"]);

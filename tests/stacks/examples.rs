@@ -244,7 +244,7 @@ async fn the_server_example_takes_a_profile_extensions_and_switches() {
     use http::{Request, StatusCode};
 
     let example = Example::start("server", &["--profile", "mcp", "--extensions", "all"]);
-    let strict = ["--profile", "mcp", "--switches", "private-use-refused=on", "--extensions", "dpop,par"];
+    let strict = ["--profile", "mcp", "--switches", "private-use-refused", "--extensions", "dpop,par"];
     let strict = Example::start("server", &strict);
     let register = async |example: &Example, uri: &str| {
         let document = format!(r#"{{"redirect_uris":["{uri}"],"dpop_bound_access_tokens":true}}"#);
