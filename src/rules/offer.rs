@@ -8,8 +8,8 @@ use crate::error::{ConfigError, ConfigErrorKind};
 #[cfg(feature = "software-statements")]
 use crate::metadata::ClientMetadata;
 use crate::metadata::{
-    ContentEncryption, Extension, Extensions, GrantType, KeyManagementAlgorithm, Known, ResponseType,
-    SigningAlgorithm, SubjectType, TokenEndpointAuthMethod,
+    ContentEncryption, Extension, Extensions, GrantType, KeyManagementAlgorithm, Known, ResponseType, SigningAlgorithm,
+    SubjectType, TokenEndpointAuthMethod,
 };
 use crate::profile::Profile;
 use crate::signature;
