@@ -10,9 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, Postgres, Row as _};
-use tokio::time::timeout;
 
-use self::connections::{BEGIN, Connections, FRESH, TEST, in_time};
+use self::connections::{BEGIN, Connections, FRESH, in_time};
 use super::statements::{Dialect, Statements};
 use super::{Backend, Found, Step, Taken, Value, bound, client_store, found, pending, removed};
 use crate::access::InitialAccessTokenRecord;
@@ -186,10 +185,6 @@ impl PostgresStore {
             .test_before_acquire(false)
             .before_acquire(|connection, met| {
                 Box::pin(async move { Ok(met.idle_for < FRESH || connection.ping().await.is_ok()) })
-            })
-            // The pool tests what comes back to it and would wait for ever for a server that says nothing.
-            .after_release(|connection, _| {
-                Box::pin(async move { Ok(timeout(TEST, connection.ping()).await.is_ok_and(|test| test.is_ok())) })
             });
         // The first connection is made here, where whatever is wrong comes back at once and not when patience ends.
         let first = async { PgConnection::connect_with(&server).await?.close().await };

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Transaction};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
@@ -15,7 +16,7 @@ pub(super) const FRESH: Duration = Duration::from_secs(1);
 /// How long the server may take to answer. A call that waits longer fails, and its connection is closed.
 const ANSWER: Duration = Duration::from_secs(10);
 /// How long the server may take to answer a test.
-pub(super) const TEST: Duration = Duration::from_secs(1);
+const TEST: Duration = Duration::from_secs(1);
 /// Every transaction sees what was committed while it waited for a lock, whatever the database does by default. One whose
 /// node stopped in the midst is ended by the server, so that others do not wait for its locks.
 pub(super) const BEGIN: &str =
@@ -98,9 +99,12 @@ impl Connections {
     async fn next(&self, own: &Arc<Own>) -> sqlx::Result<Lease> {
         let turn = Arc::clone(&own.turns).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
         let at_hand = own.at_hand().pop();
-        let tested = match at_hand.filter(|(_, at)| at.elapsed() < FRESH) {
-            Some(tested) => tested,
-            None => self.tested().await?,
+        let tested = match at_hand {
+            Some(tested) if tested.1.elapsed() < FRESH => tested,
+            stale => {
+                stale.into_iter().for_each(|(connection, _)| return_if_alive(connection));
+                self.tested().await?
+            }
         };
         Ok(Lease::of(tested, Some((Arc::clone(own), turn))))
     }
@@ -143,12 +147,28 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some((connection, _)) = &mut self.tested
-            && (self.begins || self.since.elapsed() >= ANSWER)
-        {
-            connection.close_on_drop();
+        let Some((mut connection, _)) = self.tested.take() else { return };
+        let is_unknown = self.begins || self.since.elapsed() >= ANSWER;
+        match self.own {
+            Some(_) if is_unknown => drop(connection.detach()),
+            Some(_) => return_if_alive(connection),
+            None if is_unknown => connection.close_on_drop(),
+            None => {}
         }
     }
+}
+
+/// Returns a connection to its pool if the server answers on it, and drops it otherwise. The pool would take leave of
+/// the server, which may wait without end for a peer that is lost where the connection uses TLS, and no other
+/// connection could take its place meanwhile.
+fn return_if_alive(mut connection: PoolConnection<Postgres>) {
+    let Ok(runtime) = Handle::try_current() else { return drop(connection.leak()) };
+    runtime.spawn(async move {
+        let answer = timeout(TEST, connection.ping()).await;
+        if !answer.is_ok_and(|answer| answer.is_ok()) {
+            drop(connection.detach());
+        }
+    });
 }
 
 pub(super) async fn in_time<T>(work: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
