@@ -3,6 +3,7 @@
 /// How a [`RedisStore`](super::RedisStore) connects, beyond its URL. By default a certificate is verified by what the
 /// operating system trusts, and none is presented.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct RedisOptions {
     #[cfg(feature = "redis-tls")]
     root_certificates: Option<Vec<u8>>,
