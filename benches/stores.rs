@@ -11,7 +11,7 @@ use std::future::Future;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::task::JoinSet;
-use tower_dcr::credential::{ClientId, Secrets};
+use tower_dcr::credential::{ClientId, SecretStorage};
 use tower_dcr::metadata::ClientMetadata;
 use tower_dcr::store::{ClientStore, record};
 use tower_dcr::{Access, Registry};
@@ -44,7 +44,10 @@ async fn main() {
 }
 
 fn registry(store: impl ClientStore) -> Registry {
-    Registry::builder("https://id.example.com", Access::Open).with_secrets(Secrets::hashed()).build(store).unwrap()
+    Registry::builder("https://id.example.com", Access::Open)
+        .with_secrets(SecretStorage::hashed())
+        .build(store)
+        .unwrap()
 }
 
 fn metadata() -> ClientMetadata {

@@ -76,7 +76,7 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         .build(MemoryStore::new())?;
     println!("registration endpoint: {}", registry.registration_endpoint().unwrap_or("off"));
     // Only the digest is kept: it is compared in constant time and gives nothing away.
-    let admin = api::router(registry.clone().acting_for("admin"), Digest::of(&admin_token));
+    let admin = api::router(registry.clone().with_actor("admin"), Digest::of(&admin_token));
     let application = Router::new().nest("/admin", admin).layer(RegistrationLayer::new(registry));
     server.run(application).await?;
     Ok(())

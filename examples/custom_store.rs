@@ -7,8 +7,8 @@ use std::time::SystemTime;
 
 use tower_dcr::access::InitialAccessTokenRecord as Token;
 use tower_dcr::credential::{ClientId, Digest};
-use tower_dcr::store::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs};
-use tower_dcr::store::{OneTimeKey, OneTimeKeys, Removal, Replacement};
+use tower_dcr::store::{ClientQuery, ClientStore, IdleCutoffs, InsertConditions, InsertOutcome};
+use tower_dcr::store::{Nonce, NonceCache, RemoveConditions, UpdateConditions};
 use tower_dcr::{Client, StoreError};
 
 #[derive(Debug, Clone, Default)]
@@ -21,7 +21,7 @@ pub(crate) struct LockedStore {
 struct Tenant {
     clients: BTreeMap<ClientId, Arc<Client>>,
     tokens: Vec<Token>,
-    remembered: OneTimeKeys,
+    remembered: NonceCache,
 }
 
 impl LockedStore {
@@ -86,38 +86,38 @@ impl ClientStore for LockedStore {
     }
 
     /// Whatever refuses a client comes first; only then something changes.
-    async fn insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
+    async fn insert(&self, client: &Client, admission: &InsertConditions) -> Result<InsertOutcome, StoreError> {
         Ok(self.with(|tenant| {
-            let is_full = admission.most_clients.is_some_and(|most| tenant.clients.len() as u64 >= most);
+            let is_full = admission.max_clients.is_some_and(|most| tenant.clients.len() as u64 >= most);
             let mut evictable = admission.evict.iter().filter(|_| is_full);
-            let evicted = evictable.find_map(|cutoffs| tenant.select(|client| cutoffs.reach(client), 1).pop());
+            let evicted = evictable.find_map(|cutoffs| tenant.select(|client| cutoffs.is_idle(client), 1).pop());
             let is_taken = tenant.is_taken(admission.unique_fingerprint, client.id());
             let mut usable = tenant.tokens.iter_mut().filter(|token| token.is_usable(admission.now));
             let digest = admission.initial_access_token.as_ref();
             let token = digest.map(|digest| usable.find(|token| token.digest().matches(digest)));
             match token {
-                _ if tenant.clients.contains_key(client.id()) => return Admitted::Exists,
-                _ if is_taken => return Admitted::FingerprintTaken,
-                _ if is_full && evicted.is_none() => return Admitted::Full,
-                Some(None) => return Admitted::TokenRefused,
-                _ if !tenant.remembered.use_up(&admission.once, admission.now) => return Admitted::Replayed,
+                _ if tenant.clients.contains_key(client.id()) => return InsertOutcome::Exists,
+                _ if is_taken => return InsertOutcome::FingerprintTaken,
+                _ if is_full && evicted.is_none() => return InsertOutcome::Full,
+                Some(None) => return InsertOutcome::TokenRefused,
+                _ if !tenant.remembered.claim(&admission.once, admission.now) => return InsertOutcome::Replayed,
                 Some(Some(token)) => *token = token.spent_once(),
                 None => {}
             }
             tenant.clients.insert(client.id().clone(), Arc::new(client.clone()));
             let evicted = evicted.and_then(|evicted| tenant.clients.remove(evicted.id()));
-            evicted.map_or(Admitted::Inserted, Admitted::InPlaceOf)
+            evicted.map_or(InsertOutcome::Inserted, InsertOutcome::InsertedEvicting)
         }))
     }
 
-    async fn update(&self, client: &Client, replacement: &Replacement) -> Result<(), StoreError> {
+    async fn update(&self, client: &Client, replacement: &UpdateConditions) -> Result<(), StoreError> {
         self.with(|tenant| {
             let stored = tenant.clients.get(client.id()).filter(|stored| stored.revision() + 1 == client.revision());
             let last_used = stored.ok_or_else(StoreError::conflict)?.last_used().max(client.last_used());
             if tenant.is_taken(replacement.unique_fingerprint, client.id()) {
                 return Err(StoreError::fingerprint_taken());
             }
-            let is_new = tenant.remembered.use_up(&replacement.once, replacement.now);
+            let is_new = tenant.remembered.claim(&replacement.once, replacement.now);
             is_new.then_some(()).ok_or_else(StoreError::replayed)?;
             tenant.remembered.forget(&replacement.forgets);
             tenant.clients.insert(client.id().clone(), Arc::new(client.clone().with_last_used(last_used)));
@@ -125,7 +125,7 @@ impl ClientStore for LockedStore {
         })
     }
 
-    async fn remove(&self, id: &ClientId, removal: &Removal) -> Result<bool, StoreError> {
+    async fn remove(&self, id: &ClientId, removal: &RemoveConditions) -> Result<bool, StoreError> {
         self.with(|tenant| {
             let Some(client) = tenant.clients.get(id) else { return Ok(false) };
             if !removal.permits(client) {
@@ -144,10 +144,10 @@ impl ClientStore for LockedStore {
         Ok(self.with(|tenant| tenant.clients.get_mut(id).map(|client| *client = Arc::new(later(client))).is_some()))
     }
 
-    async fn expire(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
+    async fn expire(&self, cutoffs: &IdleCutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
         Ok(self.with(|tenant| {
             tenant.remembered.expire(cutoffs.now);
-            let idle = tenant.select(|client| cutoffs.reach(client), limit);
+            let idle = tenant.select(|client| cutoffs.is_idle(client), limit);
             idle.iter().filter_map(|client| tenant.clients.remove(client.id())).collect()
         }))
     }
@@ -162,8 +162,8 @@ impl ClientStore for LockedStore {
     async fn remove_token(&self, id: &str) -> Result<bool, StoreError> {
         Ok(self.with(|tenant| tenant.tokens.extract_if(.., |token| token.id() == id).count() > 0))
     }
-    async fn remember(&self, key: &str, until: SystemTime, now: SystemTime) -> Result<bool, StoreError> {
-        Ok(self.with(|tenant| tenant.remembered.use_up(&[OneTimeKey::new(key, until)], now)))
+    async fn claim_nonce(&self, key: &str, until: SystemTime, now: SystemTime) -> Result<bool, StoreError> {
+        Ok(self.with(|tenant| tenant.remembered.claim(&[Nonce::new(key, until)], now)))
     }
 }
 

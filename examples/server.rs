@@ -168,8 +168,8 @@ fn builder(options: &Options, public_url: &str) -> Result<RegistryBuilder, Box<d
         .with_path(&options.path)
         .with_body_limit(options.body_limit)
         .with_management(!options.no_management)
-        .with_rotation(options.rotate_registration_tokens)
-        .with_strict_updates(options.strict_put)
+        .with_registration_token_rotation(options.rotate_registration_tokens)
+        .with_client_id_required(options.strict_put)
         .with_dry_run(options.dry_run);
     if !options.allow_redirect_host.is_empty() {
         let hosts = RedirectHosts::new(&options.allow_redirect_host).map_err(messages::refused)?;

@@ -93,61 +93,91 @@
 //! - `store-tests`: the contract suite for stores.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-pub mod access;
-pub mod audit;
-pub mod authentication;
-mod body;
 mod client;
 mod clock;
-pub mod config;
-#[cfg(feature = "cors")]
-mod cors;
-pub mod credential;
-pub mod documents;
-mod endpoint;
 mod error;
-#[cfg(feature = "fetch")]
-pub mod fetch;
-mod future;
-pub mod gate;
-mod information;
-#[cfg(feature = "software-statements")]
-pub mod jwt;
-mod layer;
-pub mod management;
-pub mod metadata;
+mod hooks;
+mod http;
 #[cfg(feature = "metrics")]
 pub mod metrics;
-pub mod policy;
-mod private_file;
-pub mod profile;
+mod protocol;
 mod registry;
-pub mod retention;
-mod revocation;
-mod rules;
-mod service;
-mod signature;
-mod single_instance;
-#[cfg(feature = "software-statements")]
-pub mod software_statement;
 pub mod store;
-pub mod tenants;
+mod trust;
 
-pub use access::Access;
-pub use body::ResponseBody;
-pub use client::{Client, Origin, Status};
+pub use client::credential;
+pub use client::{Client, ClientInformation, ClientStatus, RegistrationOrigin};
 pub use clock::{Clock, SystemClock};
-pub use config::RegistryBuilder;
 pub use error::{
-    BoxError, ConfigError, ConfigErrorKind, ErrorCode, ErrorKind, RegistrationError, StoreError, StoreErrorKind,
-    Violation,
+    BoxError, ConfigError, ConfigErrorKind, ErrorCode, RegistrationError, RegistrationErrorKind, StoreError,
+    StoreErrorKind, Violation,
 };
-pub use future::ResponseFuture;
-pub use information::ClientInformation;
-pub use layer::RegistrationLayer;
-pub use policy::Policy;
-pub use profile::{Profile, Switch};
-pub use registry::{Checked, Registry, Stats};
-pub use revocation::Revoke;
-pub use service::{EndpointService, RegistrationService};
-pub use tenants::Tenants;
+pub use hooks::policy::Policy;
+pub use hooks::revocation::Revoke;
+pub use hooks::{access, access::Access, audit, management, policy, retention};
+pub use http::tenants::{self, Tenants};
+pub use http::{EndpointService, RegistrationLayer, RegistrationService, ResponseBody, ResponseFuture};
+pub use protocol::{Profile, Switch, metadata, profile};
+pub use registry::authenticate as authentication;
+pub use registry::builder::{self as config, RegistryBuilder};
+pub use registry::{DryRun, Registry, RegistryStats};
+pub use trust::documents;
+#[cfg(feature = "fetch")]
+pub use trust::fetch;
+#[cfg(feature = "software-statements")]
+pub use trust::{jwt, software_statement};
+
+#[cfg(any(feature = "rate-limit", feature = "software-statements"))]
+pub mod gate {
+    //! Gates that are ready-made: for signed access tokens, and against too many requests.
+    //!
+    //! A [`Gate`](crate::access::Gate) of your own decides on anything that a request carries. Here are two for common
+    //! cases. `BearerTokens` (feature `software-statements`) lets in whoever has an access token of your authorization
+    //! server. `RateLimit` (feature `rate-limit`) stands before every other decision: for registrations with
+    //! [`with_registration_gate`](crate::RegistryBuilder::with_registration_gate), for what clients do with their registration with
+    //! [`with_management_gate`](crate::RegistryBuilder::with_management_gate). Use one for each, or registered clients are
+    //! refused because of registrations.
+    //!
+    #![cfg_attr(feature = "rate-limit", doc = "```")]
+    #![cfg_attr(not(feature = "rate-limit"), doc = "```ignore")]
+    //! use std::net::IpAddr;
+    //! use std::time::Duration;
+    //! use bytes::Bytes;
+    //! use http::{Request, StatusCode};
+    //! use http_body_util::Full;
+    //! use tower::ServiceExt as _;
+    //! use tower_dcr::gate::{PeerAddress, RateLimit};
+    //! use tower_dcr::store::MemoryStore;
+    //! use tower_dcr::{Access, Registry};
+    //!
+    //! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    //! # runtime.block_on(async {
+    //! let limit = RateLimit::builder(2, Duration::from_secs(60)).build()?;
+    //! let builder = Registry::builder("https://id.example.com", Access::Open).with_registration_gate(limit);
+    //! let service = builder.build(MemoryStore::new())?.into_service();
+    //!
+    //! let attempt = |peer: [u8; 4]| {
+    //!     let request = Request::post("/oidc/register").header("content-type", "application/json");
+    //!     // What the server does for every request, with the address of the connection.
+    //!     let request = request.extension(PeerAddress::from(IpAddr::from(peer)));
+    //!     let body = r#"{ "redirect_uris": ["https://app.example.com/cb"] }"#;
+    //!     service.clone().oneshot(request.body(Full::<Bytes>::from(body)).unwrap())
+    //! };
+    //! assert_eq!(attempt([192, 0, 2, 1]).await?.status(), StatusCode::CREATED);
+    //! assert_eq!(attempt([192, 0, 2, 1]).await?.status(), StatusCode::CREATED);
+    //! let refused = attempt([192, 0, 2, 1]).await?;
+    //! assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    //! assert_eq!(refused.headers()["retry-after"], "30");
+    //! assert_eq!(attempt([192, 0, 2, 2]).await?.status(), StatusCode::CREATED);
+    //! # Ok::<(), Box<dyn std::error::Error>>(())
+    //! # })?;
+    //! # Ok::<(), Box<dyn std::error::Error>>(())
+    //! ```
+
+    #[cfg(feature = "rate-limit")]
+    pub use crate::hooks::access::peer::PeerAddress;
+    #[cfg(feature = "rate-limit")]
+    pub use crate::hooks::access::rate_limit::{RateLimit, RateLimitBuilder};
+    #[cfg(feature = "software-statements")]
+    pub use crate::trust::jwt::bearer_gate::BearerTokens;
+}

@@ -32,10 +32,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::Method;
 use metrics::{SharedString, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
-use crate::endpoint::Route;
 use crate::error::{ErrorCode, RegistrationError, StoreError, StoreErrorKind};
 
 const REQUESTS: &str = "tower_dcr_requests_total";
@@ -61,7 +59,7 @@ pub fn describe() {
 
 /// A request on its way. It is counted when this value goes.
 #[derive(Debug)]
-pub(crate) struct Underway {
+pub(crate) struct RequestTimer {
     tenant: Arc<str>,
     operation: &'static str,
     started: Instant,
@@ -69,9 +67,8 @@ pub(crate) struct Underway {
     error: &'static str,
 }
 
-impl Underway {
-    pub(crate) fn begin(tenant: &Arc<str>, route: &Route, method: &Method) -> Self {
-        let operation = operation(route, method);
+impl RequestTimer {
+    pub(crate) fn begin(tenant: &Arc<str>, operation: &'static str) -> Self {
         Self { tenant: Arc::clone(tenant), operation, started: Instant::now(), outcome: ABANDONED, error: "none" }
     }
 
@@ -87,7 +84,7 @@ impl Underway {
     }
 }
 
-impl Drop for Underway {
+impl Drop for RequestTimer {
     fn drop(&mut self) {
         let (operation, outcome, error) = (self.operation, self.outcome, self.error);
         let tenant = || SharedString::from_shared(Arc::clone(&self.tenant));
@@ -100,26 +97,14 @@ impl Drop for Underway {
     }
 }
 
-fn operation(route: &Route, method: &Method) -> &'static str {
-    match (route, method) {
-        (_, &Method::OPTIONS) => "options",
-        (Route::Registration, &Method::POST) => "register",
-        (Route::DryRun, _) => "check",
-        (Route::Client(_), &(Method::GET | Method::HEAD)) => "read",
-        (Route::Client(_), &Method::PUT) => "update",
-        (Route::Client(_), &Method::DELETE) => "delete",
-        _ => "other",
-    }
-}
-
 /// A verb of the store on its way.
-struct Asked {
+struct StoreTimer {
     verb: &'static str,
     started: Instant,
     outcome: &'static str,
 }
 
-impl Drop for Asked {
+impl Drop for StoreTimer {
     fn drop(&mut self) {
         histogram!(STORE_DURATION, "verb" => self.verb, "outcome" => self.outcome).record(self.started.elapsed());
     }
@@ -130,7 +115,7 @@ pub(crate) async fn measured<T>(
     verb: &'static str,
     call: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    let mut asked = Asked { verb, started: Instant::now(), outcome: ABANDONED };
+    let mut asked = StoreTimer { verb, started: Instant::now(), outcome: ABANDONED };
     let answer = call.await;
     asked.outcome = match answer.as_ref().map_err(StoreError::kind) {
         Ok(_) => "ok",

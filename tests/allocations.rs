@@ -58,7 +58,7 @@ fn layers() -> [(&'static str, RegistrationLayer); 4] {
         ("one", RegistrationLayer::new(registry("a", "/oidc/register"))),
         ("by host", RegistrationLayer::for_tenants(Tenants::by_host(hosts).unwrap())),
         ("by path", RegistrationLayer::for_tenants(Tenants::by_path(paths).unwrap())),
-        ("by function", RegistrationLayer::for_tenants(Tenants::resolved_by(move |_| Some(resolved.clone())))),
+        ("by function", RegistrationLayer::for_tenants(Tenants::from_fn(move |_| Some(resolved.clone())))),
     ]
 }
 

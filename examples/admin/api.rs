@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tower_dcr::access::{Constraints, TokenOptions};
 use tower_dcr::credential::{ClientId, Digest};
 use tower_dcr::store::ClientQuery;
-use tower_dcr::{ErrorCode, RegistrationError, Registry, Status, StoreError};
+use tower_dcr::{ClientStatus, ErrorCode, RegistrationError, Registry, StoreError};
 
 use crate::view;
 
@@ -23,7 +23,7 @@ use crate::view;
 const MAX_BODY: usize = 4 * 1024;
 
 /// The largest page.
-const MOST: usize = 1000;
+const MAX: usize = 1000;
 
 type Answer = Result<Json<Value>, Failure>;
 
@@ -83,7 +83,7 @@ async fn stats(State(registry): State<Registry>) -> Answer {
         "active": stats.active,
         "disabled": stats.disabled,
         "never_used": stats.never_used,
-        "most_clients": stats.most_clients,
+        "max_clients": stats.max_clients,
         "initial_access_tokens": stats.initial_access_tokens,
     })))
 }
@@ -108,12 +108,12 @@ impl Filter {
     fn query(self) -> Option<ClientQuery> {
         let time = |seconds: Option<u32>| seconds.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds.into()));
         let status = self.status.map(|status| match status.as_str() {
-            "pending" => Some(Status::Pending),
-            "active" => Some(Status::Active),
-            "disabled" => Some(Status::Disabled),
+            "pending" => Some(ClientStatus::Pending),
+            "active" => Some(ClientStatus::Active),
+            "disabled" => Some(ClientStatus::Disabled),
             _ => None,
         });
-        let mut query = ClientQuery::new().with_limit(self.limit.unwrap_or(100).min(MOST));
+        let mut query = ClientQuery::new().with_limit(self.limit.unwrap_or(100).min(MAX));
         query.owner = self.owner.map(Into::into);
         query.status = status.map_or(Some(None), |status| status.map(Some))?;
         query.never_used = self.never_used;

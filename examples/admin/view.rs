@@ -4,18 +4,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tower_dcr::access::{Constraints, InitialAccessTokenRecord};
-use tower_dcr::{Client, Origin};
+use tower_dcr::{Client, RegistrationOrigin};
 
 pub(crate) fn client(client: &Client) -> Value {
     let origin = match client.origin() {
-        Origin::Open => "open",
-        Origin::InitialAccessToken(_) => "initial_access_token",
-        Origin::Gate => "gate",
-        Origin::Application => "application",
+        RegistrationOrigin::Open => "open",
+        RegistrationOrigin::InitialAccessToken(_) => "initial_access_token",
+        RegistrationOrigin::Gate => "gate",
+        RegistrationOrigin::Application => "application",
         _ => "other",
     };
     let token = match client.origin() {
-        Origin::InitialAccessToken(id) => Some(id.to_string()),
+        RegistrationOrigin::InitialAccessToken(id) => Some(id.to_string()),
         _ => None,
     };
     json!({

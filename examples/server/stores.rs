@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use sha2::{Digest as _, Sha256};
 use tower_dcr::config::RegistryBuilder;
-use tower_dcr::credential::Secrets;
+use tower_dcr::credential::SecretStorage;
 use tower_dcr::retention::Retention;
 #[cfg(feature = "sqlite")]
 use tower_dcr::store::SqliteStore;
@@ -137,27 +137,27 @@ fn over<S: ClientStore>(builder: RegistryBuilder, store: S, _: &StoreOptions) ->
     builder.build(store).map_err(messages::refused)
 }
 
-fn secrets(text: &str) -> Result<Secrets, Box<dyn Error>> {
+fn secrets(text: &str) -> Result<SecretStorage, Box<dyn Error>> {
     match text.split_once(':') {
-        None if text == "hashed" => Ok(Secrets::hashed()),
+        None if text == "hashed" => Ok(SecretStorage::hashed()),
         Some(("sealed", file)) => sealed(Path::new(file)),
         _ => Err(format!("--secrets {text:?}: it must be hashed, or sealed:FILE with a file of keys").into()),
     }
 }
 
 #[cfg(feature = "sealed")]
-fn sealed(file: &Path) -> Result<Secrets, Box<dyn Error>> {
+fn sealed(file: &Path) -> Result<SecretStorage, Box<dyn Error>> {
     let keys = secret_file::read(file);
     let keys = keys.map_err(|error| {
         format!("--secrets sealed:{error}; the file needs a line name:base64 with 32 random bytes, and mode 600")
     })?;
     let keys = tower_dcr::credential::SealingKeys::parse(&keys);
     let keys = keys.map_err(|error| format!("--secrets sealed:{}: {error}", file.display()))?;
-    Ok(Secrets::sealed(keys))
+    Ok(SecretStorage::sealed(keys))
 }
 
 #[cfg(not(feature = "sealed"))]
-fn sealed(_: &Path) -> Result<Secrets, Box<dyn Error>> {
+fn sealed(_: &Path) -> Result<SecretStorage, Box<dyn Error>> {
     Err("--secrets sealed: this server was built without sealed secrets; build it with --features sealed".into())
 }
 

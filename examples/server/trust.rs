@@ -32,7 +32,7 @@ impl TrustOptions {
     pub(crate) fn apply(&self, builder: RegistryBuilder) -> Result<RegistryBuilder, Box<dyn Error>> {
         #[cfg(feature = "rate-limit")]
         let builder = match self.rate_limit {
-            Some(attempts) => builder.with_gate_before(a_minute("--rate-limit", attempts)?),
+            Some(attempts) => builder.with_registration_gate(a_minute("--rate-limit", attempts)?),
             None => builder,
         };
         #[cfg(feature = "rate-limit")]

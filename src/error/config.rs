@@ -122,6 +122,12 @@ pub enum ConfigErrorKind {
     /// A static initial access token is empty, shorter than 16 characters or no bearer token
     /// ([RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)).
     InitialAccessToken,
+    /// Initial access tokens are part of the configuration, and [`Access::Tokens`](crate::Access::Tokens) was not chosen,
+    /// so that nobody can present them.
+    StaticTokens,
+    /// The header of request identifiers has a name that no header can have
+    /// ([RFC 9110 §5.1](https://www.rfc-editor.org/rfc/rfc9110#section-5.1)).
+    RequestIdHeader,
     /// The realm of challenges is empty or holds something else than printable ASCII without `"` and `\`.
     Realm,
     /// The name of a tenant is not 1 to 64 of `A-Z a-z 0-9 - . _ ~`.
@@ -209,6 +215,8 @@ impl ConfigErrorKind {
                 "legacy audiences must not be empty, need client_secret_jwt or private_key_jwt, and are not possible \
                  with the switch audience-string, which fapi2 turns on (with_legacy_audiences)"
             }
+            Self::StaticTokens => "initial access tokens in the configuration need Access::Tokens",
+            Self::RequestIdHeader => "the request id header must have the name of a header, such as x-request-id",
             Self::Realm => "the realm must be printable ASCII without quotes and backslashes (with_realm)",
             Self::Tenant => {
                 "the name of a tenant must be 1 to 64 letters, digits, dashes, dots, underscores or tildes (with_tenant)"
@@ -227,11 +235,11 @@ impl ConfigErrorKind {
                 "a rate limit needs numbers above zero, at most a year, a nanosecond for each attempt, and at most \
                  134217728 keys (RateLimit::builder)"
             }
-            Self::Documents => "checking jwks_uri needs a source of documents (with_documents)",
+            Self::Documents => "checking jwks_uri needs a source of documents (with_document_fetcher)",
             Self::Fetcher => "a fetcher needs limits above zero and root certificates as PEM (Fetcher::builder)",
             Self::SymmetricAlgorithms => {
                 "an algorithm whose key is the client secret needs secrets whose text is kept: give sealing keys \
-                 (with_secrets, Secrets::sealed), or offer no such algorithm (with_auth_methods, \
+                 (with_secrets, SecretStorage::sealed), or offer no such algorithm (with_auth_methods, \
                  with_signing_algorithms, with_key_management_algorithms)"
             }
             Self::Secrets => {

@@ -10,8 +10,10 @@
 //! assert_eq!(error.violations()[0].pointer(), "/redirect_uris");
 //! ```
 
+mod authentication;
 mod code;
 mod config;
+mod fault;
 mod shortened;
 mod store;
 mod violation;
@@ -21,15 +23,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use authentication::{AuthenticationCause, AuthenticationError, AuthenticationErrorKind};
 pub use code::ErrorCode;
 pub(crate) use config::unknown_name;
 pub use config::{ConfigError, ConfigErrorKind};
+pub(crate) use fault::Fault;
 pub(crate) use shortened::shortened;
 pub use store::{StoreError, StoreErrorKind};
 pub use violation::Violation;
 pub(crate) use violation::Violations;
-
-use crate::metadata::ObjectWriter;
 
 /// A boxed cause.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -37,7 +39,7 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// Why a registration, a read, an update or a deletion was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum ErrorKind {
+pub enum RegistrationErrorKind {
     /// The document breaks rules; [`RegistrationError::violations`] says which.
     InvalidDocument,
     /// No credentials, or none of a kind that counts here.
@@ -80,7 +82,7 @@ pub enum ErrorKind {
     RevocationFailed,
 }
 
-impl ErrorKind {
+impl RegistrationErrorKind {
     /// HTTP status, error code and text of the reply.
     const fn reply(self) -> (u16, Option<ErrorCode>, &'static str) {
         use ErrorCode as Code;
@@ -129,7 +131,7 @@ impl ErrorKind {
 /// [`source`](std::error::Error::source) and never in the reply.
 #[derive(Debug)]
 pub struct RegistrationError {
-    kind: ErrorKind,
+    kind: RegistrationErrorKind,
     violations: Vec<Violation>,
     retry_after: Option<Duration>,
     scope: Option<Arc<str>>,
@@ -140,12 +142,12 @@ impl RegistrationError {
     /// How long a caller should wait where nothing better is known.
     const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-    pub(crate) fn new(kind: ErrorKind) -> Self {
-        let retry_after = (kind == ErrorKind::Unavailable).then_some(Self::RETRY_AFTER);
+    pub(crate) fn new(kind: RegistrationErrorKind) -> Self {
+        let retry_after = (kind == RegistrationErrorKind::Unavailable).then_some(Self::RETRY_AFTER);
         Self { kind, violations: Vec::new(), retry_after, scope: None, source: None }
     }
 
-    pub(crate) fn of(kind: ErrorKind, violations: Violations) -> Self {
+    pub(crate) fn of(kind: RegistrationErrorKind, violations: Violations) -> Self {
         Self { violations: violations.0, ..Self::new(kind) }
     }
 
@@ -172,7 +174,7 @@ impl RegistrationError {
 
     /// Why it was refused.
     #[must_use]
-    pub fn kind(&self) -> ErrorKind {
+    pub fn kind(&self) -> RegistrationErrorKind {
         self.kind
     }
 
@@ -206,32 +208,6 @@ impl RegistrationError {
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
-
-    /// The JSON object of the reply ([RFC 7591 §3.2.2](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.2)), with
-    /// all violations beside the standard members; nothing where no error code may be given.
-    pub(crate) fn to_json(&self) -> Option<Vec<u8>> {
-        let mut object = ObjectWriter::new();
-        object.member("error", self.code()?.as_str());
-        object.member("error_description", &self.to_string());
-        if !self.violations.is_empty() {
-            object.member("violations", &Vec::from_iter(self.violations.iter().map(WireViolation::from)));
-        }
-        Some(object.finish())
-    }
-}
-
-/// How a violation is shown in a reply.
-#[derive(serde::Serialize)]
-struct WireViolation<'a> {
-    pointer: &'a str,
-    rule: &'static str,
-    detail: &'a str,
-}
-
-impl<'a> From<&'a Violation> for WireViolation<'a> {
-    fn from(violation: &'a Violation) -> Self {
-        Self { pointer: &violation.pointer, rule: violation.rule, detail: &violation.detail }
-    }
 }
 
 impl fmt::Display for RegistrationError {
@@ -259,6 +235,6 @@ impl From<Violation> for RegistrationError {
 
 impl From<Violations> for RegistrationError {
     fn from(violations: Violations) -> Self {
-        Self::of(ErrorKind::InvalidDocument, violations)
+        Self::of(RegistrationErrorKind::InvalidDocument, violations)
     }
 }

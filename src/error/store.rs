@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use super::{BoxError, ErrorCode, ErrorKind, RegistrationError, Violation};
+use super::{BoxError, ErrorCode, RegistrationError, RegistrationErrorKind, Violation};
 
 /// What kind of failure a store met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -80,7 +80,7 @@ impl Error for StoreError {
 impl From<StoreError> for RegistrationError {
     fn from(error: StoreError) -> Self {
         match error.kind {
-            StoreErrorKind::Conflict => Self::new(ErrorKind::Conflict),
+            StoreErrorKind::Conflict => Self::new(RegistrationErrorKind::Conflict),
             StoreErrorKind::Replayed => {
                 let pointer = "/software_statement".to_owned();
                 Violation::new(ErrorCode::InvalidSoftwareStatement, pointer, "M19", "its jti was used before").into()
@@ -89,7 +89,7 @@ impl From<StoreError> for RegistrationError {
                 let detail = "there is one instance of this software, and it is registered already";
                 Violation::new(ErrorCode::InvalidClientMetadata, "/software_id".to_owned(), "P5", detail).into()
             }
-            StoreErrorKind::Unavailable => Self::new(ErrorKind::Unavailable).caused_by(error),
+            StoreErrorKind::Unavailable => Self::new(RegistrationErrorKind::Unavailable).caused_by(error),
         }
     }
 }

@@ -71,10 +71,10 @@ pub(crate) struct Violations(pub(super) Vec<Violation>);
 
 impl Violations {
     /// A reply must not grow with the malice of the request; nobody reads a hundred violations.
-    const MOST: usize = 100;
+    const MAX: usize = 100;
 
     pub(crate) fn push(&mut self, violation: Violation) {
-        if self.0.len() < Self::MOST {
+        if self.0.len() < Self::MAX {
             self.0.push(violation);
         }
     }

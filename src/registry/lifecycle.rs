@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Registry;
-use crate::audit::{AuditEvent, Operation};
-use crate::client::{Client, Status};
-use crate::credential::ClientId;
-use crate::error::{ErrorKind, RegistrationError, StoreErrorKind};
-use crate::store::{Removal, Replacement};
+use crate::client::credential::ClientId;
+use crate::client::{Client, ClientStatus};
+use crate::error::{RegistrationError, RegistrationErrorKind, StoreErrorKind};
+use crate::hooks::audit::{AuditEvent, Operation};
+use crate::store::{RemoveConditions, UpdateConditions};
 
 /// How often an operator tries against a client that changes itself all the time. Each try that fails costs the client
 /// an update that arrives in the moment between a look and a change, so it cannot keep this up.
@@ -33,14 +33,16 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// As [`approve`](Self::approve), and [`ErrorKind::Conflict`] when a client that waits has another revision.
+    /// As [`approve`](Self::approve), and [`RegistrationErrorKind::Conflict`] when a client that waits has another revision.
     pub async fn approve_revision(
         &self,
         id: &ClientId,
         revision: u64,
     ) -> Result<Option<Arc<Client>>, RegistrationError> {
         let reviewed = |client: &Client| match client.status {
-            Status::Pending if client.revision != revision => Err(RegistrationError::new(ErrorKind::Conflict)),
+            ClientStatus::Pending if client.revision != revision => {
+                Err(RegistrationError::new(RegistrationErrorKind::Conflict))
+            }
             _ => Ok(approved(client)),
         };
         self.change_status(Operation::Approve, id, reviewed).await
@@ -54,7 +56,7 @@ impl Registry {
     ///
     /// As [`approve`](Self::approve). A client that was disabled stays so when the audit trail fails.
     pub async fn disable(&self, id: &ClientId) -> Result<Option<Arc<Client>>, RegistrationError> {
-        self.change_status(Operation::Disable, id, |_| Ok(Status::Disabled)).await
+        self.change_status(Operation::Disable, id, |_| Ok(ClientStatus::Disabled)).await
     }
 
     /// Gives a disabled client back all that it is registered for, approved before or not. Answers with the client as
@@ -65,7 +67,7 @@ impl Registry {
     /// As [`approve`](Self::approve).
     pub async fn enable(&self, id: &ClientId) -> Result<Option<Arc<Client>>, RegistrationError> {
         let enabled = |client: &Client| match client.status {
-            Status::Disabled => Status::Active,
+            ClientStatus::Disabled => ClientStatus::Active,
             status => status,
         };
         self.change_status(Operation::Enable, id, |client| Ok(enabled(client))).await
@@ -76,23 +78,23 @@ impl Registry {
     /// # Errors
     ///
     /// When the store fails; or, the client being gone, when the audit trail fails or what it was granted may not be
-    /// gone ([`ErrorKind::RevocationFailed`]).
+    /// gone ([`RegistrationErrorKind::RevocationFailed`]).
     pub async fn remove(&self, id: &ClientId) -> Result<bool, RegistrationError> {
         let removed = self.remove_any(id).await;
-        self.refusal_audited(Operation::Remove, Some(id), removed)
+        self.attempt(Operation::Remove).of_client(id).finish(removed).await
     }
 
     async fn remove_any(&self, id: &ClientId) -> Result<bool, RegistrationError> {
         let Some(client) = self.inner.store.get_current(id).await? else { return Ok(false) };
-        if !self.inner.store.remove(id, &Removal::new()).await? {
+        if !self.inner.store.remove(id, &RemoveConditions::new()).await? {
             return Ok(false);
         }
-        self.departed(Operation::Remove, &client).await.map(|()| true)
+        self.after_removal(Operation::Remove, &client).await.map(|()| true)
     }
 
     /// A client is gone from the store. What it was granted is revoked even when the audit trail fails.
-    pub(super) async fn departed(&self, operation: Operation, client: &Client) -> Result<(), RegistrationError> {
-        let recorded = self.audit(&AuditEvent::done(operation, client));
+    pub(super) async fn after_removal(&self, operation: Operation, client: &Client) -> Result<(), RegistrationError> {
+        let recorded = self.record(&AuditEvent::done(operation, client)).await;
         recorded.and(self.revoke(client).await)
     }
 
@@ -106,14 +108,15 @@ impl Registry {
         &'a self,
         clients: impl IntoIterator<Item = &'a Client>,
     ) -> Result<(), RegistrationError> {
-        let Some(revocation) = &self.config().revocation else { return Ok(()) };
+        let Some(revocation) = &self.settings().lifecycle.revocation else { return Ok(()) };
         let mut unfinished = Unfinished { registry: self, clients: clients.into_iter().collect() };
         let mut all = Ok(());
         while let Some(client) = unfinished.clients.front().copied() {
             let revoked = revocation.revoke(client).await;
             unfinished.clients.pop_front();
-            let revoked = revoked.map_err(|cause| RegistrationError::new(ErrorKind::RevocationFailed).caused_by(cause));
-            all = all.and(self.refusal_audited(Operation::Revoke, Some(&client.id), revoked));
+            let revoked = revoked
+                .map_err(|cause| RegistrationError::new(RegistrationErrorKind::RevocationFailed).caused_by(cause));
+            all = all.and(self.attempt(Operation::Revoke).of_client(&client.id).finish(revoked).await);
         }
         all
     }
@@ -122,17 +125,17 @@ impl Registry {
         &self,
         operation: Operation,
         id: &ClientId,
-        after: impl Fn(&Client) -> Result<Status, RegistrationError>,
+        after: impl Fn(&Client) -> Result<ClientStatus, RegistrationError>,
     ) -> Result<Option<Arc<Client>>, RegistrationError> {
         let changed = self.try_to_change_status(operation, id, after).await;
-        self.refusal_audited(operation, Some(id), changed)
+        self.attempt(operation).of_client(id).finish(changed).await
     }
 
     async fn try_to_change_status(
         &self,
         operation: Operation,
         id: &ClientId,
-        after: impl Fn(&Client) -> Result<Status, RegistrationError>,
+        after: impl Fn(&Client) -> Result<ClientStatus, RegistrationError>,
     ) -> Result<Option<Arc<Client>>, RegistrationError> {
         for _ in 0..MORE_ATTEMPTS {
             let Some(client) = self.inner.store.get_current(id).await? else { return Ok(None) };
@@ -141,13 +144,13 @@ impl Registry {
                 return Ok(Some(client));
             }
             let changed = Client { status, revision: client.revision + 1, ..(*client).clone() };
-            match self.inner.store.update(&changed, &Replacement::free(self.now())).await {
+            match self.inner.store.update(&changed, &UpdateConditions::unconditional(self.now())).await {
                 Ok(()) => return self.audit_status(operation, &client, changed).await.map(Some),
                 Err(error) if error.kind() == StoreErrorKind::Conflict => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(RegistrationError::new(ErrorKind::Conflict))
+        Err(RegistrationError::new(RegistrationErrorKind::Conflict))
     }
 
     /// What is not on the audit trail did not happen, except that nobody is enabled because a disk is full.
@@ -157,13 +160,13 @@ impl Registry {
         before: &Client,
         after: Client,
     ) -> Result<Arc<Client>, RegistrationError> {
-        let Err(error) = self.audit(&AuditEvent::changed(operation, before, &after)) else {
+        let Err(error) = self.record(&AuditEvent::changed(operation, before, &after)).await else {
             return Ok(Arc::new(after));
         };
-        if after.status != Status::Disabled {
+        if after.status != ClientStatus::Disabled {
             let restored = Client { revision: after.revision + 1, ..before.clone() };
-            self.inner.store.update(&restored, &Replacement::free(self.now())).await?;
-            drop(self.audit(&AuditEvent::changed(Operation::TakeBack, &after, &restored)));
+            self.inner.store.update(&restored, &UpdateConditions::unconditional(self.now())).await?;
+            drop(self.record(&AuditEvent::changed(Operation::TakeBack, &after, &restored)).await);
         }
         Err(error)
     }
@@ -178,15 +181,17 @@ struct Unfinished<'a> {
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
         for client in &self.clients {
-            let error = RegistrationError::new(ErrorKind::RevocationFailed).caused_by("the caller left before its end");
-            drop(self.registry.audit(&AuditEvent::refused(Operation::Revoke, Some(&client.id), &error)));
+            let error = RegistrationError::new(RegistrationErrorKind::RevocationFailed)
+                .caused_by("the caller left before its end");
+            let event = AuditEvent::refused(Operation::Revoke, Some(&client.id), &error);
+            self.registry.record_now(&event);
         }
     }
 }
 
-fn approved(client: &Client) -> Status {
+fn approved(client: &Client) -> ClientStatus {
     match client.status {
-        Status::Pending => Status::Active,
+        ClientStatus::Pending => ClientStatus::Active,
         status => status,
     }
 }

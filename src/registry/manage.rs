@@ -3,19 +3,19 @@
 
 use std::sync::Arc;
 
-use http::request::Parts;
-
+use super::submission::Submission;
 use super::{ATTEMPTS, Registry};
-use crate::audit::{AuditEvent, Operation};
-use crate::client::{Client, Presented, RegistrationToken, Status};
-use crate::credential::{ClientId, ClientSecret, Digest, RegistrationAccessToken};
-use crate::error::{ErrorCode, ErrorKind, RegistrationError, StoreErrorKind, Violation};
-use crate::information::ClientInformation;
-use crate::management::Management;
-use crate::metadata::{ClientMetadata, Document};
-use crate::policy::Asker;
-use crate::rules;
-use crate::store::{OneTimeKey, Removal, Replacement};
+use crate::client::ClientInformation;
+use crate::client::credential::{ClientId, ClientSecret, Digest, RegistrationAccessToken};
+use crate::client::{Client, ClientStatus, Presented, RegistrationToken};
+use crate::error::{ErrorCode, RegistrationError, RegistrationErrorKind, StoreErrorKind, Violation};
+use crate::hooks::access::RequestHead;
+use crate::hooks::audit::{AuditEvent, Operation};
+use crate::hooks::management::ManagementOperation;
+use crate::hooks::policy::Caller;
+use crate::protocol::metadata::{ClientMetadata, Document};
+use crate::protocol::rules;
+use crate::store::{Nonce, RemoveConditions, UpdateConditions};
 
 /// A client that proved itself with a registration access token.
 #[derive(Debug)]
@@ -33,11 +33,11 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidToken`] for a wrong token, an unknown client and a deleted one alike;
-    /// [`ErrorKind::InsufficientScope`] where clients may not do this; or when the store fails.
+    /// [`RegistrationErrorKind::InvalidToken`] for a wrong token, an unknown client and a deleted one alike;
+    /// [`RegistrationErrorKind::InsufficientScope`] where clients may not do this; or when the store fails.
     pub async fn read(&self, id: &ClientId, token: &str) -> Result<ClientInformation, RegistrationError> {
-        let done = async { self.read_authenticated(self.authorize(id, token, Management::Read).await?).await };
-        self.refusal_audited(Operation::Read, Some(id), done.await)
+        let done = async { self.read_authenticated(self.authorize(id, token, ManagementOperation::Read).await?).await };
+        self.attempt(Operation::Read).of_client(id).finish(done.await).await
     }
 
     /// Replaces the metadata of a client: what is left out is gone or falls back to its default
@@ -54,27 +54,33 @@ impl Registry {
     ) -> Result<ClientInformation, RegistrationError> {
         let document = Document { metadata, client_id: Some(id.as_str().into()), ..Document::default() };
         let done = async {
-            self.update_document(self.authorize(id, token, Management::Update).await?, document, None, &|_| Ok(()))
-                .await
+            self.update_document(
+                self.authorize(id, token, ManagementOperation::Update).await?,
+                document.into(),
+                None,
+                &|_| Ok(()),
+            )
+            .await
         };
-        self.refusal_audited(Operation::Update, Some(id), done.await)
+        self.attempt(Operation::Update).of_client(id).finish(done.await).await
     }
 
     /// Deletes a client with all that proves it.
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read), and [`ErrorKind::RevocationFailed`] when the client is gone but what it was granted may
+    /// As [`read`](Self::read), and [`RegistrationErrorKind::RevocationFailed`] when the client is gone but what it was granted may
     /// not be.
     pub async fn delete(&self, id: &ClientId, token: &str) -> Result<(), RegistrationError> {
-        let done = async { self.delete_if(self.authorize(id, token, Management::Delete).await?, &|_| Ok(())).await };
-        self.refusal_audited(Operation::Delete, Some(id), done.await)
+        let done =
+            async { self.delete_if(self.authorize(id, token, ManagementOperation::Delete).await?, &|_| Ok(())).await };
+        self.attempt(Operation::Delete).of_client(id).finish(done.await).await
     }
 
     async fn read_authenticated(&self, caller: Authenticated) -> Result<ClientInformation, RegistrationError> {
         let client = self.retire_earlier(caller.client, caller.presented).await?;
         let secret = self.known_secret(&client)?;
-        self.audit(&AuditEvent::done(Operation::Read, &client))?;
+        self.record(&AuditEvent::done(Operation::Read, &client)).await?;
         Ok(self.information(client, secret, Some(caller.token)))
     }
 
@@ -90,7 +96,7 @@ impl Registry {
         }
         let token = Some(token.after_use_of(presented));
         let retired = Client { token, revision: client.revision + 1, ..(*client).clone() };
-        match self.inner.store.update(&retired, &Replacement::free(self.now())).await {
+        match self.inner.store.update(&retired, &UpdateConditions::unconditional(self.now())).await {
             Ok(()) => Ok(Arc::new(retired)),
             // Somebody else changed the client in between. The next use retires the earlier tokens.
             Err(error) if error.kind() == StoreErrorKind::Conflict => Ok(client),
@@ -101,25 +107,26 @@ impl Registry {
     pub(crate) async fn update_document(
         &self,
         caller: Authenticated,
-        document: Document,
-        request: Option<&Parts>,
+        submission: Submission,
+        request: Option<RequestHead<'_>>,
         is_meant: IsMeant<'_>,
     ) -> Result<ClientInformation, RegistrationError> {
         let mut caller = caller;
         for _ in 0..ATTEMPTS {
             let Authenticated { client, token, presented } = &caller;
-            let mut document = document.clone();
+            let mut submission = submission.clone();
             #[cfg(feature = "software-statements")]
             {
-                document = self.attest(document, Asker::updating(client, request)).await?;
+                submission = self.attest(submission, Caller::updating(client, request)).await?;
             }
-            let once = document.once.clone();
+            let Submission { mut document, nonces } = submission;
             self.check_credentials(client, &mut document);
-            let settled = self.settle(document, Asker::updating(client, request)).await?;
+            let settled = self.settle(document, Caller::updating(client, request)).await?;
             is_meant(client)?;
             let (updated, secret, new_token) = self.updated(client, settled, token, *presented)?;
             let unique_fingerprint = self.instance(&updated.metadata);
-            let replacement = Replacement { once, unique_fingerprint, ..Replacement::free(self.now()) };
+            let replacement =
+                UpdateConditions { once: nonces, unique_fingerprint, ..UpdateConditions::unconditional(self.now()) };
             match self.inner.store.update(&updated, &replacement).await {
                 Ok(()) => {
                     self.keep_update(client, &updated, replacement.once).await?;
@@ -131,7 +138,7 @@ impl Registry {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(RegistrationError::new(ErrorKind::Conflict))
+        Err(RegistrationError::new(RegistrationErrorKind::Conflict))
     }
 
     /// The caller of an update that met another change of the client. The reply to that change may hold a new token
@@ -139,13 +146,14 @@ impl Registry {
     /// began with an earlier token repeats one whose reply was lost, and goes on.
     async fn authorize_again(&self, caller: Authenticated) -> Result<Authenticated, RegistrationError> {
         let Authenticated { client, token, presented } = caller;
-        let latest = self.inner.store.get_current(&client.id).await?.filter(|latest| latest.status != Status::Disabled);
+        let latest =
+            self.inner.store.get_current(&client.id).await?.filter(|latest| latest.status != ClientStatus::Disabled);
         let current = latest.as_ref().and_then(|latest| latest.token.as_ref()).map(|token| token.current);
         let is_replaced = current.is_some_and(|current| !current.matches(&token.digest()));
         if presented == Presented::Current && is_replaced {
-            return Err(RegistrationError::new(ErrorKind::Conflict));
+            return Err(RegistrationError::new(RegistrationErrorKind::Conflict));
         }
-        self.authorize(&client.id, token.expose(), Management::Update).await
+        self.authorize(&client.id, token.expose(), ManagementOperation::Update).await
     }
 
     /// The client after an update. An identifier never changes, a secret comes and goes with the authentication method
@@ -154,12 +162,13 @@ impl Registry {
     fn updated(
         &self,
         client: &Client,
-        (metadata, status): (ClientMetadata, Status),
+        (metadata, status): (ClientMetadata, ClientStatus),
         token: &RegistrationAccessToken,
         presented: Presented,
     ) -> Result<(Client, Option<ClientSecret>, RegistrationAccessToken), RegistrationError> {
         let valid = client.token.as_ref().map(|tokens| tokens.after_use_of(presented));
-        let rotates = self.config().rotation && valid.as_ref().is_none_or(RegistrationToken::has_room);
+        let rotates =
+            self.settings().management.token_rotation && valid.as_ref().is_none_or(RegistrationToken::has_room);
         let (tokens, token) = match valid {
             Some(valid) if rotates => {
                 let new = RegistrationAccessToken::generate()?;
@@ -180,13 +189,8 @@ impl Registry {
     }
 
     /// An update stays unless it cannot be put on the audit trail.
-    async fn keep_update(
-        &self,
-        before: &Client,
-        after: &Client,
-        once: Vec<OneTimeKey>,
-    ) -> Result<(), RegistrationError> {
-        let kept = self.audit(&AuditEvent::changed(Operation::Update, before, after));
+    async fn keep_update(&self, before: &Client, after: &Client, once: Vec<Nonce>) -> Result<(), RegistrationError> {
+        let kept = self.record(&AuditEvent::changed(Operation::Update, before, after)).await;
         if kept.is_err() {
             self.take_back_update(before, after, once).await?;
         }
@@ -200,17 +204,18 @@ impl Registry {
         &self,
         before: &Client,
         after: &Client,
-        once: Vec<OneTimeKey>,
+        once: Vec<Nonce>,
     ) -> Result<(), RegistrationError> {
         let unique_fingerprint = self.instance(&before.metadata);
-        let undo = Replacement { forgets: once, unique_fingerprint, ..Replacement::free(self.now()) };
+        let undo =
+            UpdateConditions { forgets: once, unique_fingerprint, ..UpdateConditions::unconditional(self.now()) };
         let mut current = Arc::new(after.clone());
         loop {
             let status = if current.status == after.status { before.status } else { current.status };
             let restored = Client { revision: current.revision + 1, status, ..before.clone() };
             match self.inner.store.update(&restored, &undo).await {
                 Ok(()) => {
-                    drop(self.audit(&AuditEvent::changed(Operation::TakeBack, &current, &restored)));
+                    drop(self.record(&AuditEvent::changed(Operation::TakeBack, &current, &restored)).await);
                     break;
                 }
                 Err(error) if error.kind() == StoreErrorKind::Conflict => {
@@ -234,16 +239,16 @@ impl Registry {
         let Authenticated { mut client, token, .. } = caller;
         for _ in 0..ATTEMPTS {
             is_meant(&client)?;
-            match self.inner.store.remove(&client.id, &Removal::at(client.revision)).await {
-                Ok(true) => return self.departed(Operation::Delete, &client).await,
-                Ok(false) => return Err(RegistrationError::new(ErrorKind::InvalidToken)),
+            match self.inner.store.remove(&client.id, &RemoveConditions::at(client.revision)).await {
+                Ok(true) => return self.after_removal(Operation::Delete, &client).await,
+                Ok(false) => return Err(RegistrationError::new(RegistrationErrorKind::InvalidToken)),
                 Err(error) if error.kind() == StoreErrorKind::Conflict => {
-                    client = self.authorize(&client.id, token.expose(), Management::Delete).await?.client;
+                    client = self.authorize(&client.id, token.expose(), ManagementOperation::Delete).await?.client;
                 }
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(RegistrationError::new(ErrorKind::Conflict))
+        Err(RegistrationError::new(RegistrationErrorKind::Conflict))
     }
 
     /// Finds the client to which a registration access token belongs, if it may do this.
@@ -251,24 +256,24 @@ impl Registry {
         &self,
         id: &ClientId,
         token: &str,
-        operation: Management,
+        operation: ManagementOperation,
     ) -> Result<Authenticated, RegistrationError> {
-        let caller = self.recognise(id, token).await?;
-        match self.config().permissions.allow(&caller.client, operation) {
+        let caller = self.verify_token(id, token).await?;
+        match self.settings().management.permissions.allow(&caller.client, operation) {
             true => Ok(caller),
-            false => Err(RegistrationError::new(ErrorKind::InsufficientScope)),
+            false => Err(RegistrationError::new(RegistrationErrorKind::InsufficientScope)),
         }
     }
 
     /// Finds the client to which a registration access token belongs. The store compares the token before it reads a
     /// record, so a client that does not exist costs the same and gives the same error as a wrong token.
-    async fn recognise(&self, id: &ClientId, token: &str) -> Result<Authenticated, RegistrationError> {
+    async fn verify_token(&self, id: &ClientId, token: &str) -> Result<Authenticated, RegistrationError> {
         let digest = Digest::of(token);
         let client = self.inner.store.get_by_registration_token(id, &digest).await?;
-        let enabled = client.filter(|client| client.id == *id && client.status != Status::Disabled);
-        let presented = |client: Arc<Client>| Some((client.token.as_ref()?.recognise(&digest)?, client));
+        let enabled = client.filter(|client| client.id == *id && client.status != ClientStatus::Disabled);
+        let presented = |client: Arc<Client>| Some((client.token.as_ref()?.verify_token(&digest)?, client));
         let Some((presented, client)) = enabled.and_then(presented) else {
-            return Err(RegistrationError::new(ErrorKind::InvalidToken));
+            return Err(RegistrationError::new(RegistrationErrorKind::InvalidToken));
         };
         Ok(Authenticated { client, token: RegistrationAccessToken::new(token), presented })
     }
@@ -278,7 +283,8 @@ impl Registry {
     fn check_credentials(&self, client: &Client, document: &mut Document) {
         let id = document.client_id.as_ref();
         let secret = document.client_secret.as_ref();
-        let id_fits = id.map_or(!self.config().strict_updates, |id| id.as_str() == Some(client.id.as_str()));
+        let id_fits =
+            id.map_or(!self.settings().management.client_id_required, |id| id.as_str() == Some(client.id.as_str()));
         let is_secret = |secret: &str| client.secret.as_ref().is_some_and(|known| known.stored.verify(secret));
         let secret_fits = secret.is_none_or(|secret| secret.as_str().is_some_and(is_secret));
         let mut refuse = |member: &str, detail: &'static str| {

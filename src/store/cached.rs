@@ -52,10 +52,12 @@ use moka::future::Cache;
 use moka::ops::compute::Op;
 use moka::{Entry, Expiry};
 
-use super::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, Removal, Replacement};
-use crate::access::InitialAccessTokenRecord;
+use super::{
+    ClientQuery, ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, RemoveConditions, UpdateConditions,
+};
 use crate::client::Client;
-use crate::credential::{ClientId, Digest};
+use crate::client::InitialAccessTokenRecord;
+use crate::client::credential::{ClientId, Digest};
 use crate::error::StoreError;
 
 type Listener = Arc<dyn Fn(&str, &ClientId) + Send + Sync>;
@@ -243,10 +245,10 @@ impl<S: ClientStore> ClientStore for CachedStore<S> {
         }
     }
 
-    async fn insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
+    async fn insert(&self, client: &Client, admission: &InsertConditions) -> Result<InsertOutcome, StoreError> {
         let _change = self.change(&client.id);
         let admitted = self.store.insert(client, admission).await?;
-        if let Some(gone) = admitted.gone() {
+        if let Some(gone) = admitted.evicted() {
             drop(self.change(gone));
         }
         Ok(admitted)
@@ -275,12 +277,12 @@ impl<S: ClientStore> ClientStore for CachedStore<S> {
         self.store.get_by_registration_token(id, token).await
     }
 
-    async fn update(&self, client: &Client, replacement: &Replacement) -> Result<(), StoreError> {
+    async fn update(&self, client: &Client, replacement: &UpdateConditions) -> Result<(), StoreError> {
         let _change = self.change(&client.id);
         self.store.update(client, replacement).await
     }
 
-    async fn remove(&self, id: &ClientId, removal: &Removal) -> Result<bool, StoreError> {
+    async fn remove(&self, id: &ClientId, removal: &RemoveConditions) -> Result<bool, StoreError> {
         let _change = self.change(id);
         let _restored = removal.restores.as_ref().map(|client| self.change(&client.id));
         self.store.remove(id, removal).await
@@ -313,7 +315,7 @@ impl<S: ClientStore> ClientStore for CachedStore<S> {
         self.store.count(query).await
     }
 
-    async fn expire(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
+    async fn expire(&self, cutoffs: &IdleCutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
         let expired = self.store.expire(cutoffs, limit).await?;
         expired.iter().for_each(|client| drop(self.change(&client.id)));
         Ok(expired)
@@ -335,8 +337,8 @@ impl<S: ClientStore> ClientStore for CachedStore<S> {
         self.store.remove_token(id).await
     }
 
-    async fn remember(&self, key: &str, until: SystemTime, now: SystemTime) -> Result<bool, StoreError> {
-        self.store.remember(key, until, now).await
+    async fn claim_nonce(&self, key: &str, until: SystemTime, now: SystemTime) -> Result<bool, StoreError> {
+        self.store.claim_nonce(key, until, now).await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

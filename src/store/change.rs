@@ -4,39 +4,39 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::Cutoffs;
+use super::IdleCutoffs;
 use crate::client::Client;
-use crate::credential::{ClientId, Digest};
+use crate::client::credential::{ClientId, Digest};
 
 /// What the insertion of a client costs.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Admission {
+pub struct InsertConditions {
     /// The time now.
     pub now: SystemTime,
     /// The initial access token of which one use is spent.
     pub initial_access_token: Option<Digest>,
     /// The keys that are used up, each another one.
-    pub once: Vec<OneTimeKey>,
+    pub once: Vec<Nonce>,
     /// How many clients there may be, this one included.
-    pub most_clients: Option<u64>,
+    pub max_clients: Option<u64>,
     /// Which client may be evicted when there are as many clients as there may be. The cutoffs are tried one after the
     /// other: the first client that is idle by them, in the order of the list, is evicted in the same step. Never the
     /// new client itself. Empty if no client may be evicted.
-    pub evict: Vec<Cutoffs>,
+    pub evict: Vec<IdleCutoffs>,
     /// The fingerprint that no other client may have, whatever its status. It is that of the new client.
     pub unique_fingerprint: Option<Digest>,
 }
 
-impl Admission {
+impl InsertConditions {
     /// Nothing at all.
     #[must_use]
-    pub fn free(now: SystemTime) -> Self {
+    pub fn unconditional(now: SystemTime) -> Self {
         Self {
             now,
             initial_access_token: None,
             once: Vec::new(),
-            most_clients: None,
+            max_clients: None,
             evict: Vec::new(),
             unique_fingerprint: None,
         }
@@ -45,7 +45,7 @@ impl Admission {
     /// Whether the insertion costs nothing, so that only another client with the identifier can be in its way.
     #[must_use]
     pub fn is_free(&self) -> bool {
-        let counted = self.initial_access_token.is_some() || !self.once.is_empty() || self.most_clients.is_some();
+        let counted = self.initial_access_token.is_some() || !self.once.is_empty() || self.max_clients.is_some();
         !counted && self.unique_fingerprint.is_none()
     }
 }
@@ -53,14 +53,14 @@ impl Admission {
 /// A key that counts once, such as the `jti` of a software statement.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub struct OneTimeKey {
+pub struct Nonce {
     /// Any text.
     pub key: String,
     /// Until when it is remembered.
     pub until: SystemTime,
 }
 
-impl OneTimeKey {
+impl Nonce {
     /// A key that is remembered until this time.
     pub fn new(key: impl Into<String>, until: SystemTime) -> Self {
         Self { key: key.into(), until }
@@ -71,28 +71,28 @@ impl OneTimeKey {
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
-/// use tower_dcr::store::{OneTimeKey, OneTimeKeys};
+/// use tower_dcr::store::{Nonce, NonceCache};
 ///
 /// let now = SystemTime::now();
-/// let jti = OneTimeKey::new("jti", now + Duration::from_secs(60));
-/// let mut keys = OneTimeKeys::default();
-/// assert!(keys.use_up(std::slice::from_ref(&jti), now));
-/// assert!(!keys.use_up(std::slice::from_ref(&jti), now), "it counts once");
-/// assert!(keys.use_up(std::slice::from_ref(&jti), jti.until), "its time is over");
+/// let jti = Nonce::new("jti", now + Duration::from_secs(60));
+/// let mut keys = NonceCache::default();
+/// assert!(keys.claim(std::slice::from_ref(&jti), now));
+/// assert!(!keys.claim(std::slice::from_ref(&jti), now), "it counts once");
+/// assert!(keys.claim(std::slice::from_ref(&jti), jti.until), "its time is over");
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct OneTimeKeys {
+pub struct NonceCache {
     until: HashMap<String, SystemTime>,
     /// When there are more, those go whose time is over.
     enough: usize,
 }
 
-impl OneTimeKeys {
+impl NonceCache {
     const FEW: usize = 1024;
 
     /// Remembers keys and answers true; false, and nothing is changed, when one of them is remembered already.
-    pub fn use_up(&mut self, keys: &[OneTimeKey], now: SystemTime) -> bool {
-        let is_known = |once: &OneTimeKey| self.until.get(&once.key).is_some_and(|until| *until > now);
+    pub fn claim(&mut self, keys: &[Nonce], now: SystemTime) -> bool {
+        let is_known = |once: &Nonce| self.until.get(&once.key).is_some_and(|until| *until > now);
         if keys.iter().any(is_known) {
             return false;
         }
@@ -105,7 +105,7 @@ impl OneTimeKeys {
     }
 
     /// Forgets keys, as if they had never been used.
-    pub fn forget(&mut self, keys: &[OneTimeKey]) {
+    pub fn forget(&mut self, keys: &[Nonce]) {
         for once in keys {
             self.until.remove(&once.key);
         }
@@ -117,14 +117,14 @@ impl OneTimeKeys {
     }
 }
 
-/// What became of an insertion. Whatever is neither `Inserted` nor `InPlaceOf` changed nothing.
+/// What became of an insertion. Whatever is neither `Inserted` nor `InsertedEvicting` changed nothing.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub enum Admitted {
+pub enum InsertOutcome {
     /// The client is there and paid for.
     Inserted,
     /// The client is there and paid for, and this one is gone, which made room.
-    InPlaceOf(Arc<Client>),
+    InsertedEvicting(Arc<Client>),
     /// There is a client with this identifier.
     Exists,
     /// The initial access token is unknown, spent or expired.
@@ -137,50 +137,50 @@ pub enum Admitted {
     FingerprintTaken,
 }
 
-impl Admitted {
+impl InsertOutcome {
     /// Whether the client is there.
     #[must_use]
     pub fn is_in(&self) -> bool {
-        matches!(self, Self::Inserted | Self::InPlaceOf(_))
+        matches!(self, Self::Inserted | Self::InsertedEvicting(_))
     }
 
     /// The identifier of the client that made room.
     #[must_use]
-    pub fn gone(&self) -> Option<&ClientId> {
+    pub fn evicted(&self) -> Option<&ClientId> {
         match self {
-            Self::InPlaceOf(gone) => Some(&gone.id),
+            Self::InsertedEvicting(gone) => Some(&gone.id),
             _ => None,
         }
     }
 }
 
 /// Clients are the same when their identifiers are.
-impl PartialEq for Admitted {
+impl PartialEq for InsertOutcome {
     fn eq(&self, other: &Self) -> bool {
-        std::mem::discriminant(self) == std::mem::discriminant(other) && self.gone() == other.gone()
+        std::mem::discriminant(self) == std::mem::discriminant(other) && self.evicted() == other.evicted()
     }
 }
 
-impl Eq for Admitted {}
+impl Eq for InsertOutcome {}
 
 /// What the update of a client costs, and what it gives back.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Replacement {
+pub struct UpdateConditions {
     /// The time now.
     pub now: SystemTime,
     /// The keys that are used up.
-    pub once: Vec<OneTimeKey>,
+    pub once: Vec<Nonce>,
     /// The keys that are forgotten, as if they had never been used.
-    pub forgets: Vec<OneTimeKey>,
+    pub forgets: Vec<Nonce>,
     /// The fingerprint that no other client may have, whatever its status. It is that of the updated client.
     pub unique_fingerprint: Option<Digest>,
 }
 
-impl Replacement {
+impl UpdateConditions {
     /// Nothing at all.
     #[must_use]
-    pub fn free(now: SystemTime) -> Self {
+    pub fn unconditional(now: SystemTime) -> Self {
         Self { now, once: Vec::new(), forgets: Vec::new(), unique_fingerprint: None }
     }
 }
@@ -188,18 +188,18 @@ impl Replacement {
 /// How a client is removed.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
-pub struct Removal {
+pub struct RemoveConditions {
     /// Only if the client has this revision.
     pub revision: Option<u64>,
     /// The initial access token to which one use is given back, as if the client had never been registered.
     pub refunds: Option<Digest>,
     /// The keys that are forgotten, likewise.
-    pub forgets: Vec<OneTimeKey>,
+    pub forgets: Vec<Nonce>,
     /// The client that made room, which comes back, likewise.
     pub restores: Option<Arc<Client>>,
 }
 
-impl Removal {
+impl RemoveConditions {
     /// Whatever the revision, and nothing is given back.
     #[must_use]
     pub fn new() -> Self {
@@ -214,8 +214,8 @@ impl Removal {
 
     /// All that an insertion cost is given back, the client included that made room.
     #[must_use]
-    pub fn undoing(admission: Admission, gone: Option<Arc<Client>>) -> Self {
-        let Admission { initial_access_token, once, .. } = admission;
+    pub fn undoing(admission: InsertConditions, gone: Option<Arc<Client>>) -> Self {
+        let InsertConditions { initial_access_token, once, .. } = admission;
         Self { revision: None, refunds: initial_access_token, forgets: once, restores: gone }
     }
 

@@ -6,10 +6,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, Removal, Replacement};
-use crate::access::InitialAccessTokenRecord;
+use super::{
+    ClientQuery, ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, RemoveConditions, UpdateConditions,
+};
 use crate::client::Client;
-use crate::credential::{ClientId, Digest};
+use crate::client::InitialAccessTokenRecord;
+use crate::client::credential::{ClientId, Digest};
 use crate::error::StoreError;
 #[cfg(feature = "metrics")]
 use crate::metrics::measured;
@@ -37,20 +39,20 @@ fn measured<F>(_verb: &'static str, call: F) -> F {
 }
 
 erase! {
-    insert(client: &'a Client, admission: &'a Admission) -> Admitted;
+    insert(client: &'a Client, admission: &'a InsertConditions) -> InsertOutcome;
     get(id: &'a ClientId) -> Option<Arc<Client>>;
     get_current(id: &'a ClientId) -> Option<Arc<Client>>;
     get_by_registration_token(id: &'a ClientId, token: &'a Digest) -> Option<Arc<Client>>;
-    update(client: &'a Client, replacement: &'a Replacement) -> ();
-    remove(id: &'a ClientId, removal: &'a Removal) -> bool;
+    update(client: &'a Client, replacement: &'a UpdateConditions) -> ();
+    remove(id: &'a ClientId, removal: &'a RemoveConditions) -> bool;
     touch(id: &'a ClientId, at: SystemTime) -> bool;
     list(query: &'a ClientQuery) -> Vec<Arc<Client>>;
     count(query: &'a ClientQuery) -> u64;
-    expire(cutoffs: &'a Cutoffs, limit: usize) -> Vec<Arc<Client>>;
+    expire(cutoffs: &'a IdleCutoffs, limit: usize) -> Vec<Arc<Client>>;
     insert_token(token: &'a InitialAccessTokenRecord) -> ();
     get_token(digest: &'a Digest) -> Option<InitialAccessTokenRecord>;
     list_tokens() -> Vec<InitialAccessTokenRecord>;
     remove_token(id: &'a str) -> bool;
-    remember(key: &'a str, until: SystemTime, now: SystemTime) -> bool;
+    claim_nonce(key: &'a str, until: SystemTime, now: SystemTime) -> bool;
     close() -> ();
 }

@@ -8,7 +8,7 @@
 //! ```
 //! use std::time::SystemTime;
 //! use tower_dcr::metadata::ClientMetadata;
-//! use tower_dcr::store::{ClientQuery, ClientStore, MemoryStore, Removal};
+//! use tower_dcr::store::{ClientQuery, ClientStore, MemoryStore, RemoveConditions};
 //! use tower_dcr::{Access, Registry};
 //!
 //! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
@@ -22,7 +22,7 @@
 //! assert_eq!(store.list(&ClientQuery::new()).await?[0].id(), &id);
 //! assert!(store.touch(&id, SystemTime::now()).await?);
 //! assert!(store.for_tenant("another").get(&id).await?.is_none());
-//! assert!(store.remove(&id, &Removal::new()).await? && !store.remove(&id, &Removal::new()).await?);
+//! assert!(store.remove(&id, &RemoveConditions::new()).await? && !store.remove(&id, &RemoveConditions::new()).await?);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -36,6 +36,11 @@ pub mod contract;
 mod erased;
 #[cfg(feature = "memory")]
 mod memory;
+#[cfg_attr(
+    not(feature = "sqlite"),
+    expect(dead_code, reason = "the audit trail creates files, only SQLite restricts them")
+)]
+pub(crate) mod private_file;
 mod query;
 pub mod record;
 #[cfg(feature = "redis")]
@@ -45,13 +50,14 @@ mod sql;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
 mod unreachable;
 
+pub use crate::client::RegistrantKey;
 #[cfg(feature = "cache")]
 pub use cached::CachedStore;
-pub use change::{Admission, Admitted, OneTimeKey, OneTimeKeys, Removal, Replacement};
+pub use change::{InsertConditions, InsertOutcome, Nonce, NonceCache, RemoveConditions, UpdateConditions};
 pub(crate) use erased::ErasedStore;
 #[cfg(feature = "memory")]
 pub use memory::MemoryStore;
-pub use query::{ClientQuery, Cutoffs, RegistrantKey};
+pub use query::{ClientQuery, IdleCutoffs};
 #[cfg(feature = "redis")]
 pub use redis::{RedisOptions, RedisStore};
 #[cfg(feature = "sqlite")]
@@ -63,9 +69,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
-use crate::credential::{ClientId, Digest};
+use crate::client::InitialAccessTokenRecord;
+use crate::client::credential::{ClientId, Digest};
 use crate::error::StoreError;
 
 /// Keeps clients and initial access tokens.
@@ -92,8 +98,8 @@ pub trait ClientStore: Send + Sync + 'static {
     fn insert(
         &self,
         client: &Client,
-        admission: &Admission,
-    ) -> impl Future<Output = Result<Admitted, StoreError>> + Send;
+        admission: &InsertConditions,
+    ) -> impl Future<Output = Result<InsertOutcome, StoreError>> + Send;
 
     /// Finds a client. A cache may answer with a copy, as old as it promises; see [`get_current`](Self::get_current).
     fn get(&self, id: &ClientId) -> impl Future<Output = Result<Option<Arc<Client>>, StoreError>> + Send;
@@ -122,8 +128,11 @@ pub trait ClientStore: Send + Sync + 'static {
     /// [`StoreError::conflict`] when the client is gone or has another revision, [`StoreError::replayed`] when a key is
     /// remembered already, [`StoreError::fingerprint_taken`] when another client has the fingerprint that must be unique.
     /// Then nothing is changed.
-    fn update(&self, client: &Client, replacement: &Replacement)
-    -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn update(
+        &self,
+        client: &Client,
+        replacement: &UpdateConditions,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Removes a client; true for exactly one caller, false when there is no such client. What the removal gives back
     /// is given back in the same step: the use of a token if the token is still there and its uses are counted, and
@@ -132,7 +141,11 @@ pub trait ClientStore: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`StoreError::conflict`] when the client has another revision than the one that is meant.
-    fn remove(&self, id: &ClientId, removal: &Removal) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    fn remove(
+        &self,
+        id: &ClientId,
+        removal: &RemoveConditions,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Records that a client was used, unless a later use is known; false when there is no such client. The revision
     /// stays.
@@ -150,7 +163,7 @@ pub trait ClientStore: Send + Sync + 'static {
     /// It may remove fewer at a time than there are, but none only when there is none.
     fn expire(
         &self,
-        cutoffs: &Cutoffs,
+        cutoffs: &IdleCutoffs,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Arc<Client>>, StoreError>> + Send;
 
@@ -171,7 +184,7 @@ pub trait ClientStore: Send + Sync + 'static {
 
     /// Remembers a key until a time; false if it was remembered already, also by an insertion or an update that it was
     /// part of. Protects assertions with a `jti` from being replayed.
-    fn remember(
+    fn claim_nonce(
         &self,
         key: &str,
         until: SystemTime,

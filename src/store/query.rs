@@ -3,18 +3,18 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::client::{Client, Status};
-use crate::credential::{ClientId, Digest};
+use crate::client::credential::{ClientId, Digest};
+use crate::client::{Client, ClientStatus, RegistrantKey};
 
 /// Which clients to list or to count. Everything that is set must hold.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
-/// use tower_dcr::Status;
+/// use tower_dcr::ClientStatus;
 /// use tower_dcr::store::ClientQuery;
 ///
 /// let last_week = SystemTime::now() - Duration::from_secs(7 * 24 * 3600);
-/// let forgotten = ClientQuery::new().with_status(Status::Pending).with_issued_before(last_week).with_limit(20);
+/// let forgotten = ClientQuery::new().with_status(ClientStatus::Pending).with_issued_before(last_week).with_limit(20);
 /// assert_eq!(forgotten.page_size(), 20);
 /// ```
 #[derive(Debug, Clone, Default)]
@@ -23,7 +23,7 @@ pub struct ClientQuery {
     /// Only those of this owner.
     pub owner: Option<Arc<str>>,
     /// Only those with this status.
-    pub status: Option<Status>,
+    pub status: Option<ClientStatus>,
     /// Only those issued at this time or later.
     pub issued_from: Option<SystemTime>,
     /// Only those issued before this time.
@@ -37,7 +37,7 @@ pub struct ClientQuery {
     /// Only those with this fingerprint.
     pub fingerprint: Option<Digest>,
     /// Only those that are idle by these cutoffs.
-    pub idle: Option<Cutoffs>,
+    pub idle: Option<IdleCutoffs>,
     /// Only those after this one in the order of the list: the last one of the page before. Counting ignores it.
     pub after: Option<(SystemTime, ClientId)>,
     /// At most so many. Default: 100. Counting ignores it.
@@ -69,7 +69,7 @@ impl ClientQuery {
 
     /// Only clients with this status.
     #[must_use]
-    pub fn with_status(mut self, status: Status) -> Self {
+    pub fn with_status(mut self, status: ClientStatus) -> Self {
         self.status = Some(status);
         self
     }
@@ -118,7 +118,7 @@ impl ClientQuery {
 
     /// Only clients that are idle by these cutoffs.
     #[must_use]
-    pub fn with_idle(mut self, cutoffs: Cutoffs) -> Self {
+    pub fn with_idle(mut self, cutoffs: IdleCutoffs) -> Self {
         self.idle = Some(cutoffs);
         self
     }
@@ -176,14 +176,14 @@ impl ClientQuery {
             && self.used_before.is_none_or(|before| used.is_some_and(|used| used < before))
             && !(self.never_used && used.is_some())
             && self.fingerprint.as_ref().is_none_or(same)
-            && self.idle.as_ref().is_none_or(|cutoffs| cutoffs.reach(client))
+            && self.idle.as_ref().is_none_or(|cutoffs| cutoffs.is_idle(client))
     }
 }
 
 /// When a client counts as idle. A disabled client never does: it is kept so that it stays disabled.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Cutoffs {
+pub struct IdleCutoffs {
     /// The time now.
     pub now: SystemTime,
     /// Never used and issued before this time.
@@ -196,19 +196,7 @@ pub struct Cutoffs {
     pub registrant: Option<RegistrantKey>,
 }
 
-/// What clients of one registrant have in common.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum RegistrantKey {
-    /// The initial access token, by its identifier.
-    InitialAccessToken(Arc<str>),
-    /// The owner.
-    Owner(Arc<str>),
-    /// The network of the peer, by its keyed hash.
-    Network(u64),
-}
-
-impl Cutoffs {
+impl IdleCutoffs {
     /// No client is idle.
     #[must_use]
     pub fn none(now: SystemTime) -> Self {
@@ -231,7 +219,7 @@ impl Cutoffs {
 
     /// Only these clients can be idle.
     #[must_use]
-    pub fn among(mut self, clients: Vec<ClientId>) -> Self {
+    pub fn with_ids(mut self, clients: Vec<ClientId>) -> Self {
         self.among = Some(clients);
         self
     }
@@ -245,14 +233,14 @@ impl Cutoffs {
 
     /// Whether a client is idle.
     #[must_use]
-    pub fn reach(&self, client: &Client) -> bool {
+    pub fn is_idle(&self, client: &Client) -> bool {
         let idle = match client.last_used {
             Some(used) => self.idle_since.is_some_and(|since| used < since),
             None => self.unused_since.is_some_and(|since| client.issued_at < since),
         };
         let meant = |among: &Vec<ClientId>| among.contains(&client.id);
         let same = |registrant: &RegistrantKey| client.registrant_keys().any(|key| key == *registrant);
-        idle && client.status != Status::Disabled
+        idle && client.status != ClientStatus::Disabled
             && self.among.as_ref().is_none_or(meant)
             && self.registrant.as_ref().is_none_or(same)
     }

@@ -5,8 +5,10 @@
 //! it that none of them is missing. `WRITE_CONFORMANCE=1 cargo test --test conformance` writes the document anew.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod architecture;
 mod coverage;
 mod document;
+mod language;
 mod sources;
 
 use std::collections::BTreeSet;

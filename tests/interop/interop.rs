@@ -19,7 +19,9 @@ const TOKEN: &str = "an-initial-access-token-for-tests";
 async fn serve(access: Access) -> (Registry, RegistrationUrl) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
-    let builder = Registry::builder(base, access).with_initial_access_token(TOKEN);
+    let takes_tokens = matches!(access, Access::Tokens);
+    let builder = Registry::builder(base, access);
+    let builder = if takes_tokens { builder.with_initial_access_token(TOKEN) } else { builder };
     let registry = builder.build(MemoryStore::new()).unwrap();
     let application = axum::Router::new().layer(RegistrationLayer::new(registry.clone()));
     tokio::spawn(async move { axum::serve(listener, application).await });

@@ -77,7 +77,7 @@ async fn the_audit_trail_tells_the_life_of_a_client_once_per_step() {
     // An operator hands out a token, and somebody registers with it.
     let limits = Constraints::new().with_redirect_hosts(["rp.example.com"]);
     let options = TokenOptions::new().with_uses(1).with_owner("team").with_constraints(limits);
-    let operator = registry.acting_for("alice");
+    let operator = registry.with_actor("alice");
     let (token, record) = operator.issue_initial_access_token(options).await.unwrap();
     let endpoint = RegistrationUrl::new(registry.registration_endpoint().unwrap().to_owned()).unwrap();
     let response = request("https://rp.example.com/cb")

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 use tower_dcr::authentication::{AuthenticationCause, ClientCredentials};
-use tower_dcr::documents::Documents;
+use tower_dcr::documents::FetchDocument;
 use tower_dcr::metadata::ClientMetadata;
 use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, BoxError, Registry};
@@ -19,14 +19,14 @@ pub(crate) const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-b
 /// What is published, by URL; nothing else can be fetched.
 struct Published(HashMap<&'static str, String>);
 
-impl Documents for Published {
+impl FetchDocument for Published {
     async fn get(&self, url: &str) -> Result<Bytes, BoxError> {
         self.0.get(url).map(|document| document.clone().into()).ok_or_else(|| "nothing there".into())
     }
 }
 
 fn registry(published: Published) -> Registry {
-    let builder = Registry::builder(BASE, Access::Open).with_documents(published);
+    let builder = Registry::builder(BASE, Access::Open).with_document_fetcher(published);
     builder.build(MemoryStore::new()).unwrap()
 }
 

@@ -59,7 +59,7 @@ async fn register(registry: &Registry, token: &str) -> Reply {
     send(registry, request(&[format!("Bearer {token}")])).await
 }
 
-/// Status, and the start of the challenge.
+/// ClientStatus, and the start of the challenge.
 type Expected = (u16, Option<&'static str>);
 
 const ACCEPTED: Expected = (201, None);

@@ -71,7 +71,7 @@ async fn publishing(signer: &Signer) -> Site {
 /// A registry that reads the keys of clients, and those of a trusted issuer, with this fetcher.
 fn registry(site: &Site, fetcher: &Fetcher) -> Registry {
     let issuer = trusting_keys(Keys::published(site.url("/jwks"), fetcher.clone()).unwrap());
-    let builder = builder(issuer).with_documents(fetcher.clone()).with_jwks_uri_checked(true);
+    let builder = builder(issuer).with_document_fetcher(fetcher.clone()).with_jwks_uri_checked(true);
     builder.build(MemoryStore::new()).unwrap()
 }
 

@@ -42,7 +42,7 @@ async fn a_jwks_uri_leads_to_a_usable_key_set_where_that_is_checked() {
     ]))
     .await;
     let builder = Registry::builder("https://id.example.com", Access::Open);
-    let builder = builder.with_documents(site.fetcher().build().unwrap()).with_jwks_uri_checked(true);
+    let builder = builder.with_document_fetcher(site.fetcher().build().unwrap()).with_jwks_uri_checked(true);
     let registry = builder.build(MemoryStore::new()).unwrap();
     let by_key =
         |alg: &str| json!({ "token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": alg });
@@ -82,7 +82,7 @@ async fn a_sector_is_read_from_where_the_client_says() {
     let site = Site::start(pages(&[("/all", ALL), ("/one", r#"["https://a.example/cb"]"#), ("/object", "{}")])).await;
     let builder = Registry::builder("https://id.example.com", Access::Open);
     let builder = builder.with_subject_types([SubjectType::Public, SubjectType::Pairwise]);
-    let builder = builder.with_documents(site.fetcher().build().unwrap());
+    let builder = builder.with_document_fetcher(site.fetcher().build().unwrap());
     let registry = builder.build(MemoryStore::new()).unwrap();
     for (path, accepted) in [("/all", true), ("/one", false), ("/object", false), ("/missing", false)] {
         let document = json!({
@@ -105,7 +105,7 @@ async fn a_sector_is_read_from_where_the_client_says() {
 async fn an_update_is_checked_like_a_registration() {
     let site = Site::start(pages(&[])).await;
     let builder = Registry::builder("https://id.example.com", Access::Open);
-    let builder = builder.with_documents(site.fetcher().build().unwrap()).with_jwks_uri_checked(true);
+    let builder = builder.with_document_fetcher(site.fetcher().build().unwrap()).with_jwks_uri_checked(true);
     let registry = builder.build(MemoryStore::new()).unwrap();
     let registered = post(&registry, &minimal_and(json!({}))).await;
     let reply = put(&registry, &registered, &minimal_and(json!({ "jwks_uri": site.url("/missing") }))).await;
@@ -117,7 +117,7 @@ async fn an_update_is_checked_like_a_registration() {
 async fn by_default_nothing_is_fetched() {
     let site = Site::start(pages(&[])).await;
     let builder = Registry::builder("https://id.example.com", Access::Open);
-    let registry = builder.with_documents(site.fetcher().build().unwrap()).build(MemoryStore::new()).unwrap();
+    let registry = builder.with_document_fetcher(site.fetcher().build().unwrap()).build(MemoryStore::new()).unwrap();
     let document = minimal_and(json!({ "jwks_uri": site.url("/keys"), "logo_uri": site.url("/logo") }));
     assert_eq!(post(&registry, &document).await.status, 201);
     assert_eq!(site.connections(), 0);

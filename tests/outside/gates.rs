@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Request;
-use http::request::Parts;
 use http_body_util::Full;
 use serde_json::json;
-use tower_dcr::access::{Decision, Gate, Grant, TokenOptions};
+use tower_dcr::access::{Decision, Gate, Registrant, RequestHead, TokenOptions};
 use tower_dcr::gate::{PeerAddress, RateLimit};
 use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, Registry};
@@ -23,7 +22,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 struct Always(Decision);
 
 impl Gate for Always {
-    async fn admit(&self, _request: &Parts) -> Decision {
+    async fn authorize(&self, _request: &RequestHead<'_>) -> Decision {
         self.0.clone()
     }
 }
@@ -66,7 +65,7 @@ fn decisions() -> Vec<(&'static str, Decision, u16, Expected, Expected, Expected
 #[tokio::test]
 async fn every_decision_has_its_reply_before_access_control_and_in_its_place() {
     for (name, decision, status, code, challenge, wait) in decisions() {
-        let before = builder(Access::Open).with_gate_before(Always(decision.clone()));
+        let before = builder(Access::Open).with_registration_gate(Always(decision.clone()));
         let inside = builder(Access::custom(Always(decision)));
         for (place, builder) in [("before", before), ("in its place", inside)] {
             let name = format!("{name} {place}");
@@ -85,22 +84,23 @@ async fn every_decision_has_its_reply_before_access_control_and_in_its_place() {
 
 #[tokio::test]
 async fn what_a_gate_before_grants_counts_for_nothing() {
-    let generous = || Always(Decision::Allow(Grant::new().with_owner("somebody")));
-    let open = builder(Access::Open).with_gate_before(generous()).build(MemoryStore::new()).unwrap();
+    let generous = || Always(Decision::Allow(Registrant::new().with_owner("somebody")));
+    let open = builder(Access::Open).with_registration_gate(generous()).build(MemoryStore::new()).unwrap();
     let reply = post(&open, &minimal_and(json!({}))).await;
     let client = open.client(reply.body["client_id"].as_str().unwrap()).await.unwrap().unwrap();
     assert_eq!(client.owner(), None);
 
-    let tokens = builder(Access::Tokens).with_gate_before(generous()).build(MemoryStore::new()).unwrap();
+    let tokens = builder(Access::Tokens).with_registration_gate(generous()).build(MemoryStore::new()).unwrap();
     assert_eq!(post(&tokens, &minimal_and(json!({}))).await.status, 401);
 }
 
 #[tokio::test]
 async fn all_gates_before_are_passed_and_the_first_refusal_counts() {
-    let allow = || Always(Decision::Allow(Grant::new()));
-    let builder = builder(Access::Open).with_gate_before(allow());
-    let builder =
-        builder.with_gate_before(Always(Decision::Forbidden)).with_gate_before(Always(Decision::InvalidToken));
+    let allow = || Always(Decision::Allow(Registrant::new()));
+    let builder = builder(Access::Open).with_registration_gate(allow());
+    let builder = builder
+        .with_registration_gate(Always(Decision::Forbidden))
+        .with_registration_gate(Always(Decision::InvalidToken));
     let registry = builder.build(MemoryStore::new()).unwrap();
     assert_eq!(post(&registry, &minimal_and(json!({}))).await.status, 403);
 }
@@ -119,7 +119,7 @@ async fn a_limit_stands_before_open_registration_and_before_tokens() {
     for access in [Access::Open, Access::Tokens] {
         let clock = FakeClock::new();
         let limit = RateLimit::builder(2, MINUTE).with_global(4, MINUTE).with_clock(clock.clone()).build().unwrap();
-        let registry = builder(access.clone()).with_gate_before(limit).build(MemoryStore::new()).unwrap();
+        let registry = builder(access.clone()).with_registration_gate(limit).build(MemoryStore::new()).unwrap();
         let (token, _) = registry.issue_initial_access_token(TokenOptions::new()).await.unwrap();
         let rows = [
             ("first", 0, "192.0.2.1", 201, None),
@@ -148,7 +148,7 @@ async fn a_limit_stands_before_open_registration_and_before_tokens() {
 #[tokio::test]
 async fn attempts_with_a_wrong_token_are_counted_too() {
     let limit = RateLimit::builder(3, MINUTE).with_clock(FakeClock::new()).build().unwrap();
-    let registry = builder(Access::Tokens).with_gate_before(limit).build(MemoryStore::new()).unwrap();
+    let registry = builder(Access::Tokens).with_registration_gate(limit).build(MemoryStore::new()).unwrap();
     let mut statuses = Vec::new();
     for _ in 0..4 {
         statuses.push(attempt(&registry, "192.0.2.1", "guessed").await.status);
@@ -159,7 +159,7 @@ async fn attempts_with_a_wrong_token_are_counted_too() {
 #[tokio::test]
 async fn whoever_comes_too_often_is_refused_before_the_body_is_read() {
     let limit = RateLimit::builder(1, MINUTE).build().unwrap();
-    let registry = builder(Access::Open).with_gate_before(limit).build(MemoryStore::new()).unwrap();
+    let registry = builder(Access::Open).with_registration_gate(limit).build(MemoryStore::new()).unwrap();
     assert_eq!(post(&registry, &minimal_and(json!({}))).await.status, 201);
     let request = Request::post("/oidc/register").header("content-type", "text/html").body(Full::from("<html>"));
     assert_eq!(send(&registry, request.unwrap()).await.status, 429);
@@ -187,7 +187,7 @@ async fn the_operator_sees_which_limit_was_reached_and_the_client_does_not() {
     ];
     let limit = RateLimit::builder(1, MINUTE).with_global(3, MINUTE).with_clock(FakeClock::new()).build().unwrap();
     let causes = Causes::default();
-    let builder = builder(Access::Open).with_gate_before(limit).with_audit(causes.clone());
+    let builder = builder(Access::Open).with_registration_gate(limit).with_audit(causes.clone());
     let registry = builder.build(MemoryStore::new()).unwrap();
     for (peer, cause) in rows {
         let first = send(&registry, coming_from(registering(), peer)).await;

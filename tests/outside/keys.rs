@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::{Value, json};
 use tower_dcr::authentication::ClientCredentials;
-use tower_dcr::documents::Documents;
+use tower_dcr::documents::FetchDocument;
 use tower_dcr::metadata::ClientMetadata;
 use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, BoxError, Registry};
@@ -39,7 +39,7 @@ impl Page {
     }
 }
 
-impl Documents for Page {
+impl FetchDocument for Page {
     async fn get(&self, _url: &str) -> Result<Bytes, BoxError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         // Others come while this one waits.
@@ -60,7 +60,8 @@ struct Story {
 impl Story {
     async fn new() -> Self {
         let (page, clock) = (Page::default(), FakeClock::new());
-        let builder = Registry::builder(BASE, Access::Open).with_documents(page.clone()).with_clock(clock.clone());
+        let builder =
+            Registry::builder(BASE, Access::Open).with_document_fetcher(page.clone()).with_clock(clock.clone());
         let registry = builder.build(MemoryStore::new()).unwrap();
         let document = minimal_and(json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks_uri": URL }));
         let metadata = ClientMetadata::from_json(document.to_string().as_bytes()).unwrap();
@@ -172,7 +173,7 @@ async fn many_who_come_at_once_wait_for_one_answer() {
 async fn signed_requests_share_the_keys_of_their_software() {
     let (page, directory, software) = (Page::default(), Signer::es256("directory"), Signer::es256("software"));
     page.publish(Some(&software));
-    let builder = builder(trusting(&directory).with_signed_requests(true)).with_documents(page.clone());
+    let builder = builder(trusting(&directory).with_signed_requests(true)).with_document_fetcher(page.clone());
     let registry = builder.build(MemoryStore::new()).unwrap();
     for _ in 0..3 {
         let statement = directory.sign(&claims(json!({ "jwks_uri": URL })));

@@ -69,7 +69,7 @@ async fn fetches_are_counted_by_who_named_the_url_and_what_came_of_it() {
 async fn refusals_of_a_rate_limit_are_counted_by_limit() {
     let (snapshotter, _guard) = record();
     let limit = RateLimit::builder(1, Duration::from_secs(60)).build().unwrap();
-    let builder = Registry::builder("https://id.example.com", Access::Open).with_gate_before(limit);
+    let builder = Registry::builder("https://id.example.com", Access::Open).with_registration_gate(limit);
     let registry = builder.build(MemoryStore::new()).unwrap();
     for status in [201, 429, 429] {
         assert_eq!(post(&registry, &minimal_and(json!({}))).await.status, status);

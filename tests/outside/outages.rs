@@ -13,7 +13,7 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 use tower_dcr::audit::{AuditEvent, AuditRecord, AuditSink};
 use tower_dcr::authentication::ClientCredentials;
-use tower_dcr::documents::{DocumentError, Documents};
+use tower_dcr::documents::{DocumentError, FetchDocument};
 use tower_dcr::metadata::SubjectType;
 use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, BoxError, Registry};
@@ -93,10 +93,10 @@ fn assert_cause(name: &str, causes: &Causes, part: &str) {
     assert!(part.is_empty() || causes.len() == 1 && causes[0].contains(part), "{name}: {causes:?}");
 }
 
-fn reading(documents: impl Documents, causes: &Causes) -> Registry {
+fn reading(documents: impl FetchDocument, causes: &Causes) -> Registry {
     let builder = Registry::builder("https://id.example.com", Access::Open).with_audit(causes.clone());
     let builder = builder.with_subject_types([SubjectType::Public, SubjectType::Pairwise]);
-    builder.with_documents(documents).with_jwks_uri_checked(true).build(MemoryStore::new()).unwrap()
+    builder.with_document_fetcher(documents).with_jwks_uri_checked(true).build(MemoryStore::new()).unwrap()
 }
 
 #[tokio::test]
@@ -154,7 +154,7 @@ async fn retry_after_says_until_when_an_outage_is_remembered() {
 /// A source of documents that always fails like this.
 struct Failing(fn() -> BoxError);
 
-impl Documents for Failing {
+impl FetchDocument for Failing {
     async fn get(&self, _url: &str) -> Result<Bytes, BoxError> {
         Err(self.0())
     }
@@ -192,7 +192,7 @@ async fn keys_that_a_statement_names_are_an_outage_whatever_is_wrong_with_them()
     let (site, causes) = (Site::start(pages()).await, Causes::default());
     let (directory, software) = (Signer::es256("directory"), Signer::es256("software"));
     let fetcher = site.fetcher().with_timeout(Duration::from_millis(500)).build().unwrap();
-    let builder = builder(trusting(&directory).with_signed_requests(true)).with_documents(fetcher);
+    let builder = builder(trusting(&directory).with_signed_requests(true)).with_document_fetcher(fetcher);
     let registry = builder.with_audit(causes.clone()).build(MemoryStore::new()).unwrap();
     for (path, _, cause) in ROWS {
         let statement = directory.sign(&claims(json!({ "software_jwks_endpoint": site.url(path) })));
@@ -210,7 +210,7 @@ async fn keys_that_a_statement_names_are_an_outage_whatever_is_wrong_with_them()
 async fn keys_of_a_client_that_authenticates_are_an_outage_whatever_is_wrong_with_them() {
     let (site, signer) = (Site::start(pages()).await, Signer::es256("a"));
     let fetcher = site.fetcher().with_timeout(Duration::from_millis(500)).build().unwrap();
-    let builder = Registry::builder("https://id.example.com", Access::Open).with_documents(fetcher);
+    let builder = Registry::builder("https://id.example.com", Access::Open).with_document_fetcher(fetcher);
     let registry = builder.build(MemoryStore::new()).unwrap();
     for (path, _, _) in ROWS {
         let by_key = json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks_uri": site.url(path) });

@@ -2,7 +2,7 @@
 
 use http::Request;
 use serde_json::{Value, json};
-use tower_dcr::policy::{ExtraMember, ExtraType, PublicClients, RedirectHosts, SameHost, SetBy};
+use tower_dcr::policy::{ExtraMember, ExtraType, PublicClients, RedirectHosts, SameHost, WritableBy};
 use tower_dcr::store::MemoryStore;
 use tower_dcr::{Registry, RegistryBuilder};
 
@@ -50,7 +50,7 @@ async fn every_ready_made_policy_holds_for_the_claims_of_a_statement() {
         (
             "a declared member of the application",
             |builder| {
-                let plan = ExtraMember::new("acme_plan", ExtraType::Text).set_by(SetBy::Application);
+                let plan = ExtraMember::new("acme_plan", ExtraType::Text).set_by(WritableBy::Application);
                 builder.with_extra_members([plan])
             },
             json!({ "acme_plan": "gold" }),
@@ -58,7 +58,7 @@ async fn every_ready_made_policy_holds_for_the_claims_of_a_statement() {
         ),
         (
             "single instances",
-            |builder| builder.with_single_instances(["app"]),
+            |builder| builder.with_unique_software(["app"]),
             json!({ "software_version": "taken" }),
             ("/software_id", "P5"),
         ),

@@ -39,7 +39,7 @@ impl Ecosystem {
     }
 
     fn registry(&self, statements: SoftwareStatements) -> Registry {
-        let builder = builder(statements).with_documents(self.site.fetcher().build().unwrap());
+        let builder = builder(statements).with_document_fetcher(self.site.fetcher().build().unwrap());
         builder.build(MemoryStore::new()).unwrap()
     }
 
@@ -82,7 +82,7 @@ async fn the_request_of_an_open_banking_client_registers_it() {
         request[claim] = value;
     }
     let statements = ecosystem.statements().with_single_use(false).with_required(true);
-    let builder = builder(statements).with_documents(ecosystem.site.fetcher().build().unwrap());
+    let builder = builder(statements).with_document_fetcher(ecosystem.site.fetcher().build().unwrap());
     let builder = builder.with_extensions(Extension::MutualTls).with_response_types([ResponseType::CodeIdToken]);
     let grants =
         [GrantType::AuthorizationCode, GrantType::Implicit, GrantType::RefreshToken, GrantType::ClientCredentials];

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 use tower_dcr::authentication::AuthenticationCause as Cause;
-use tower_dcr::credential::Secrets;
+use tower_dcr::credential::SecretStorage;
 use tower_dcr::metadata::{ClientMetadata, SigningAlgorithm, TokenEndpointAuthMethod};
 use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, ConfigErrorKind, Registry, RegistryBuilder};
@@ -39,15 +39,15 @@ async fn refusal(registry: &Registry, assertion: &str) -> Option<Cause> {
     registry.authenticate_request(&HeaderMap::new(), form).await.err().map(|error| error.cause())
 }
 
-fn sealed() -> Secrets {
+fn sealed() -> SecretStorage {
     use tower_dcr::credential::SealingKeys;
-    Secrets::sealed(SealingKeys::parse("a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap())
+    SecretStorage::sealed(SealingKeys::parse("a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap())
 }
 
 #[tokio::test]
 async fn an_assertion_under_the_secret_authenticates_its_client() {
     let method = json!({ "token_endpoint_auth_method": "client_secret_jwt" });
-    for (name, secrets) in [("in memory", Secrets::InMemory), ("sealed", sealed())] {
+    for (name, secrets) in [("in memory", SecretStorage::InMemory), ("sealed", sealed())] {
         let clock = FakeClock::new();
         let builder = builder().with_secrets(secrets).with_clock(clock.clone()).with_client_secret_lifetime(LIFETIME);
         let registry = builder.build(MemoryStore::new()).unwrap();
@@ -122,10 +122,10 @@ fn what_needs_the_text_of_a_secret_or_a_key_is_not_offered_without_it() {
     use TokenEndpointAuthMethod::{ClientSecretBasic, PrivateKeyJwt};
     let open = || Registry::builder(BASE, Access::Open);
     let rows = [
-        ("client_secret_jwt, hashed", builder().with_secrets(Secrets::hashed()), Some("client_secret_jwt")),
+        ("client_secret_jwt, hashed", builder().with_secrets(SecretStorage::hashed()), Some("client_secret_jwt")),
         (
             "HS256, hashed",
-            open().with_signing_algorithms([Rs256, Hs256]).with_secrets(Secrets::hashed()),
+            open().with_signing_algorithms([Rs256, Hs256]).with_secrets(SecretStorage::hashed()),
             Some("HS256"),
         ),
         (
@@ -149,9 +149,9 @@ fn what_needs_the_text_of_a_secret_or_a_key_is_not_offered_without_it() {
             None => assert_eq!(error, None, "{name}"),
         }
     }
-    let error = builder().with_secrets(Secrets::hashed()).build(MemoryStore::new()).unwrap_err();
+    let error = builder().with_secrets(SecretStorage::hashed()).build(MemoryStore::new()).unwrap_err();
     assert_eq!(error.kind(), ConfigErrorKind::SymmetricAlgorithms);
-    assert!(error.to_string().contains("Secrets::sealed"), "it says what to do: {error}");
+    assert!(error.to_string().contains("SecretStorage::sealed"), "it says what to do: {error}");
 }
 
 #[tokio::test]
@@ -174,7 +174,7 @@ async fn the_application_reads_the_secret_to_sign_under_it_until_it_expires() {
     clock.advance(LIFETIME);
     assert_eq!(exposed().await, None, "expired");
 
-    let hashed = Registry::builder(BASE, Access::Open).with_secrets(Secrets::hashed());
+    let hashed = Registry::builder(BASE, Access::Open).with_secrets(SecretStorage::hashed());
     let hashed = hashed.build(MemoryStore::new()).unwrap();
     let (id, _) = register(&hashed, json!({})).await;
     let client = hashed.client(&id).await.unwrap().unwrap();

@@ -78,7 +78,7 @@ async fn a_dry_run_spends_nothing() {
 #[tokio::test]
 async fn where_there_is_no_room_a_statement_stays_unspent() {
     let signer = Signer::es256("ec");
-    let registry = builder(trusting(&signer).with_single_use(true)).with_most_clients(1);
+    let registry = builder(trusting(&signer).with_single_use(true)).with_max_clients(1);
     let registry = registry.build(MemoryStore::new()).unwrap();
     let document = |jti: &str| with(&signer.sign(&claims(json!({ "jti": jti, "exp": NOW + 60 }))));
     assert_eq!(post(&registry, &document("one")).await.status, 201);

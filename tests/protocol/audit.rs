@@ -9,8 +9,8 @@ use serde_json::json;
 use tower_dcr::access::TokenOptions;
 use tower_dcr::audit::{AuditEvent, AuditSink, Operation};
 use tower_dcr::credential::ClientId;
-use tower_dcr::store::{Cutoffs, MemoryStore};
-use tower_dcr::{Access, BoxError, Client, Registry, Revoke, Status};
+use tower_dcr::store::{IdleCutoffs, MemoryStore};
+use tower_dcr::{Access, BoxError, Client, ClientStatus, Registry, Revoke};
 
 use super::plugs::{Entry, Fragile, Ledger};
 use super::server::{Registered, Reply, Server, minimal, minimal_and, send};
@@ -75,7 +75,7 @@ async fn what_the_application_does_is_on_the_trail_too() {
     assert!(server.registry.register(Default::default()).await.is_err());
     assert_eq!(ledger.take().len(), 1, "refused registration");
     let later = server.registry.now() + std::time::Duration::from_secs(1);
-    assert_eq!(server.registry.expire(&Cutoffs::none(later).with_unused_since(later), 9).await.unwrap().len(), 1);
+    assert_eq!(server.registry.expire(&IdleCutoffs::none(later).with_unused_since(later), 9).await.unwrap().len(), 1);
     assert_done("expire", &ledger.take(), Operation::Expire, Some(id.as_str()));
 }
 
@@ -125,7 +125,7 @@ async fn whoever_expires_is_on_the_trail_even_when_nobody_waits_for_the_revocati
     }
     ledger.take();
     let later = server.registry.now() + std::time::Duration::from_secs(1);
-    let cutoffs = Cutoffs::none(later).with_unused_since(later);
+    let cutoffs = IdleCutoffs::none(later).with_unused_since(later);
     assert!(server.registry.expire(&cutoffs, 9).now_or_never().is_none(), "it waits for the revocation");
     assert_eq!(server.count().await, 0);
     let told: Vec<_> = ledger.take().iter().map(|entry| (entry.operation, entry.status)).collect();
@@ -142,7 +142,7 @@ impl AuditSink for Interrupted {
     fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
         let Some(operator) = self.0.get().filter(|_| event.operation() == Operation::Update) else { return Ok(()) };
         let disabled = operator.disable(event.client_id().unwrap()).now_or_never().unwrap();
-        assert_eq!(disabled.unwrap().unwrap().status(), Status::Disabled);
+        assert_eq!(disabled.unwrap().unwrap().status(), ClientStatus::Disabled);
         Err("the disk is full".into())
     }
 }
@@ -157,7 +157,7 @@ async fn an_update_is_taken_back_although_the_operator_came_between() {
     let reply = server.put(&client, &minimal_and(json!({ "client_name": "New" }))).await;
     assert_eq!(reply.status, 503);
     let found = operator.client(client.id()).await.unwrap().unwrap();
-    assert_eq!(found.status(), Status::Disabled, "what the operator did stays");
+    assert_eq!(found.status(), ClientStatus::Disabled, "what the operator did stays");
     assert_eq!(found.metadata().client_name.untagged(), Some("Old"));
 }
 
@@ -259,7 +259,10 @@ async fn no_event_and_no_debug_output_shows_a_credential() {
     let ledger = Ledger::default();
     let (configure, store) = (ledger.clone(), MemoryStore::new());
     let server = Server::with_store(Access::Tokens, store.clone(), |builder| {
-        builder.with_audit(configure).with_rotation(true).with_initial_access_token("ConfiguredInitialToken")
+        builder
+            .with_audit(configure)
+            .with_registration_token_rotation(true)
+            .with_initial_access_token("ConfiguredInitialToken")
     })
     .await;
     let mut credentials = everything(&server).await;
@@ -312,7 +315,7 @@ async fn the_log_shows_every_event_and_no_credential() {
     let subscriber =
         tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing_subscriber::filter::LevelFilter::TRACE);
     let guard = subscriber.with_writer(move || writer.clone()).set_default();
-    let server = Server::start(Access::Tokens, |builder| builder.with_rotation(true)).await;
+    let server = Server::start(Access::Tokens, |builder| builder.with_registration_token_rotation(true)).await;
     let credentials = everything(&server).await;
     drop(guard);
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();

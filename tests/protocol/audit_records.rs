@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use http::Method;
 use serde_json::{Value, json};
 use tower_dcr::Access;
-use tower_dcr::access::{Decision, Grant, TokenOptions};
+use tower_dcr::access::{Decision, Registrant, TokenOptions};
 use tower_dcr::audit::{FanOut, JsonLines, Operation};
 use tower_dcr::config::RegistryBuilder;
 use tower_dcr::metadata::ClientMetadata;
@@ -65,9 +65,9 @@ async fn written(access: Access, configure: impl FnOnce(RegistryBuilder) -> Regi
 
 #[tokio::test]
 async fn a_record_tells_who_did_what_and_what_changed() {
-    let (server, disk) = written(Access::Tokens, |builder| builder.with_rotation(true)).await;
+    let (server, disk) = written(Access::Tokens, |builder| builder.with_registration_token_rotation(true)).await;
     let options = TokenOptions::new().with_owner("team-a");
-    let (token, record) = server.registry.acting_for("alice").issue_initial_access_token(options).await.unwrap();
+    let (token, record) = server.registry.with_actor("alice").issue_initial_access_token(options).await.unwrap();
     let common = json!({ "version": 1, "time": "2026-05-28T20:26:40.000Z", "outcome": "done" });
     let expect = |name: &str, members: Value| {
         let mut expected = common.clone();
@@ -135,7 +135,7 @@ async fn a_record_tells_who_did_what_and_what_changed() {
 
 #[tokio::test]
 async fn a_record_tells_why_something_was_refused() {
-    let gate = Access::custom(Always(Decision::Allow(Grant::new().with_owner("team-b"))));
+    let gate = Access::custom(Always(Decision::Allow(Registrant::new().with_owner("team-b"))));
     let (server, disk) = written(gate, |builder| builder).await;
     let request = server.posting(r#"{"redirect_uris":["a:"],"scope":" "}"#).header("x-request-id", "01J9ZK");
     let reply = send(request).await;
@@ -188,7 +188,10 @@ async fn keys_are_told_by_name_only() {
 #[tokio::test]
 async fn the_header_of_the_request_identifier_is_a_choice() {
     let custom = |name: Option<&'static str>| {
-        move |builder: RegistryBuilder| builder.with_request_id_header(name.map(http::HeaderName::from_static))
+        move |builder: RegistryBuilder| match name {
+            Some(name) => builder.with_request_id_header(name),
+            None => builder.without_request_id_header(),
+        }
     };
     for (name, header, expected) in [("other", Some("x-trace"), json!("t")), ("none", None, Value::Null)] {
         let (server, disk) = written(Access::Open, custom(header)).await;

@@ -3,7 +3,7 @@
 use http::Method;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
-use tower_dcr::access::{Decision, Grant, TokenOptions};
+use tower_dcr::access::{Decision, Registrant, TokenOptions};
 use tower_dcr::audit::{FanOut, JsonLines};
 use tower_dcr::policy::{Refusal, Review, Verdict};
 use tower_dcr::{Access, RegistryBuilder};
@@ -132,7 +132,7 @@ async fn an_actor_is_named_by_the_beginning_of_a_long_name() {
     let log = Log::default();
     let server = Server::start(Access::Open, |builder| with_trail(builder, &log)).await;
     let metadata = tower_dcr::metadata::ClientMetadata::from_json(minimal().to_string().as_bytes()).unwrap();
-    server.registry.acting_for(long(60_000)).register(metadata).await.unwrap();
+    server.registry.with_actor(long(60_000)).register(metadata).await.unwrap();
     let trail = log.take();
     assert!(trail.contains("aaa...") && trail.lines().all(|line| line.len() <= SHORT), "{} bytes", trail.len());
 }
@@ -141,7 +141,7 @@ async fn an_actor_is_named_by_the_beginning_of_a_long_name() {
 async fn an_owner_has_a_name_that_every_store_can_index() {
     let rows = [(256, 201), (257, 403), (60_000, 403)];
     for (length, status) in rows {
-        let decision = Decision::Allow(Grant::new().with_owner(long(length)));
+        let decision = Decision::Allow(Registrant::new().with_owner(long(length)));
         let server = Server::start(Access::custom(Always(decision)), |builder| builder).await;
         let reply = server.post(&minimal()).await;
         match status {

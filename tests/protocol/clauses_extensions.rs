@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tower_dcr::config::RegistryBuilder;
-use tower_dcr::documents::Documents;
+use tower_dcr::documents::FetchDocument;
 use tower_dcr::metadata::{
     Extensions, GrantType, KeyManagementAlgorithm, SigningAlgorithm, SubjectType, TokenEndpointAuthMethod,
 };
@@ -227,7 +227,7 @@ async fn symmetric_algorithms_bring_a_secret_that_is_long_enough() {
 #[derive(Clone)]
 struct Web(Option<&'static str>, Arc<AtomicUsize>);
 
-impl Documents for Web {
+impl FetchDocument for Web {
     async fn get(&self, url: &str) -> Result<Bytes, BoxError> {
         assert_eq!(url, "https://app.example.com/sector.json");
         self.1.fetch_add(1, Ordering::SeqCst);
@@ -239,7 +239,7 @@ async fn pairwise(document: Option<&'static str>) -> (Server, Arc<AtomicUsize>) 
     let asked = Arc::new(AtomicUsize::new(0));
     let web = Web(document, asked.clone());
     let configure = |builder: RegistryBuilder| {
-        builder.with_subject_types([SubjectType::Public, SubjectType::Pairwise]).with_documents(web)
+        builder.with_subject_types([SubjectType::Public, SubjectType::Pairwise]).with_document_fetcher(web)
     };
     (extended(configure).await, asked)
 }

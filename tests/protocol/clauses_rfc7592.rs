@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use tower_dcr::access::TokenOptions;
 use tower_dcr::metadata::GrantType;
-use tower_dcr::store::{Cutoffs, MemoryStore};
+use tower_dcr::store::{IdleCutoffs, MemoryStore};
 use tower_dcr::{Access, Registry};
 
 use super::refused::{Challenge, assert_refused};
@@ -149,7 +149,7 @@ async fn what_the_operator_removes_is_gone_for_the_client_at_once() {
     let server = Server::open().await;
     let client = server.register(&minimal()).await;
     let later = server.registry.now() + std::time::Duration::from_secs(1);
-    let removed = server.registry.expire(&Cutoffs::none(later).with_unused_since(later), 10).await.unwrap();
+    let removed = server.registry.expire(&IdleCutoffs::none(later).with_unused_since(later), 10).await.unwrap();
     assert_eq!(removed.len(), 1);
     for reply in [server.get(&client).await, server.put(&client, &minimal()).await, server.delete(&client).await] {
         assert_refused("R7592-5-06, R7591-5-06", &reply, 401, TOKEN, Challenge::InvalidToken);

@@ -106,7 +106,7 @@ async fn an_update_never_brings_a_deleted_client_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_client_limit_is_exact() {
-    let server = Server::start(Access::Open, |builder| builder.with_most_clients(10)).await;
+    let server = Server::start(Access::Open, |builder| builder.with_max_clients(10)).await;
     let document = minimal();
     let counts = statuses((0..64).map(|_| async { server.post(&document).await.status })).await;
     assert_eq!(counts, BTreeMap::from([(201, 10), (503, 54)]));
@@ -119,7 +119,7 @@ async fn the_client_limit_is_exact() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_deletion_makes_room_below_the_limit() {
-    let server = Server::start(Access::Open, |builder| builder.with_most_clients(1)).await;
+    let server = Server::start(Access::Open, |builder| builder.with_max_clients(1)).await;
     let client = server.register(&minimal()).await;
     assert_eq!(server.post(&minimal()).await.status, 503);
     assert_eq!(server.delete(&client).await.status, 204);
@@ -159,9 +159,10 @@ async fn registration_is_switched_off_and_on_while_clients_are_managed() {
 async fn what_cannot_be_audited_did_not_happen() {
     let ledger = Ledger::default();
     let configure = ledger.clone();
-    let server =
-        Server::start(Access::Open, |builder| builder.with_audit(configure).with_rotation(true).with_most_clients(2))
-            .await;
+    let server = Server::start(Access::Open, |builder| {
+        builder.with_audit(configure).with_registration_token_rotation(true).with_max_clients(2)
+    })
+    .await;
     let client = server.register(&minimal_and(json!({ "client_name": "Before" }))).await;
     ledger.fail(true);
     let changed = minimal_and(json!({ "client_name": "After", "token_endpoint_auth_method": "none" }));

@@ -1,7 +1,7 @@
 //! The expectations of the payload files, key by key. An expectation that nobody implements is a failure.
 
 use serde_json::Value;
-use tower_dcr::Origin;
+use tower_dcr::RegistrationOrigin;
 
 use super::constraints::assert_readable;
 use super::data::Payload;
@@ -126,7 +126,7 @@ async fn assert_nothing_is_fetched(case: &Case<'_>, sent: &Value) {
 /// A consent screen can tell that nobody vouched for the client.
 async fn assert_self_registered(case: &Case<'_>, document: &Value) {
     let client = case.server.registry.client(document["client_id"].as_str().unwrap()).await.unwrap().unwrap();
-    assert_eq!((client.origin(), client.owner()), (&Origin::Open, None), "{}", case.name);
+    assert_eq!((client.origin(), client.owner()), (&RegistrationOrigin::Open, None), "{}", case.name);
 }
 
 fn assert_error_is_json(name: &str, document: &Value) {

@@ -120,7 +120,7 @@ async fn blank_credentials_in_an_update_are_credentials_left_out() {
 #[tokio::test]
 async fn the_identifier_may_be_left_out_unless_updates_are_strict() {
     for (strict, status) in [(false, 200), (true, 400)] {
-        let server = Server::start(Access::Open, |builder| builder.with_strict_updates(strict)).await;
+        let server = Server::start(Access::Open, |builder| builder.with_client_id_required(strict)).await;
         let client = server.register(&minimal()).await;
         assert_eq!(server.put(&client, &minimal()).await.status, status, "strict: {strict}");
         assert_eq!(server.put(&client, &client.own()).await.status, 200, "strict: {strict}, with the identifier");
@@ -196,7 +196,7 @@ async fn a_secret_comes_and_goes_with_the_authentication_method() {
 
 #[tokio::test]
 async fn after_a_rotation_the_old_token_counts_until_the_new_one_is_used() {
-    let server = Server::start(Access::Open, |builder| builder.with_rotation(true)).await;
+    let server = Server::start(Access::Open, |builder| builder.with_registration_token_rotation(true)).await;
     let first = server.register(&minimal()).await;
     let second = Registered::of(&server.put(&first, &first.own()).await);
     assert_ne!(second.token(), first.token());
@@ -219,7 +219,7 @@ async fn after_a_rotation_the_old_token_counts_until_the_new_one_is_used() {
 
 #[tokio::test]
 async fn a_read_never_rotates() {
-    let server = Server::start(Access::Open, |builder| builder.with_rotation(true)).await;
+    let server = Server::start(Access::Open, |builder| builder.with_registration_token_rotation(true)).await;
     let client = server.register(&minimal()).await;
     for _ in 0..3 {
         assert_eq!(server.get(&client).await.json(), client.document);

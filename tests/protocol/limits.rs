@@ -1,7 +1,7 @@
 //! What an initial access token limits its clients to: at registration, and at every update after it.
 
 use serde_json::{Value, json};
-use tower_dcr::access::{Constraints, Decision, Grant, TokenOptions};
+use tower_dcr::access::{Constraints, Decision, Registrant, TokenOptions};
 use tower_dcr::metadata::{GrantType, TokenEndpointAuthMethod};
 use tower_dcr::{Access, ErrorCode};
 
@@ -171,7 +171,7 @@ async fn a_refused_document_spends_no_use() {
 #[tokio::test]
 async fn a_gate_limits_and_the_owner_stays() {
     let limits = Constraints::new().with_redirect_hosts(["app.example.com"]);
-    let grant = Grant::new().with_owner("team").with_constraints(limits.clone());
+    let grant = Registrant::new().with_owner("team").with_constraints(limits.clone());
     let server = Server::start(Access::custom(Always(Decision::Allow(grant))), |builder| builder).await;
     let other = json!({ "redirect_uris": ["https://a.example/"], "owner": "somebody else" });
     assert_eq!(server.post(&other).await.status, 400);

@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::json;
 use tower_dcr::access::Decision;
-use tower_dcr::management::Management;
+use tower_dcr::management::ManagementOperation;
 use tower_dcr::{Access, Client};
 
 use super::plugs::Always;
@@ -19,8 +19,8 @@ async fn ask(server: &Server, client: &Registered, method: Method, token: &str) 
 
 #[tokio::test]
 async fn an_operation_that_is_not_offered_is_no_method_of_the_client() {
-    use Management::{Delete, Read, Update};
-    let rows: [(&str, &[Management], &str); 4] = [
+    use ManagementOperation::{Delete, Read, Update};
+    let rows: [(&str, &[ManagementOperation], &str); 4] = [
         ("E-094 no DELETE", &[Read, Update], "GET, HEAD, PUT, OPTIONS"),
         ("E-094 no PUT", &[Read, Delete], "GET, HEAD, DELETE, OPTIONS"),
         ("E-094 only reads (OIDCR-4-03)", &[Read], "GET, HEAD, OPTIONS"),
@@ -57,9 +57,9 @@ fn is_fixed(client: &Client) -> bool {
 #[tokio::test]
 async fn a_client_that_is_not_permitted_proves_itself_and_is_refused() {
     let rows = [
-        ("E-079 read", Management::Read, vec![Method::GET, Method::HEAD]),
-        ("E-080 update", Management::Update, vec![Method::PUT]),
-        ("E-081 delete", Management::Delete, vec![Method::DELETE]),
+        ("E-079 read", ManagementOperation::Read, vec![Method::GET, Method::HEAD]),
+        ("E-080 update", ManagementOperation::Update, vec![Method::PUT]),
+        ("E-081 delete", ManagementOperation::Delete, vec![Method::DELETE]),
     ];
     for (name, forbidden, methods) in rows {
         let permission = move |client: &Client, operation| !(is_fixed(client) && operation == forbidden);

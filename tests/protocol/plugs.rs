@@ -4,12 +4,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::request::Parts;
 use tokio::sync::Notify;
-use tower_dcr::access::{Decision, Gate, InitialAccessTokenRecord};
+use tower_dcr::access::{Decision, Gate, InitialAccessTokenRecord, RequestHead};
 use tower_dcr::audit::{AuditEvent, AuditSink, Operation};
 use tower_dcr::credential::{ClientId, Digest};
-use tower_dcr::store::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, MemoryStore, Removal, Replacement};
+use tower_dcr::store::{
+    ClientQuery, ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, MemoryStore, RemoveConditions,
+    UpdateConditions,
+};
 use tower_dcr::{BoxError, Client, Clock, StoreError};
 
 /// A clock that stands still until it is turned.
@@ -92,7 +94,7 @@ impl AuditSink for Ledger {
 pub(crate) struct Always(pub(crate) Decision);
 
 impl Gate for Always {
-    async fn admit(&self, _request: &Parts) -> Decision {
+    async fn authorize(&self, _request: &RequestHead<'_>) -> Decision {
         self.0.clone()
     }
 }
@@ -134,7 +136,7 @@ impl ClientStore for Fragile {
         Self { inner: self.inner.for_tenant(tenant), ..self.clone() }
     }
 
-    async fn insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
+    async fn insert(&self, client: &Client, admission: &InsertConditions) -> Result<InsertOutcome, StoreError> {
         self.check()?;
         self.inner.insert(client, admission).await
     }
@@ -157,7 +159,7 @@ impl ClientStore for Fragile {
         self.inner.get_by_registration_token(id, token).await
     }
 
-    async fn update(&self, client: &Client, replacement: &Replacement) -> Result<(), StoreError> {
+    async fn update(&self, client: &Client, replacement: &UpdateConditions) -> Result<(), StoreError> {
         self.check()?;
         if self.contended.load(Ordering::SeqCst) {
             return Err(StoreError::conflict());
@@ -165,7 +167,7 @@ impl ClientStore for Fragile {
         self.inner.update(client, replacement).await
     }
 
-    async fn remove(&self, id: &ClientId, removal: &Removal) -> Result<bool, StoreError> {
+    async fn remove(&self, id: &ClientId, removal: &RemoveConditions) -> Result<bool, StoreError> {
         self.check()?;
         if self.pause.wanted.swap(false, Ordering::SeqCst) {
             self.pause.reached.notify_one();
@@ -194,7 +196,7 @@ impl ClientStore for Fragile {
         self.inner.count(query).await
     }
 
-    async fn expire(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
+    async fn expire(&self, cutoffs: &IdleCutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
         self.check()?;
         self.inner.expire(cutoffs, limit).await
     }
@@ -219,8 +221,8 @@ impl ClientStore for Fragile {
         self.inner.remove_token(id).await
     }
 
-    async fn remember(&self, key: &str, until: SystemTime, now: SystemTime) -> Result<bool, StoreError> {
+    async fn claim_nonce(&self, key: &str, until: SystemTime, now: SystemTime) -> Result<bool, StoreError> {
         self.check()?;
-        self.inner.remember(key, until, now).await
+        self.inner.claim_nonce(key, until, now).await
     }
 }

@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use http::Method;
 use serde_json::{Value, json};
-use tower_dcr::access::{Decision, Grant, TokenOptions};
+use tower_dcr::access::{Decision, Registrant, TokenOptions};
 use tower_dcr::metadata::{ClientMetadata, GrantType, TokenEndpointAuthMethod};
 use tower_dcr::policy::{Policy, Refusal, Review, Verdict};
-use tower_dcr::{Access, Client, Status};
+use tower_dcr::{Access, Client, ClientStatus};
 
 use super::plugs::{Always, Fragile, Ledger};
 use super::refused::{CANARY, Challenge, assert_refused};
@@ -76,8 +76,8 @@ impl Seen {
 impl Policy for Seen {
     async fn review(&self, review: &Review<'_>) -> Verdict {
         let request = review.request().map(|parts| {
-            let agent = parts.headers.get("x-asker").map(|agent| agent.to_str().unwrap());
-            format!("{} {} {}", parts.method, parts.uri.path(), agent.unwrap_or("-"))
+            let agent = parts.headers().get("x-asker").map(|agent| agent.to_str().unwrap());
+            format!("{} {} {}", parts.method(), parts.uri().path(), agent.unwrap_or("-"))
         });
         let grants = review.metadata().grant_types.iter().map(GrantType::as_str).collect::<Vec<_>>().join("+");
         self.0.lock().unwrap().push(format!(
@@ -137,7 +137,7 @@ async fn a_policy_sees_who_asks_and_the_complete_document() {
 async fn a_policy_sees_what_the_gate_granted() {
     let seen = Seen::default();
     let policy = seen.clone();
-    let gate = Access::custom(Always(Decision::Allow(Grant::new().with_owner("alice"))));
+    let gate = Access::custom(Always(Decision::Allow(Registrant::new().with_owner("alice"))));
     let server = Server::start(gate, |builder| builder.with_policy(policy)).await;
     let client = server.register(&minimal()).await;
     server.put(&client, &minimal()).await;
@@ -292,7 +292,7 @@ async fn an_update_is_reviewed_again_when_the_client_changed_meanwhile() {
     assert_eq!(seen.take().len(), 4, "once for each attempt");
 }
 
-async fn status(server: &Server, client: &Registered) -> Status {
+async fn status(server: &Server, client: &Registered) -> ClientStatus {
     server.registry.client(client.id()).await.unwrap().unwrap().status()
 }
 
@@ -301,7 +301,7 @@ async fn a_client_that_is_held_waits_with_its_credentials() {
     let server = reviewed(obedient).await;
     let held = minimal_and(json!({ "client_name": "hold" }));
     let client = server.register(&held).await;
-    assert_eq!(status(&server, &client).await, Status::Pending);
+    assert_eq!(status(&server, &client).await, ClientStatus::Pending);
     assert_eq!(dry(&server, &held).await.json()["status"], "pending");
     assert_eq!(dry(&server, &minimal()).await.json()["status"], "active");
 
@@ -310,7 +310,7 @@ async fn a_client_that_is_held_waits_with_its_credentials() {
     assert_eq!(stored.redirect_uri("https://app.example.com/cb"), None, "it may do nothing");
     assert_eq!(server.get(&client).await.status, 200, "it may read");
     assert_eq!(server.put(&client, &minimal()).await.status, 200, "it may update");
-    assert_eq!(status(&server, &client).await, Status::Pending, "an update approves nobody");
+    assert_eq!(status(&server, &client).await, ClientStatus::Pending, "an update approves nobody");
     assert_eq!(server.delete(&client).await.status, 204, "it may go");
 }
 
@@ -318,10 +318,10 @@ async fn a_client_that_is_held_waits_with_its_credentials() {
 async fn an_update_that_is_held_waits_for_approval_again() {
     let server = reviewed(obedient).await;
     let client = server.register(&minimal()).await;
-    assert_eq!(status(&server, &client).await, Status::Active);
+    assert_eq!(status(&server, &client).await, ClientStatus::Active);
     let updated = server.put(&client, &minimal_and(json!({ "client_name": "rename and hold" }))).await;
     assert_eq!((updated.status, Registered::of(&updated).member("client_name")), (200, "renamed"));
-    assert_eq!(status(&server, &client).await, Status::Pending);
+    assert_eq!(status(&server, &client).await, ClientStatus::Pending);
 }
 
 #[tokio::test]
@@ -335,7 +335,7 @@ async fn what_one_of_two_policies_holds_is_held() {
     ] {
         for server in [first, next] {
             let client = server.register(&named(name)).await;
-            assert_eq!(status(&server, &client).await, Status::Pending, "{name}");
+            assert_eq!(status(&server, &client).await, ClientStatus::Pending, "{name}");
         }
     }
     let server = reviewed(hold.and_then(obedient)).await;
@@ -391,14 +391,14 @@ async fn whoever_waits_is_approved_by_the_operator_alone() {
     let client = server.register(&held).await;
     let id = server.registry.client(client.id()).await.unwrap().unwrap().id().clone();
     for round in ["registration", "update"] {
-        assert_eq!(status(&server, &client).await, Status::Pending, "{round}");
+        assert_eq!(status(&server, &client).await, ClientStatus::Pending, "{round}");
         let approved = server.registry.approve(&id).await.unwrap().unwrap();
-        assert_eq!(approved.status(), Status::Active, "{round}");
+        assert_eq!(approved.status(), ClientStatus::Active, "{round}");
         assert!(approved.verify_secret(client.member("client_secret"), server.registry.now()), "{round}");
         assert_eq!(approved.redirect_uri("https://app.example.com/cb"), Some("https://app.example.com/cb"), "{round}");
         assert_eq!(server.get(&client).await.json()["client_secret"], client.member("client_secret"), "{round}");
         assert_eq!(server.put(&client, &minimal()).await.status, 200, "{round}");
-        assert_eq!(status(&server, &client).await, Status::Active, "{round}: what nobody holds stays approved");
+        assert_eq!(status(&server, &client).await, ClientStatus::Active, "{round}: what nobody holds stays approved");
         assert_eq!(server.put(&client, &held).await.status, 200, "{round}");
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tower_dcr::access::TokenOptions;
 use tower_dcr::metadata::{ClientMetadata, SigningAlgorithm};
-use tower_dcr::policy::{ExtraMember, ExtraType, PublicClients, SetBy};
+use tower_dcr::policy::{ExtraMember, ExtraType, PublicClients, WritableBy};
 use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, ConfigErrorKind, Registry};
 
@@ -68,14 +68,14 @@ async fn whoever_is_known_keeps_the_method_asked_for() {
 
 fn declared() -> [ExtraMember; 8] {
     [
-        ExtraMember::new("acme_theme", ExtraType::Text).with_most_bytes(10),
+        ExtraMember::new("acme_theme", ExtraType::Text).with_max_bytes(10),
         ExtraMember::new("acme_beta", ExtraType::Boolean),
         ExtraMember::new("acme_seats", ExtraType::Integer),
         ExtraMember::new("acme_share", ExtraType::Number),
         ExtraMember::new("acme.tags", ExtraType::Texts),
-        ExtraMember::new("acme-limits", ExtraType::Object).with_most_bytes(30),
-        ExtraMember::new("acme_team", ExtraType::Text).set_by(SetBy::Authorized),
-        ExtraMember::new("acme_tier", ExtraType::Integer).set_by(SetBy::Application),
+        ExtraMember::new("acme-limits", ExtraType::Object).with_max_bytes(30),
+        ExtraMember::new("acme_team", ExtraType::Text).set_by(WritableBy::Authorized),
+        ExtraMember::new("acme_tier", ExtraType::Integer).set_by(WritableBy::Application),
     ]
 }
 

@@ -6,7 +6,7 @@ use tower_dcr::access::{Constraints, Decision, TokenOptions};
 use tower_dcr::audit::Operation;
 use tower_dcr::metadata::{ClientMetadata, Extensions};
 use tower_dcr::policy::{Review, Verdict};
-use tower_dcr::{Access, ErrorKind};
+use tower_dcr::{Access, RegistrationErrorKind};
 
 use super::plugs::{Always, Ledger};
 use super::policy::{dry, violations};
@@ -160,7 +160,7 @@ async fn the_application_checks_without_a_switch() {
     assert_eq!(checked.metadata().grant_types.len(), 1, "defaults are applied");
     let broken = json!({ "redirect_uris": ["https://a.example/#", "ftp://a.example/"], "client_name": "\u{200d}" });
     let error = server.registry.check(metadata(broken)).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidDocument);
+    assert_eq!(error.kind(), RegistrationErrorKind::InvalidDocument);
     let found: Vec<_> = error.violations().iter().map(|it| (it.pointer(), it.rule())).collect();
     assert_eq!(found, [("/redirect_uris/0", "R7"), ("/redirect_uris/1", "R9"), ("/client_name", "M8")]);
     assert_eq!(server.count().await, 0);

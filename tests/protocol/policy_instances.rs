@@ -13,7 +13,7 @@ use super::refused::{Challenge, assert_refused};
 use super::server::{Registered, Reply, Server, minimal, minimal_and, send};
 
 async fn single() -> Server {
-    Server::start(Access::Open, |builder| builder.with_single_instances(["payroll"]).with_dry_run(true)).await
+    Server::start(Access::Open, |builder| builder.with_unique_software(["payroll"]).with_dry_run(true)).await
 }
 
 fn assert_taken(name: &str, reply: &Reply) {
@@ -64,7 +64,7 @@ async fn a_second_instance_is_refused_everywhere_until_the_first_is_gone() {
 async fn software_that_was_free_a_moment_ago_is_refused_by_the_store() {
     let store = Fragile::default();
     let blind = Arc::clone(&store.blind);
-    let server = Server::with_store(Access::Open, store, |builder| builder.with_single_instances(["payroll"])).await;
+    let server = Server::with_store(Access::Open, store, |builder| builder.with_unique_software(["payroll"])).await;
     let payroll = minimal_and(json!({ "software_id": "payroll" }));
     let first = server.register(&payroll).await;
     let other = server.register(&minimal()).await;
@@ -98,7 +98,7 @@ async fn of_many_updates_at_once_one_succeeds() {
 
 #[tokio::test]
 async fn of_many_at_once_one_succeeds_and_no_token_is_spent_in_vain() {
-    let server = Server::start(Access::Tokens, |builder| builder.with_single_instances(["payroll"])).await;
+    let server = Server::start(Access::Tokens, |builder| builder.with_unique_software(["payroll"])).await;
     let (token, _) = server.registry.issue_initial_access_token(TokenOptions::new().with_uses(9)).await.unwrap();
     let payroll = minimal_and(json!({ "software_id": "payroll" })).to_string();
     let posting = || send(server.posting(payroll.clone()).bearer_auth(token.expose()));

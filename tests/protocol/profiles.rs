@@ -307,7 +307,7 @@ async fn the_reply_states_the_effective_scope() {
 #[test]
 fn an_offer_that_cannot_work_is_refused_at_start_up() {
     use tower_dcr::config::RegistryBuilder;
-    use tower_dcr::credential::Secrets;
+    use tower_dcr::credential::SecretStorage;
     use tower_dcr::metadata::{GrantType, SigningAlgorithm, TokenEndpointAuthMethod};
     type Change = fn(RegistryBuilder) -> RegistryBuilder;
     let rows: &[(&str, Change, ConfigErrorKind)] = &[
@@ -324,7 +324,7 @@ fn an_offer_that_cannot_work_is_refused_at_start_up() {
         ),
         (
             "assertions under forgotten secrets",
-            |b| b.with_auth_methods([TokenEndpointAuthMethod::ClientSecretJwt]).with_secrets(Secrets::hashed()),
+            |b| b.with_auth_methods([TokenEndpointAuthMethod::ClientSecretJwt]).with_secrets(SecretStorage::hashed()),
             ConfigErrorKind::SymmetricAlgorithms,
         ),
         ("no algorithm", |b| b.with_signing_algorithms([]), ConfigErrorKind::Algorithms),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tower_dcr::Access;
 use tower_dcr::access::TokenOptions;
 use tower_dcr::config::Preconditions;
-use tower_dcr::store::Cutoffs;
+use tower_dcr::store::IdleCutoffs;
 
 use super::plugs::Fragile;
 use super::refusals_of_documents::broken_members;
@@ -88,7 +88,7 @@ async fn nobody_can_tell_why_a_token_does_not_count() {
         let id = tower_dcr::credential::ClientId::parse(kept.id()).unwrap();
         assert!(server.registry.touch(&id).await.unwrap());
     }
-    let cutoffs = Cutoffs::none(SystemTime::now()).with_unused_since(SystemTime::now() + Duration::from_secs(60));
+    let cutoffs = IdleCutoffs::none(SystemTime::now()).with_unused_since(SystemTime::now() + Duration::from_secs(60));
     assert_eq!(server.registry.expire(&cutoffs, 10).await.unwrap().len(), 1);
     let path = |id: &str| format!("/oidc/register/{id}");
     let rows = [

@@ -8,8 +8,8 @@ use tokio::sync::Notify;
 use tower_dcr::audit::Operation;
 use tower_dcr::credential::ClientId;
 use tower_dcr::retention::{Protect, Retention};
-use tower_dcr::store::{ClientQuery, ClientStore as _, Cutoffs, MemoryStore};
-use tower_dcr::{Access, BoxError, Client, ErrorKind, Revoke};
+use tower_dcr::store::{ClientQuery, ClientStore as _, IdleCutoffs, MemoryStore};
+use tower_dcr::{Access, BoxError, Client, RegistrationErrorKind, Revoke};
 
 use super::plugs::{FakeClock, Ledger};
 use super::refused::{Challenge, assert_refused};
@@ -159,7 +159,7 @@ async fn nobody_goes_while_it_cannot_be_told_who_is_protected() {
     stage.clock.advance(2 * DAY);
     stage.grants.fail(true);
     let error = stage.server.registry.sweep(10).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_eq!(error.kind(), RegistrationErrorKind::Unavailable);
     assert_refused("no room", &stage.server.post(&minimal()).await, 503, LATER, Challenge::None);
     assert_eq!(stage.left().await, ids(&[&client]));
 }
@@ -181,7 +181,7 @@ async fn grants_end_with_their_client_whoever_removes_it() {
     assert_eq!(stage.grants.revoked(), ids(&[&released]));
     assert!(registry.remove(&id(&removed)).await.unwrap());
     assert_eq!(stage.grants.revoked(), ids(&[&removed]));
-    let cutoffs = Cutoffs::none(registry.now()).with_unused_since(registry.now()).among(vec![id(&expired)]);
+    let cutoffs = IdleCutoffs::none(registry.now()).with_unused_since(registry.now()).with_ids(vec![id(&expired)]);
     assert_eq!(registry.expire(&cutoffs, 10).await.unwrap().len(), 1);
     assert_eq!(stage.grants.revoked(), ids(&[&expired]));
     stage.clock.advance(2 * DAY);
@@ -212,12 +212,12 @@ async fn grants_that_cannot_be_revoked_are_reported_and_the_client_stays_gone() 
     assert_eq!((reply.status, reply.text().as_str()), (204, ""));
     assert_told(Operation::Delete, &deleted);
     let failed = registry.delete(&id(&released), released.token()).await.unwrap_err();
-    assert_eq!(failed.kind(), ErrorKind::RevocationFailed);
+    assert_eq!(failed.kind(), RegistrationErrorKind::RevocationFailed);
     assert_told(Operation::Delete, &released);
-    assert_eq!(registry.remove(&id(&removed)).await.unwrap_err().kind(), ErrorKind::RevocationFailed);
+    assert_eq!(registry.remove(&id(&removed)).await.unwrap_err().kind(), RegistrationErrorKind::RevocationFailed);
     assert_told(Operation::Remove, &removed);
-    let cutoffs = Cutoffs::none(registry.now()).with_unused_since(registry.now());
-    assert_eq!(registry.expire(&cutoffs, 10).await.unwrap_err().kind(), ErrorKind::RevocationFailed);
+    let cutoffs = IdleCutoffs::none(registry.now()).with_unused_since(registry.now());
+    assert_eq!(registry.expire(&cutoffs, 10).await.unwrap_err().kind(), RegistrationErrorKind::RevocationFailed);
     assert_told(Operation::Expire, &swept);
     assert_eq!(stage.server.count().await, 0);
     for client in [&deleted, &released, &removed, &swept] {
@@ -250,7 +250,7 @@ async fn a_task_sweeps_whenever_it_wakes() {
         }
     };
     let registry = stage.server.registry.clone();
-    let task = tokio::spawn(async move { registry.keep_swept(HOUR, 1, sleep).await });
+    let task = tokio::spawn(async move { registry.sweep_periodically(HOUR, 1, sleep).await });
     asleep.notified().await;
     let clients = [stage.register().await, stage.register().await];
     stage.clock.advance(2 * DAY);

@@ -29,9 +29,10 @@ fn and(mut document: Value, members: Value) -> Value {
 async fn an_identical_public_registration_shares_the_client_that_is_there() {
     let (clock, ledger) = (FakeClock::new(), Ledger::default());
     let configure = (clock.clone(), ledger.clone());
-    let server =
-        Server::start(Access::Open, |builder| builder.with_reuse(true).with_clock(configure.0).with_audit(configure.1))
-            .await;
+    let server = Server::start(Access::Open, |builder| {
+        builder.with_shared_registrations(true).with_clock(configure.0).with_audit(configure.1)
+    })
+    .await;
     let first = server.post(&native(50_001)).await;
     assert_eq!(first.status, 201);
     clock.advance(std::time::Duration::from_secs(60));
@@ -107,7 +108,7 @@ async fn nobody_shares_a_client_unless_the_operator_wants_it() {
 #[tokio::test]
 async fn whoever_needs_a_token_to_register_shares_nothing() {
     let server = Server::start(Access::Tokens, |builder| {
-        builder.with_reuse(true).with_initial_access_token("ConfiguredInitialToken")
+        builder.with_shared_registrations(true).with_initial_access_token("ConfiguredInitialToken")
     })
     .await;
     let posting = || send(server.posting(native(1).to_string()).bearer_auth("ConfiguredInitialToken"));
@@ -120,7 +121,8 @@ async fn whoever_needs_a_token_to_register_shares_nothing() {
 async fn a_shared_registration_that_cannot_be_audited_is_not_acknowledged() {
     let ledger = Ledger::default();
     let configure = ledger.clone();
-    let server = Server::start(Access::Open, |builder| builder.with_reuse(true).with_audit(configure)).await;
+    let server =
+        Server::start(Access::Open, |builder| builder.with_shared_registrations(true).with_audit(configure)).await;
     server.post(&native(1)).await;
     ledger.fail(true);
     assert_eq!(server.post(&native(2)).await.status, 503);

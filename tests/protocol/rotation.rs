@@ -36,7 +36,8 @@ impl Hold {
                 Verdict::accept()
             }
         };
-        Server::start(Access::Open, |builder| builder.with_policy(policy).with_rotation(rotation)).await
+        Server::start(Access::Open, |builder| builder.with_policy(policy).with_registration_token_rotation(rotation))
+            .await
     }
 
     /// The reply to an update with this token, in the middle of which something else happens.
@@ -124,7 +125,7 @@ async fn without_rotation_updates_at_once_all_succeed() {
 
 #[tokio::test]
 async fn a_client_that_repeats_an_update_for_ever_is_never_locked_out() {
-    let server = Server::start(Access::Open, |builder| builder.with_rotation(true)).await;
+    let server = Server::start(Access::Open, |builder| builder.with_registration_token_rotation(true)).await;
     let first = server.register(&minimal()).await;
     let mut issued = vec![first];
     for _ in 0..40 {
@@ -147,7 +148,8 @@ async fn a_client_that_repeats_an_update_for_ever_is_never_locked_out() {
 #[tokio::test]
 async fn once_rotation_is_switched_off_no_token_of_a_reply_is_lost() {
     let store = Fragile::default();
-    let rotating = Server::with_store(Access::Open, store.clone(), |builder| builder.with_rotation(true)).await;
+    let rotating =
+        Server::with_store(Access::Open, store.clone(), |builder| builder.with_registration_token_rotation(true)).await;
     let first = rotating.register(&minimal()).await;
     let second = Registered::of(&rotating.put(&first, &minimal()).await);
     let server = Server::with_store(Access::Open, store, |builder| builder).await;
@@ -185,7 +187,9 @@ async fn an_update_that_is_taken_back_takes_no_later_update_along() {
         let (tell, over) = mpsc::channel();
         let sink: &'static FailingOnce =
             Box::leak(Box::new(FailingOnce { reached: Notify::new(), over: Mutex::new(Some(over)) }));
-        let server = Server::start(Access::Open, |builder| builder.with_audit(sink).with_rotation(rotation)).await;
+        let server =
+            Server::start(Access::Open, |builder| builder.with_audit(sink).with_registration_token_rotation(rotation))
+                .await;
         let public = json!({ "token_endpoint_auth_method": "none" });
         let client = server.register(&minimal_and(public)).await;
         let confidential = named("Same");

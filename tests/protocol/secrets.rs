@@ -2,9 +2,9 @@
 
 use http::Method;
 use serde_json::{Value, json};
-use tower_dcr::credential::{SealingKeys, Secrets};
+use tower_dcr::credential::{SealingKeys, SecretStorage};
 use tower_dcr::store::record::{decode_client, encode_client};
-use tower_dcr::store::{Admission, ClientStore as _, MemoryStore};
+use tower_dcr::store::{ClientStore as _, InsertConditions, MemoryStore};
 use tower_dcr::{Access, Client};
 
 use super::server::{Registered, Server, minimal, send};
@@ -12,11 +12,11 @@ use super::server::{Registered, Server, minimal, send};
 const OLD: &str = "old:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 const NEW: &str = "new:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 
-fn sealed(keys: &str) -> Secrets {
-    Secrets::sealed(SealingKeys::parse(keys).unwrap())
+fn sealed(keys: &str) -> SecretStorage {
+    SecretStorage::sealed(SealingKeys::parse(keys).unwrap())
 }
 
-async fn server(store: &MemoryStore, secrets: Secrets) -> Server {
+async fn server(store: &MemoryStore, secrets: SecretStorage) -> Server {
     Server::with_store(Access::Open, store.clone(), |builder| builder.with_secrets(secrets)).await
 }
 
@@ -72,7 +72,7 @@ async fn an_update_takes_the_secret_to_the_newest_key() {
 #[tokio::test]
 async fn a_hashed_secret_is_told_once_and_still_compared() {
     let store = MemoryStore::new();
-    let server = server(&store, Secrets::hashed()).await;
+    let server = server(&store, SecretStorage::hashed()).await;
     let client = server.register(&minimal()).await;
     let secret = client.member("client_secret");
     assert_eq!(client.document["client_secret_expires_at"], 0);
@@ -99,7 +99,7 @@ async fn a_hashed_secret_is_told_once_and_still_compared() {
 
 #[tokio::test]
 async fn a_client_that_comes_to_need_a_secret_is_told_it_also_when_it_is_hashed() {
-    let server = server(&MemoryStore::new(), Secrets::hashed()).await;
+    let server = server(&MemoryStore::new(), SecretStorage::hashed()).await;
     let mut document = minimal();
     document["token_endpoint_auth_method"] = "none".into();
     let public = server.register(&document).await;
@@ -122,7 +122,7 @@ async fn swapped_secrets_do_not_open() {
     mine["client"]["secret"] = theirs["client"]["secret"].clone();
     let swapped: Client = decode_client(mine.to_string().as_bytes()).unwrap();
     let elsewhere = MemoryStore::new();
-    elsewhere.insert(&swapped, &Admission::free(swapped.issued_at())).await.unwrap();
+    elsewhere.insert(&swapped, &InsertConditions::unconditional(swapped.issued_at())).await.unwrap();
     let another = self::server(&elsewhere, sealed(NEW)).await;
     let path = one.uri().strip_prefix(&server.url("")).unwrap().to_owned();
     let reply = send(another.request(Method::GET, another.url(&path)).bearer_auth(one.token())).await;

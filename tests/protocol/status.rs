@@ -11,7 +11,7 @@ use tower_dcr::audit::Operation;
 use tower_dcr::authentication::ClientCredentials;
 use tower_dcr::credential::ClientId;
 use tower_dcr::policy::{Review, Verdict};
-use tower_dcr::{Access, ErrorKind, Status};
+use tower_dcr::{Access, ClientStatus, RegistrationErrorKind};
 
 use super::plugs::{Fragile, Ledger};
 use super::refused::{Challenge, assert_refused};
@@ -29,7 +29,7 @@ async fn a_disabled_client_can_do_nothing_and_looks_like_none() {
     let client =
         server.register(&minimal_and(json!({ "post_logout_redirect_uris": ["https://app.example.com/bye"] }))).await;
     let disabled = server.registry.disable(&id(&client)).await.unwrap().unwrap();
-    assert_eq!((disabled.status(), disabled.revision()), (Status::Disabled, 2));
+    assert_eq!((disabled.status(), disabled.revision()), (ClientStatus::Disabled, 2));
     let unknown = Registered {
         document: json!({
             "registration_client_uri": server.endpoint() + "/unknown",
@@ -82,13 +82,13 @@ async fn a_client_that_waits_manages_itself_and_does_nothing_else() {
         assert_eq!(document["status"], "pending", "{name}: a client that waits is told so");
     }
     let waiting = stored().await;
-    assert_eq!((waiting.status(), waiting.metadata().client_name.untagged()), (Status::Pending, Some("New")));
+    assert_eq!((waiting.status(), waiting.metadata().client_name.untagged()), (ClientStatus::Pending, Some("New")));
     assert!(!waiting.verify_secret(client.member("client_secret"), server.registry.now()));
     assert_eq!(waiting.redirect_uri("https://app.example.com/cb"), None);
     assert!(!authenticated().await);
-    assert_eq!(server.registry.enable(&id(&client)).await.unwrap().unwrap().status(), Status::Pending);
+    assert_eq!(server.registry.enable(&id(&client)).await.unwrap().unwrap().status(), ClientStatus::Pending);
 
-    assert_eq!(server.registry.approve(&id(&client)).await.unwrap().unwrap().status(), Status::Active);
+    assert_eq!(server.registry.approve(&id(&client)).await.unwrap().unwrap().status(), ClientStatus::Active);
     assert!(stored().await.redirect_uri("https://app.example.com/cb").is_some() && authenticated().await);
     assert_eq!(server.get(&client).await.json().get("status"), None, "an active client has no status in its replies");
     let second = server.register(&minimal()).await;
@@ -104,12 +104,12 @@ async fn a_status_changes_where_it_may_and_is_audited_once() {
     ledger.take();
     let registry = &server.registry;
     let rows = [
-        ("approve an active one", registry.approve(&id).await, Status::Active, 1, None),
-        ("enable an active one", registry.enable(&id).await, Status::Active, 1, None),
-        ("disable", registry.disable(&id).await, Status::Disabled, 2, Some(Operation::Disable)),
-        ("disable again", registry.disable(&id).await, Status::Disabled, 2, None),
-        ("approve a disabled one", registry.approve(&id).await, Status::Disabled, 2, None),
-        ("enable", registry.enable(&id).await, Status::Active, 3, Some(Operation::Enable)),
+        ("approve an active one", registry.approve(&id).await, ClientStatus::Active, 1, None),
+        ("enable an active one", registry.enable(&id).await, ClientStatus::Active, 1, None),
+        ("disable", registry.disable(&id).await, ClientStatus::Disabled, 2, Some(Operation::Disable)),
+        ("disable again", registry.disable(&id).await, ClientStatus::Disabled, 2, None),
+        ("approve a disabled one", registry.approve(&id).await, ClientStatus::Disabled, 2, None),
+        ("enable", registry.enable(&id).await, ClientStatus::Active, 3, Some(Operation::Enable)),
     ];
     let mut expected = Vec::new();
     for (name, client, status, revision, operation) in rows {
@@ -141,11 +141,11 @@ async fn what_was_reviewed_is_what_is_approved() {
     ledger.take();
 
     let error = server.registry.approve_revision(&id, reviewed).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert_eq!(error.kind(), RegistrationErrorKind::Conflict);
     let waiting = server.registry.client(id.as_str()).await.unwrap().unwrap();
-    assert_eq!((waiting.status(), waiting.revision()), (Status::Pending, reviewed + 1));
+    assert_eq!((waiting.status(), waiting.revision()), (ClientStatus::Pending, reviewed + 1));
     let approved = server.registry.approve_revision(&id, waiting.revision()).await.unwrap().unwrap();
-    assert_eq!((approved.status(), approved.revision()), (Status::Active, reviewed + 2));
+    assert_eq!((approved.status(), approved.revision()), (ClientStatus::Active, reviewed + 2));
     let again = server.registry.approve_revision(&id, reviewed).await.unwrap().unwrap();
     assert_eq!(again.revision(), approved.revision(), "whoever is approved already stays so");
     let nobody = ClientId::parse("nobody").unwrap();
@@ -162,12 +162,12 @@ async fn what_cannot_be_audited_did_not_happen_except_that_nobody_is_enabled_by_
     let id = id(&server.register(&minimal()).await);
     let status = || async { server.registry.client(id.as_str()).await.unwrap().unwrap().status() };
     ledger.fail(true);
-    assert_eq!(server.registry.disable(&id).await.unwrap_err().kind(), ErrorKind::Unavailable);
-    assert_eq!(status().await, Status::Disabled);
-    assert_eq!(server.registry.enable(&id).await.unwrap_err().kind(), ErrorKind::Unavailable);
-    assert_eq!(status().await, Status::Disabled);
+    assert_eq!(server.registry.disable(&id).await.unwrap_err().kind(), RegistrationErrorKind::Unavailable);
+    assert_eq!(status().await, ClientStatus::Disabled);
+    assert_eq!(server.registry.enable(&id).await.unwrap_err().kind(), RegistrationErrorKind::Unavailable);
+    assert_eq!(status().await, ClientStatus::Disabled);
     ledger.fail(false);
-    assert_eq!(server.registry.enable(&id).await.unwrap().unwrap().status(), Status::Active);
+    assert_eq!(server.registry.enable(&id).await.unwrap().unwrap().status(), ClientStatus::Active);
 }
 
 #[tokio::test]
@@ -178,15 +178,15 @@ async fn a_store_that_fails_is_an_error_and_changes_nothing() {
     let id = id(&server.register(&minimal()).await);
     ledger.take();
     store.contended.store(true, Ordering::SeqCst);
-    assert_eq!(server.registry.disable(&id).await.unwrap_err().kind(), ErrorKind::Conflict);
+    assert_eq!(server.registry.disable(&id).await.unwrap_err().kind(), RegistrationErrorKind::Conflict);
     store.down.store(true, Ordering::SeqCst);
-    assert_eq!(server.registry.disable(&id).await.unwrap_err().kind(), ErrorKind::Unavailable);
-    assert_eq!(server.registry.remove(&id).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(server.registry.disable(&id).await.unwrap_err().kind(), RegistrationErrorKind::Unavailable);
+    assert_eq!(server.registry.remove(&id).await.unwrap_err().kind(), RegistrationErrorKind::Unavailable);
     let refused: Vec<_> = ledger.take().iter().map(|entry| (entry.operation, entry.status)).collect();
     let expected = [(Operation::Disable, Some(409)), (Operation::Disable, Some(503)), (Operation::Remove, Some(503))];
     assert_eq!(refused, expected);
     store.down.store(false, Ordering::SeqCst);
-    assert_eq!(server.registry.client(id.as_str()).await.unwrap().unwrap().status(), Status::Active);
+    assert_eq!(server.registry.client(id.as_str()).await.unwrap().unwrap().status(), ClientStatus::Active);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -202,7 +202,7 @@ async fn disabling_wins_over_the_updates_around_it() {
         let (_, disabled) = tokio::join!(updates, server.registry.disable(&id));
         assert!(disabled.is_ok(), "round {round}: a client that changes itself does not keep the operator out");
         let stored = server.registry.client(client.id()).await.unwrap().unwrap();
-        assert_eq!(stored.status(), Status::Disabled, "round {round}");
+        assert_eq!(stored.status(), ClientStatus::Disabled, "round {round}");
         assert_eq!(server.get(&client).await.status, 401, "round {round}");
     }
 }

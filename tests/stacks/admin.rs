@@ -117,7 +117,7 @@ async fn an_operator_approves_disables_enables_and_removes() {
     }
     let stats = admin.get("/stats").await;
     let expected = json!({
-        "clients": 1, "pending": 0, "active": 1, "disabled": 0, "never_used": 1, "most_clients": null,
+        "clients": 1, "pending": 0, "active": 1, "disabled": 0, "never_used": 1, "max_clients": null,
         "initial_access_tokens": 1,
     });
     assert_eq!(stats, expected);

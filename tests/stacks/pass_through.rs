@@ -93,7 +93,7 @@ async fn two_servers() -> [std::net::SocketAddr; 2] {
     [bare_address, layered_address]
 }
 
-/// Status, headers except the date, and body.
+/// ClientStatus, headers except the date, and body.
 fn parse(response: &[u8]) -> (Vec<String>, Value) {
     let text = std::str::from_utf8(response).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();

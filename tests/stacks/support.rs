@@ -25,14 +25,16 @@ use tower_dcr::{Access, BoxError, RegistrationLayer, Registry};
 
 use crate::greeter::Greeter;
 
-/// An initial access token that every registry here knows.
+/// An initial access token that every registry with access by tokens knows.
 pub(crate) const TOKEN: &str = "an-initial-access-token-for-tests";
 
 /// Far longer than anything here takes; a test that hangs shall fail.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn registry(base_url: &str, access: Access) -> Registry {
-    let builder = Registry::builder(base_url, access).with_initial_access_token(TOKEN);
+    let takes_tokens = matches!(access, Access::Tokens);
+    let builder = Registry::builder(base_url, access);
+    let builder = if takes_tokens { builder.with_initial_access_token(TOKEN) } else { builder };
     builder.build(MemoryStore::new()).unwrap()
 }
 

@@ -25,8 +25,11 @@ async fn application(request: Request<Incoming>) -> Result<Response<Full<Bytes>>
 }
 
 fn tenant(store: &MemoryStore, name: &str, access: Access, path: &str) -> Registry {
+    let takes_tokens = matches!(access, Access::Tokens);
     let builder = Registry::builder(format!("https://{name}.example"), access).with_path(path).with_tenant(name);
-    builder.with_initial_access_token(format!("configured-for-{name}")).build(store.clone()).unwrap()
+    let token = format!("configured-for-{name}");
+    let builder = if takes_tokens { builder.with_initial_access_token(token) } else { builder };
+    builder.build(store.clone()).unwrap()
 }
 
 async fn serve(tenants: Tenants) -> SocketAddr {
@@ -104,7 +107,7 @@ async fn limits_and_policies_are_those_of_the_tenant() {
     let store = MemoryStore::new();
     let tenant = |name: &str, most: u64| {
         let builder = Registry::builder("https://id.example.com", Access::Open).with_path(format!("/{name}/register"));
-        builder.with_tenant(name).with_most_clients(most).build(store.clone()).unwrap()
+        builder.with_tenant(name).with_max_clients(most).build(store.clone()).unwrap()
     };
     let registries = [tenant("small", 1), tenant("large", 100)];
     let address = serve(Tenants::by_path(registries.clone()).unwrap()).await;
@@ -263,7 +266,7 @@ async fn a_single_registry_does_not_look_at_the_host() {
 async fn a_function_may_choose_the_tenant() {
     let store = MemoryStore::new();
     let [a, b] = ["a", "b"].map(|name| tenant(&store, name, Access::Open, "/oidc/register"));
-    let address = serve(Tenants::resolved_by(move |request| match request.headers().get("x-tenant")?.as_bytes() {
+    let address = serve(Tenants::from_fn(move |request| match request.headers().get("x-tenant")?.as_bytes() {
         b"a" => Some(a.clone()),
         b"b" => Some(b.clone()),
         _ => None,

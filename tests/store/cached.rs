@@ -11,9 +11,10 @@ use tower_dcr::authentication::{AuthenticationErrorKind, ClientCredentials};
 use tower_dcr::credential::{ClientId, Digest};
 use tower_dcr::metadata::{ClientMetadata, TokenEndpointAuthMethod};
 use tower_dcr::store::{
-    Admission, Admitted, CachedStore, ClientQuery, ClientStore, Cutoffs, MemoryStore, Removal, Replacement,
+    CachedStore, ClientQuery, ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, MemoryStore, RemoveConditions,
+    UpdateConditions,
 };
-use tower_dcr::{Access, Client, ErrorKind, Registry, StoreError, StoreErrorKind};
+use tower_dcr::{Access, Client, RegistrationErrorKind, Registry, StoreError, StoreErrorKind};
 
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(3600);
@@ -79,7 +80,7 @@ impl ClientStore for Probe {
         Self { inner: self.inner.for_tenant(tenant), watch: Arc::clone(&self.watch) }
     }
 
-    async fn insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
+    async fn insert(&self, client: &Client, admission: &InsertConditions) -> Result<InsertOutcome, StoreError> {
         self.inner.insert(client, admission).await
     }
 
@@ -109,11 +110,11 @@ impl ClientStore for Probe {
         self.inner.get_by_registration_token(id, token).await
     }
 
-    async fn update(&self, client: &Client, replacement: &Replacement) -> Result<(), StoreError> {
+    async fn update(&self, client: &Client, replacement: &UpdateConditions) -> Result<(), StoreError> {
         self.inner.update(client, replacement).await
     }
 
-    async fn remove(&self, id: &ClientId, removal: &Removal) -> Result<bool, StoreError> {
+    async fn remove(&self, id: &ClientId, removal: &RemoveConditions) -> Result<bool, StoreError> {
         self.inner.remove(id, removal).await
     }
 
@@ -129,7 +130,7 @@ impl ClientStore for Probe {
         self.inner.count(query).await
     }
 
-    async fn expire(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
+    async fn expire(&self, cutoffs: &IdleCutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
         self.inner.expire(cutoffs, limit).await
     }
 
@@ -149,8 +150,8 @@ impl ClientStore for Probe {
         self.inner.remove_token(id).await
     }
 
-    async fn remember(&self, key: &str, until: SystemTime, now: SystemTime) -> Result<bool, StoreError> {
-        self.inner.remember(key, until, now).await
+    async fn claim_nonce(&self, key: &str, until: SystemTime, now: SystemTime) -> Result<bool, StoreError> {
+        self.inner.claim_nonce(key, until, now).await
     }
 }
 
@@ -267,7 +268,7 @@ async fn a_change_made_here_shows_at_once() {
 async fn an_expired_client_is_gone_at_once() {
     let setting = Setting::new().await;
     assert_eq!(setting.get().await.as_deref(), Some("first"));
-    let cutoffs = Cutoffs::none(SystemTime::now()).with_unused_since(SystemTime::now() + LONG);
+    let cutoffs = IdleCutoffs::none(SystemTime::now()).with_unused_since(SystemTime::now() + LONG);
     assert_eq!(setting.cached.expire(&cutoffs, 1).await.unwrap().len(), 1);
     assert_eq!(setting.get().await, None);
 }
@@ -276,7 +277,7 @@ async fn an_expired_client_is_gone_at_once() {
 async fn a_slow_read_brings_no_removed_client_back() {
     let setting = Setting::new().await;
     let read = setting.slow_read().await;
-    assert!(setting.cached.remove(&setting.id, &Removal::new()).await.unwrap());
+    assert!(setting.cached.remove(&setting.id, &RemoveConditions::new()).await.unwrap());
     setting.probe.release();
     assert_eq!(read.await.unwrap().as_deref(), Some("first"), "it began when the client was there");
     assert_eq!(setting.get().await, None);
@@ -299,12 +300,12 @@ async fn a_slow_read_does_not_undo_an_update() {
     let setting = Setting::new().await;
     let first = setting.probe.inner.get(&setting.id).await.unwrap().unwrap();
     let twin = MemoryStore::new();
-    twin.insert(&first, &Admission::free(SystemTime::now())).await.unwrap();
+    twin.insert(&first, &InsertConditions::unconditional(SystemTime::now())).await.unwrap();
     registry(twin.clone()).update(&setting.id, &setting.token, metadata("second")).await.unwrap();
     let second = twin.get(&setting.id).await.unwrap().unwrap();
 
     let read = setting.slow_read().await;
-    setting.cached.update(&second, &Replacement::free(SystemTime::now())).await.unwrap();
+    setting.cached.update(&second, &UpdateConditions::unconditional(SystemTime::now())).await.unwrap();
     setting.probe.release();
     assert_eq!(read.await.unwrap().as_deref(), Some("first"), "it began when the client was the old one");
     assert_eq!(setting.get().await.as_deref(), Some("second"));
@@ -315,7 +316,7 @@ async fn a_conflict_tells_that_the_client_was_changed() {
     let setting = Setting::new().await;
     let first = setting.cached.get(&setting.id).await.unwrap().unwrap();
     setting.elsewhere.update(&setting.id, &setting.token, metadata("second")).await.unwrap();
-    assert!(setting.cached.update(&first, &Replacement::free(SystemTime::now())).await.is_err());
+    assert!(setting.cached.update(&first, &UpdateConditions::unconditional(SystemTime::now())).await.is_err());
     assert_eq!(setting.get().await.as_deref(), Some("second"));
 }
 
@@ -323,10 +324,10 @@ async fn a_conflict_tells_that_the_client_was_changed() {
 async fn a_slow_read_of_nobody_hides_no_client() {
     let setting = Setting::new().await;
     let client = setting.probe.inner.get(&setting.id).await.unwrap().unwrap();
-    assert!(setting.probe.inner.remove(&setting.id, &Removal::new()).await.unwrap());
+    assert!(setting.probe.inner.remove(&setting.id, &RemoveConditions::new()).await.unwrap());
     let read = setting.slow_read().await;
-    let admitted = setting.cached.insert(&client, &Admission::free(SystemTime::now())).await.unwrap();
-    assert_eq!(admitted, Admitted::Inserted);
+    let admitted = setting.cached.insert(&client, &InsertConditions::unconditional(SystemTime::now())).await.unwrap();
+    assert_eq!(admitted, InsertOutcome::Inserted);
     setting.probe.release();
     assert_eq!(read.await.unwrap(), None, "it began when the client was not there");
     assert_eq!(setting.get().await.as_deref(), Some("first"));
@@ -459,12 +460,12 @@ async fn whatever_may_have_changed_a_client_is_told_to_the_listener() {
     told_once("update");
     cached.touch(id, SystemTime::now()).await.unwrap();
     cached.get(id).await.unwrap();
-    assert!(cached.update(registered.client(), &Replacement::free(SystemTime::now())).await.is_err());
+    assert!(cached.update(registered.client(), &UpdateConditions::unconditional(SystemTime::now())).await.is_err());
     told_once("update that met a conflict, but not touch and get");
-    let cutoffs = Cutoffs::none(SystemTime::now()).with_idle_since(SystemTime::now() + LONG);
+    let cutoffs = IdleCutoffs::none(SystemTime::now()).with_idle_since(SystemTime::now() + LONG);
     assert_eq!(cached.expire(&cutoffs, 1).await.unwrap().len(), 1);
     told_once("expire");
-    assert!(!cached.remove(id, &Removal::new()).await.unwrap());
+    assert!(!cached.remove(id, &RemoveConditions::new()).await.unwrap());
     told_once("remove");
 }
 
@@ -474,7 +475,10 @@ async fn tenants_share_the_cache_and_no_client() {
     let (one, two) = (setting.cached.for_tenant("one"), setting.cached.for_tenant("two"));
     let client = setting.probe.inner.get(&setting.id).await.unwrap().unwrap();
     assert!(one.get(&setting.id).await.unwrap().is_none());
-    assert_eq!(two.insert(&client, &Admission::free(SystemTime::now())).await.unwrap(), Admitted::Inserted);
+    assert_eq!(
+        two.insert(&client, &InsertConditions::unconditional(SystemTime::now())).await.unwrap(),
+        InsertOutcome::Inserted
+    );
     assert!(one.get(&setting.id).await.unwrap().is_none());
     assert!(two.get(&setting.id).await.unwrap().is_some());
     assert!(one.for_tenant("two").get(&setting.id).await.unwrap().is_some());
@@ -497,16 +501,16 @@ async fn what_a_token_reads_and_changes_is_never_a_copy() {
 
     fill().await;
     setting.elsewhere.disable(id).await.unwrap();
-    assert_eq!(kind(setting.here.read(id, token).await), ErrorKind::InvalidToken, "a GET after disabling");
-    assert_eq!(kind(setting.here.update(id, token, metadata("third")).await), ErrorKind::InvalidToken);
+    assert_eq!(kind(setting.here.read(id, token).await), RegistrationErrorKind::InvalidToken, "a GET after disabling");
+    assert_eq!(kind(setting.here.update(id, token, metadata("third")).await), RegistrationErrorKind::InvalidToken);
     setting.elsewhere.enable(id).await.unwrap();
 
     fill().await;
     setting.elsewhere.delete(id, token).await.unwrap();
     assert!(setting.cached.get(id).await.unwrap().is_some(), "the copy is still there");
-    assert_eq!(kind(setting.here.read(id, token).await), ErrorKind::InvalidToken, "a GET shows no secret");
-    assert_eq!(kind(setting.here.update(id, token, metadata("third")).await), ErrorKind::InvalidToken);
-    assert_eq!(setting.here.delete(id, token).await.unwrap_err().kind(), ErrorKind::InvalidToken);
+    assert_eq!(kind(setting.here.read(id, token).await), RegistrationErrorKind::InvalidToken, "a GET shows no secret");
+    assert_eq!(kind(setting.here.update(id, token, metadata("third")).await), RegistrationErrorKind::InvalidToken);
+    assert_eq!(setting.here.delete(id, token).await.unwrap_err().kind(), RegistrationErrorKind::InvalidToken);
 }
 
 /// A copy says that the client is disabled already, or that there is none; the operator's word holds nevertheless.
@@ -524,7 +528,7 @@ async fn what_an_operator_does_is_never_decided_by_a_copy() {
     setting.elsewhere.remove(id).await.unwrap();
     setting.cached.invalidate("", id);
     assert!(setting.cached.get(id).await.unwrap().is_none());
-    setting.probe.inner.insert(&late, &Admission::free(SystemTime::now())).await.unwrap();
+    setting.probe.inner.insert(&late, &InsertConditions::unconditional(SystemTime::now())).await.unwrap();
     assert!(setting.here.remove(id).await.unwrap(), "it is there, whatever the copy says");
     assert_eq!(setting.probe.inner.count(&ClientQuery::new()).await.unwrap(), 0);
 }
@@ -536,9 +540,9 @@ async fn credentials_are_refused_by_the_store_and_not_by_a_copy() {
     let nobody = setting.here.authenticate(&credentials("nobody", "secret")).await;
     assert_eq!(nobody.unwrap_err().kind(), AuthenticationErrorKind::InvalidClient);
     let client = setting.probe.inner.get(&setting.id).await.unwrap().unwrap();
-    setting.probe.inner.remove(&setting.id, &Removal::new()).await.unwrap();
+    setting.probe.inner.remove(&setting.id, &RemoveConditions::new()).await.unwrap();
     assert!(setting.cached.get(&setting.id).await.unwrap().is_none());
-    setting.probe.inner.insert(&client, &Admission::free(SystemTime::now())).await.unwrap();
+    setting.probe.inner.insert(&client, &InsertConditions::unconditional(SystemTime::now())).await.unwrap();
     let registered = credentials(setting.id.as_str(), &setting.secret);
     setting.here.authenticate(&registered).await.expect("it is registered, whatever the copy says");
     let wrong = credentials(setting.id.as_str(), "wrong");

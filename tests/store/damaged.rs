@@ -1,17 +1,17 @@
 //! Where somebody damaged what a store keeps.
 
-use tower_dcr::credential::{ClientId, Secrets};
+use tower_dcr::credential::{ClientId, SecretStorage};
 use tower_dcr::metadata::ClientMetadata;
 use tower_dcr::retention::Retention;
 use tower_dcr::store::ClientStore;
-use tower_dcr::{Access, ErrorKind, Registry};
+use tower_dcr::{Access, RegistrationErrorKind, Registry};
 
 fn metadata() -> ClientMetadata {
     ClientMetadata::from_json(br#"{ "redirect_uris": ["https://app.example.com/cb"] }"#).unwrap()
 }
 
 fn crowded(store: impl ClientStore, most: u64) -> Registry {
-    let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(Secrets::hashed());
+    let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(SecretStorage::hashed());
     builder
         .with_retention(Retention::new().with_max_clients(most).with_grace(std::time::Duration::ZERO))
         .build(store)
@@ -21,18 +21,18 @@ fn crowded(store: impl ClientStore, most: u64) -> Registry {
 /// Whoever cannot be read does not go unheard: nobody could be told who it was.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 async fn who_cannot_be_read_does_not_go(store: impl ClientStore + Clone, damage: impl AsyncFnOnce()) {
-    use tower_dcr::store::{ClientQuery, Cutoffs};
+    use tower_dcr::store::{ClientQuery, IdleCutoffs};
 
     let registry = crowded(store.clone(), 1);
     registry.register(metadata()).await.unwrap();
     damage().await;
     assert!(store.list(&ClientQuery::new()).await.is_err(), "it cannot be read");
     let refused = registry.register(metadata()).await.unwrap_err();
-    assert_eq!((refused.kind(), registry.count().await.unwrap()), (ErrorKind::Unavailable, 1));
+    assert_eq!((refused.kind(), registry.count().await.unwrap()), (RegistrationErrorKind::Unavailable, 1));
     assert!(store.list(&ClientQuery::new()).await.is_err(), "it is there as before");
     let later = registry.now() + std::time::Duration::from_secs(60);
-    let expired = registry.expire(&Cutoffs::none(later).with_unused_since(later), 10).await;
-    assert_eq!((expired.unwrap_err().kind(), registry.count().await.unwrap()), (ErrorKind::Unavailable, 1));
+    let expired = registry.expire(&IdleCutoffs::none(later).with_unused_since(later), 10).await;
+    assert_eq!((expired.unwrap_err().kind(), registry.count().await.unwrap()), (RegistrationErrorKind::Unavailable, 1));
 }
 
 /// A wrong token reads no record, so neither whether there is one nor its size shows in the time it takes. That is seen
@@ -43,9 +43,9 @@ async fn a_wrong_token_reads_no_record(store: impl ClientStore + Clone, damage: 
     let (id, token) = (registered.client().id(), registered.registration_access_token().unwrap().expose());
     damage(id).await;
     for (name, id, token, expected) in [
-        ("a wrong token", id, "wrong", ErrorKind::InvalidToken),
-        ("nobody", &ClientId::generate().unwrap(), "wrong", ErrorKind::InvalidToken),
-        ("the right token", id, token, ErrorKind::Unavailable),
+        ("a wrong token", id, "wrong", RegistrationErrorKind::InvalidToken),
+        ("nobody", &ClientId::generate().unwrap(), "wrong", RegistrationErrorKind::InvalidToken),
+        ("the right token", id, token, RegistrationErrorKind::Unavailable),
     ] {
         assert_eq!(registry.read(id, token).await.unwrap_err().kind(), expected, "{name} reads");
         assert_eq!(registry.update(id, token, metadata()).await.unwrap_err().kind(), expected, "{name} updates");
@@ -144,7 +144,7 @@ async fn whoever_can_be_read_expires_in_redis_and_everybody_is_told() {
     use std::sync::{Arc, Mutex};
 
     use redis::AsyncCommands as _;
-    use tower_dcr::store::{CachedStore, Cutoffs};
+    use tower_dcr::store::{CachedStore, IdleCutoffs};
     use tower_dcr::{BoxError, Client, Revoke};
 
     use crate::bed::{Bed as _, Redis, url};
@@ -161,7 +161,7 @@ async fn whoever_can_be_read_expires_in_redis_and_everybody_is_told() {
     let (bed, revoked, told) = (Redis::make().await, Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
     let tell = Arc::clone(&told);
     let store = CachedStore::new(bed.store()).on_change(move |_, id| tell.lock().unwrap().push(id.clone()));
-    let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(Secrets::hashed());
+    let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(SecretStorage::hashed());
     let registry = builder.with_revocation(Counted(Arc::clone(&revoked))).build(store).unwrap();
     let mut ids = Vec::new();
     for _ in 0..250 {
@@ -174,7 +174,7 @@ async fn whoever_can_be_read_expires_in_redis_and_everybody_is_told() {
     }
     told.lock().unwrap().clear();
     let later = registry.now() + std::time::Duration::from_secs(60);
-    let cutoffs = Cutoffs::none(later).with_unused_since(later);
+    let cutoffs = IdleCutoffs::none(later).with_unused_since(later);
     assert_eq!(registry.expire(&cutoffs, 120).await.unwrap().len(), 120);
     assert_eq!(registry.expire(&cutoffs, 1000).await.unwrap().len(), 128);
     assert_eq!((registry.count().await.unwrap(), revoked.load(Ordering::SeqCst)), (2, 248));
@@ -212,6 +212,6 @@ async fn rows_without_a_client_and_clients_that_cannot_be_read_make_no_room_in_r
     for gone in &ids[38..] {
         assert!(registry.client(gone.as_str()).await.unwrap().is_none());
     }
-    assert_eq!(registry.register(metadata()).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(registry.register(metadata()).await.unwrap_err().kind(), RegistrationErrorKind::Unavailable);
     bed.clear().await;
 }

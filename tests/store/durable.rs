@@ -4,19 +4,19 @@ use std::time::SystemTime;
 
 use tokio::task::JoinSet;
 use tower_dcr::access::TokenOptions;
-use tower_dcr::credential::Secrets;
+use tower_dcr::credential::SecretStorage;
 use tower_dcr::metadata::ClientMetadata;
-use tower_dcr::store::{ClientQuery, ClientStore, Cutoffs};
-use tower_dcr::{Access, ConfigErrorKind, ErrorKind, RegistrationError, Registry};
+use tower_dcr::store::{ClientQuery, ClientStore, IdleCutoffs};
+use tower_dcr::{Access, ConfigErrorKind, RegistrationError, RegistrationErrorKind, Registry};
 
 fn metadata() -> ClientMetadata {
     ClientMetadata::from_json(br#"{ "redirect_uris": ["https://app.example.com/cb"] }"#).unwrap()
 }
 
 fn registry(store: impl ClientStore, most: Option<u64>) -> Registry {
-    let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(Secrets::hashed());
+    let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(SecretStorage::hashed());
     let builder = match most {
-        Some(most) => builder.with_most_clients(most),
+        Some(most) => builder.with_max_clients(most),
         None => builder,
     };
     builder.build(store).unwrap()
@@ -35,7 +35,7 @@ async fn rush(nodes: &[Registry], each: usize) -> Vec<Result<(), RegistrationErr
 fn admitted(outcomes: &[Result<(), RegistrationError>]) -> usize {
     for outcome in outcomes {
         let refused = outcome.as_ref().err().map(RegistrationError::kind);
-        assert!(matches!(refused, None | Some(ErrorKind::Unavailable)), "{outcome:?}");
+        assert!(matches!(refused, None | Some(RegistrationErrorKind::Unavailable)), "{outcome:?}");
     }
     outcomes.iter().filter(|outcome| outcome.is_ok()).count()
 }
@@ -46,7 +46,7 @@ async fn a_limit_holds_across_nodes(one: impl ClientStore + Clone, other: impl C
     let (one, other) = (registry(one, Some(20)), registry(other, Some(20)));
     assert_eq!(admitted(&rush(&[one.clone(), other], 20).await), 20);
     assert_eq!(store.count(&ClientQuery::new()).await.unwrap(), 20);
-    let cutoffs = Cutoffs::none(SystemTime::now()).with_unused_since(SystemTime::now());
+    let cutoffs = IdleCutoffs::none(SystemTime::now()).with_unused_since(SystemTime::now());
     assert_eq!(store.expire(&cutoffs, 5).await.unwrap().len(), 5);
     assert_eq!(admitted(&rush(&[one], 9).await), 5);
     let listed = store.list(&ClientQuery::new()).await.unwrap();
@@ -65,7 +65,7 @@ async fn counting_begins_in_the_midst(one: impl ClientStore + Clone, other: impl
 
 /// A token that one node issued is known to another, and gone everywhere when one revokes it.
 async fn tokens_are_known_across_nodes(one: impl ClientStore, other: impl ClientStore) {
-    let build = |builder: tower_dcr::RegistryBuilder| builder.with_secrets(Secrets::hashed());
+    let build = |builder: tower_dcr::RegistryBuilder| builder.with_secrets(SecretStorage::hashed());
     let one = build(Registry::builder("https://id.example.com", Access::Tokens)).build(one).unwrap();
     let other = build(Registry::builder("https://id.example.com", Access::Tokens)).build(other).unwrap();
     let (token, _) = one.issue_initial_access_token(TokenOptions::new().with_uses(3)).await.unwrap();
@@ -84,8 +84,8 @@ const LATER_COLUMNS: [&str; 5] =
 /// Tables of version 1 know no digests of tokens; they are found in the records, once and for all clients.
 async fn clients_of_version_1_keep_their_tokens<S: ClientStore>(store: S, back: impl AsyncFnOnce() -> S) {
     let rotating = |store| {
-        let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(Secrets::hashed());
-        builder.with_rotation(true).build(store).unwrap()
+        let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(SecretStorage::hashed());
+        builder.with_registration_token_rotation(true).build(store).unwrap()
     };
     let before = rotating(store);
     let registered = before.register(metadata()).await.unwrap();
@@ -93,7 +93,7 @@ async fn clients_of_version_1_keep_their_tokens<S: ClientStore>(store: S, back: 
     let updated = before.update(id, first, metadata()).await.unwrap();
     let second = updated.registration_access_token().unwrap().expose();
     let after = rotating(back().await);
-    assert_eq!(after.read(id, "wrong").await.unwrap_err().kind(), ErrorKind::InvalidToken);
+    assert_eq!(after.read(id, "wrong").await.unwrap_err().kind(), RegistrationErrorKind::InvalidToken);
     after.read(id, first).await.expect("the previous token is valid until the new one is used");
     after.read(id, second).await.expect("the current token");
 }
@@ -340,7 +340,7 @@ mod postgres {
     #[tokio::test]
     async fn one_connection_serves_many_callers() {
         let bed = Postgres::make().await;
-        let options = PostgresOptions::new().with_schema(bed.schema()).with_most_connections(1);
+        let options = PostgresOptions::new().with_schema(bed.schema()).with_max_connections(1);
         let registry = super::registry(PostgresStore::connect(&crate::sql::url(), options).await.unwrap(), None);
         let callers = (0..20).map(|_| registry.register(super::metadata()));
         for registered in futures_util::future::join_all(callers).await {
@@ -363,7 +363,7 @@ mod postgres {
         tokio::time::pause();
         let given_up = registry.register(super::metadata()).await.unwrap_err();
         tokio::time::resume();
-        assert_eq!(given_up.kind(), super::ErrorKind::Unavailable);
+        assert_eq!(given_up.kind(), super::RegistrationErrorKind::Unavailable);
         transaction.rollback().await.unwrap();
         registry.register(super::metadata()).await.unwrap();
         bed.clear().await;
@@ -373,8 +373,8 @@ mod postgres {
     #[tokio::test]
     async fn whoever_waits_for_a_connection_has_only_so_much_patience() {
         let bed = Postgres::make().await;
-        let options = PostgresOptions::new().with_schema(bed.schema()).with_most_connections(1);
-        let options = options.with_patience(Duration::from_secs(1));
+        let options = PostgresOptions::new().with_schema(bed.schema()).with_max_connections(1);
+        let options = options.with_acquire_timeout(Duration::from_secs(1));
         let registry = super::registry(PostgresStore::connect(&crate::sql::url(), options).await.unwrap(), None);
         registry.register(super::metadata()).await.unwrap();
         let mut connection = Postgres::connection().await;
@@ -385,7 +385,7 @@ mod postgres {
         let begun = tokio::time::Instant::now();
         let given_up = || async {
             let error = registry.register(super::metadata()).await.unwrap_err();
-            assert_eq!(error.kind(), super::ErrorKind::Unavailable);
+            assert_eq!(error.kind(), super::RegistrationErrorKind::Unavailable);
             begun.elapsed()
         };
         let (has, waits) = tokio::join!(given_up(), given_up());

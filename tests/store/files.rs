@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tower_dcr::credential::Secrets;
+use tower_dcr::credential::SecretStorage;
 use tower_dcr::metadata::ClientMetadata;
 use tower_dcr::store::{ClientQuery, ClientStore, SqliteStore};
 use tower_dcr::{Access, Registry, StoreError};
@@ -32,7 +32,7 @@ impl Drop for Folder {
 }
 
 fn registry(store: &SqliteStore) -> Registry {
-    let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(Secrets::hashed());
+    let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(SecretStorage::hashed());
     builder.build(store.clone()).unwrap()
 }
 

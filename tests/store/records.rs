@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use tower_dcr::access::Constraints;
-use tower_dcr::credential::{Digest, Secrets};
+use tower_dcr::credential::{Digest, SecretStorage};
 use tower_dcr::metadata::{ClientMetadata, GrantType, TokenEndpointAuthMethod};
 use tower_dcr::store::record::{decode_client, decode_token, encode_client, encode_token};
-use tower_dcr::store::{Admission, ClientStore as _, MemoryStore, RegistrantKey};
-use tower_dcr::{Access, Client, Origin, Registry, Status};
+use tower_dcr::store::{ClientStore as _, InsertConditions, MemoryStore, RegistrantKey};
+use tower_dcr::{Access, Client, ClientStatus, RegistrationOrigin, Registry};
 
 /// The records of `tests/data/records`, by name.
 fn golden(kind: &str) -> BTreeMap<String, Vec<u8>> {
@@ -44,9 +44,9 @@ fn a_full_client_of_version_1_is_read() {
     assert_eq!(client.revision(), 7);
     assert_eq!(client.issued_at(), at(1_764_000_000_123));
     assert_eq!(client.last_used(), Some(at(1_764_003_600_456)));
-    assert_eq!(*client.origin(), Origin::InitialAccessToken("the token's name".into()));
+    assert_eq!(*client.origin(), RegistrationOrigin::InitialAccessToken("the token's name".into()));
     assert_eq!(client.owner(), Some("Team \u{3a9}"));
-    assert_eq!(client.status(), Status::Active);
+    assert_eq!(client.status(), ClientStatus::Active);
     assert_eq!(*client.constraints(), constraints());
     assert_eq!(client.secret_expires_at(), Some(at(1_796_000_000_789)));
     assert!(client.verify_secret("the secret", at(1_764_000_000_123)));
@@ -66,8 +66,8 @@ fn a_full_client_of_version_1_is_read() {
 #[tokio::test]
 async fn the_tokens_of_a_client_of_version_1_still_count() {
     let (store, client) = (MemoryStore::new(), decoded("v1-client-full.json"));
-    store.insert(&client, &Admission::free(client.issued_at())).await.unwrap();
-    let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(Secrets::hashed());
+    store.insert(&client, &InsertConditions::unconditional(client.issued_at())).await.unwrap();
+    let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(SecretStorage::hashed());
     let registry = builder.build(store).unwrap();
     for token in ["previous", "current"] {
         registry.delete(client.id(), "another").await.expect_err("another token");
@@ -92,9 +92,9 @@ fn members_that_came_later_are_read_and_may_be_missing() {
 #[test]
 fn a_bare_client_of_version_1_is_read() {
     let client = decoded("v1-client-bare.json");
-    assert_eq!((client.id().as_str(), client.revision(), client.origin()), ("bare", 1, &Origin::Open));
+    assert_eq!((client.id().as_str(), client.revision(), client.origin()), ("bare", 1, &RegistrationOrigin::Open));
     assert_eq!((client.last_used(), client.owner(), client.has_secret()), (None, None, false));
-    assert_eq!(client.status(), Status::Disabled);
+    assert_eq!(client.status(), ClientStatus::Disabled);
     assert_eq!(*client.constraints(), Constraints::new());
     assert_eq!(*client.metadata(), ClientMetadata::new());
 }

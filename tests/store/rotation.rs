@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use tower_dcr::credential::{Digest, Secrets};
+use tower_dcr::credential::{Digest, SecretStorage};
 use tower_dcr::metadata::ClientMetadata;
 use tower_dcr::store::record::encode_client;
-use tower_dcr::{Access, Client, ErrorKind, Registry};
+use tower_dcr::{Access, Client, RegistrationErrorKind, Registry};
 
 use crate::bed::{Bed, Memory};
 
@@ -49,7 +49,7 @@ async fn race(registry: &Registry, id: &str, token: &str) -> Vec<String> {
             match registry.update(&id, &token, metadata(&caller.to_string())).await {
                 Ok(updated) => Some(updated.registration_access_token().unwrap().expose().to_owned()),
                 Err(error) => {
-                    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+                    assert_eq!(error.kind(), RegistrationErrorKind::Conflict, "{error}");
                     None
                 }
             }
@@ -61,7 +61,11 @@ async fn race(registry: &Registry, id: &str, token: &str) -> Vec<String> {
 async fn tokens_of_replies_are_valid<B: Bed>(rotation: bool) {
     let bed = B::make().await;
     let builder = Registry::builder("https://id.example.com", Access::Open);
-    let registry = builder.with_rotation(rotation).with_secrets(Secrets::hashed()).build(bed.store()).unwrap();
+    let registry = builder
+        .with_registration_token_rotation(rotation)
+        .with_secrets(SecretStorage::hashed())
+        .build(bed.store())
+        .unwrap();
     for round in 0..ROUNDS {
         let registered = registry.register(metadata("first")).await.unwrap();
         let id = registered.client().id().clone();

@@ -9,9 +9,9 @@ use http_body_util::{BodyExt as _, Full};
 use redis::{AsyncCommands as _, Client, aio::MultiplexedConnection, cmd};
 use tokio::net::TcpListener;
 use tower::ServiceExt as _;
-use tower_dcr::credential::Secrets;
+use tower_dcr::credential::SecretStorage;
 use tower_dcr::metadata::ClientMetadata;
-use tower_dcr::store::{ClientQuery, ClientStore, Cutoffs, RedisStore, contract};
+use tower_dcr::store::{ClientQuery, ClientStore, IdleCutoffs, RedisStore, contract};
 use tower_dcr::{Access, Registry, StoreErrorKind};
 
 use crate::redis_server::{RedisServer, free_port};
@@ -19,7 +19,7 @@ use crate::redis_server::{RedisServer, free_port};
 const DOCUMENT: &str = r#"{ "redirect_uris": ["https://app.example.com/cb"] }"#;
 
 fn registry(store: impl ClientStore) -> Registry {
-    let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(Secrets::hashed());
+    let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(SecretStorage::hashed());
     builder.build(store).unwrap()
 }
 
@@ -193,7 +193,7 @@ async fn whoever_goes_leaves_nothing_behind() {
         registry.delete(id, token).await.unwrap();
     }
     let later = SystemTime::now() + Duration::from_secs(60);
-    let cutoffs = Cutoffs::none(later).with_idle_since(later).with_unused_since(later);
+    let cutoffs = IdleCutoffs::none(later).with_idle_since(later).with_unused_since(later);
     assert_eq!(store.expire(&cutoffs, usize::MAX).await.unwrap().len(), 3);
     assert_eq!(store.count(&ClientQuery::new()).await.unwrap(), 0);
     let (_, record) = registry.issue_initial_access_token(tower_dcr::access::TokenOptions::new()).await.unwrap();
@@ -215,7 +215,7 @@ async fn what_is_remembered_ends_by_itself_and_not_too_early() {
     let now = SystemTime::now();
     let far = now + Duration::from_secs(3600 * 24 * 365 * 100_000);
     for (until, millis) in [(now, 0), (now + Duration::from_secs(90), 90_000), (far, 3_600_000)] {
-        assert!(store.remember("jti", until, now).await.unwrap(), "{millis}");
+        assert!(store.claim_nonce("jti", until, now).await.unwrap(), "{millis}");
         let keys: Vec<String> = connection.keys("*").await.unwrap();
         let [key] = &keys[..] else { panic!("one key, not {keys:?}") };
         let left: i64 = connection.pttl(key).await.unwrap();

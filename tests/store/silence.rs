@@ -1,9 +1,9 @@
 //! A network that loses connections without a word.
 
-use tower_dcr::credential::Secrets;
+use tower_dcr::credential::SecretStorage;
 use tower_dcr::metadata::ClientMetadata;
 use tower_dcr::store::ClientStore;
-use tower_dcr::{Access, ErrorKind, Registry};
+use tower_dcr::{Access, RegistrationErrorKind, Registry};
 
 use crate::silent_link::SilentLink;
 
@@ -12,7 +12,7 @@ fn metadata() -> ClientMetadata {
 }
 
 fn registry(store: impl ClientStore) -> Registry {
-    let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(Secrets::hashed());
+    let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(SecretStorage::hashed());
     builder.build(store).unwrap()
 }
 
@@ -23,7 +23,7 @@ async fn assert_found_again(registry: &Registry, link: &SilentLink, tries: usize
     tokio::time::pause();
     let error = registry.register(metadata()).await.unwrap_err();
     tokio::time::resume();
-    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_eq!(error.kind(), RegistrationErrorKind::Unavailable);
     for _ in 1..tries {
         if registry.register(metadata()).await.is_ok() {
             return;
@@ -56,7 +56,9 @@ mod postgres {
     use tokio::net::TcpListener;
     use tower_dcr::Client;
     use tower_dcr::access::TokenOptions;
-    use tower_dcr::store::{Admission, Admitted, ClientStore as _, MemoryStore, PostgresOptions, PostgresStore};
+    use tower_dcr::store::{
+        ClientStore as _, InsertConditions, InsertOutcome, MemoryStore, PostgresOptions, PostgresStore,
+    };
 
     use super::*;
     use crate::bed::Bed as _;
@@ -70,7 +72,7 @@ mod postgres {
         let mut near = target;
         near.set_host(Some("127.0.0.1")).unwrap();
         near.set_port(Some(link.port)).unwrap();
-        let options = PostgresOptions::new().with_schema(bed.schema()).with_most_connections(connections);
+        let options = PostgresOptions::new().with_schema(bed.schema()).with_max_connections(connections);
         let store = PostgresStore::connect(near.as_str(), options).await.unwrap();
         (link, store)
     }
@@ -102,8 +104,8 @@ mod postgres {
         let (link, lost) = linked(&bed, 1).await;
         let (_, record) =
             registry(bed.store()).issue_initial_access_token(TokenOptions::new().with_uses(9)).await.unwrap();
-        let mut admission = Admission::free(std::time::SystemTime::now());
-        admission.most_clients = Some(10);
+        let mut admission = InsertConditions::unconditional(std::time::SystemTime::now());
+        admission.max_clients = Some(10);
         let mut spending = admission.clone();
         spending.initial_access_token = Some(*record.digest());
 
@@ -120,7 +122,7 @@ mod postgres {
         link.lose();
         transaction.rollback().await.unwrap();
         let admitted = bed.store().insert(&*client().await, &admission).await.unwrap();
-        assert_eq!(admitted, Admitted::Inserted);
+        assert_eq!(admitted, InsertOutcome::Inserted);
         inserting.abort();
         bed.clear().await;
     }

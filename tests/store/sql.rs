@@ -78,14 +78,14 @@ mod postgres {
     impl Postgres {
         async fn at(url: &str, options: PostgresOptions) -> Self {
             let schema = super::unique("tower_dcr_test");
-            let options = options.with_schema(schema.as_str()).with_most_connections(8);
+            let options = options.with_schema(schema.as_str()).with_max_connections(8);
             let store = PostgresStore::connect(url, options).await;
             Self { schema, store: store.expect("PostgreSQL (TOWER_DCR_TEST_POSTGRES) is needed for this test") }
         }
 
         /// Another node on the same schema.
         pub(crate) async fn another(&self) -> Result<PostgresStore, StoreError> {
-            let options = PostgresOptions::new().with_schema(self.schema.as_str()).with_most_connections(2);
+            let options = PostgresOptions::new().with_schema(self.schema.as_str()).with_max_connections(2);
             PostgresStore::connect(&url(), options).await
         }
 

@@ -13,7 +13,7 @@ mod redis_server;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tower_dcr::credential::Secrets;
+use tower_dcr::credential::SecretStorage;
 use tower_dcr::metadata::ClientMetadata;
 use tower_dcr::store::ClientStore;
 use tower_dcr::{Access, Registry, StoreError};
@@ -22,7 +22,7 @@ use crate::certificates::Authority;
 
 /// Registers a client and reads it, so that more than a greeting went over the connection.
 async fn works(store: impl ClientStore) {
-    let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(Secrets::hashed());
+    let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(SecretStorage::hashed());
     let registry = builder.build(store).unwrap();
     let metadata = ClientMetadata::from_json(br#"{ "redirect_uris": ["https://app.example.com/cb"] }"#).unwrap();
     let registered = registry.register(metadata).await.unwrap();

@@ -6,12 +6,12 @@
 use super::sample::{DAY, HOUR, assert_same, assert_same_token, below, client, clients, now, renamed, spending, token};
 use super::subject::{POLLS, Subject, abandon};
 use crate::client::Client;
-use crate::store::{Admission, Admitted, ClientStore, Cutoffs, Removal};
+use crate::store::{ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, RemoveConditions};
 
 pub(super) async fn an_abandoned_insertion_is_whole<S: ClientStore>(store: Subject<S>) {
     let (now, plenty) = (now(), token("plenty", Some(100), now()));
     store.insert_token(&plenty).await;
-    let limited = |most: usize| Admission { most_clients: Some(most as u64), ..spending(&plenty, now) };
+    let limited = |most: usize| InsertConditions { max_clients: Some(most as u64), ..spending(&plenty, now) };
     let admission = limited(POLLS + 1);
     for polls in 1..=POLLS {
         let client = client(&format!("abandoned-{polls}"), now);
@@ -20,7 +20,7 @@ pub(super) async fn an_abandoned_insertion_is_whole<S: ClientStore>(store: Subje
             assert_same(Some(&*found), &client, "insert: dropped halfway, the client is whole or not there");
         }
         let again = store.admit(&client, &admission).await;
-        let settled = matches!(again, Admitted::Inserted | Admitted::Exists);
+        let settled = matches!(again, InsertOutcome::Inserted | InsertOutcome::Exists);
         assert!(settled, "insert: dropped halfway, it takes no place without a client (got {again:?})");
         assert_same(store.get(&client.id).await.as_deref(), &client, "insert: once more settles it");
     }
@@ -28,9 +28,9 @@ pub(super) async fn an_abandoned_insertion_is_whole<S: ClientStore>(store: Subje
     let left = store.uses_left(&plenty.digest).await;
     assert_eq!(left, 100 - POLLS as u32, "insert: dropped halfway, it spends a use only with the client");
     let beyond = store.admit(&client("last", now), &limited(POLLS)).await;
-    assert_eq!(beyond, Admitted::Full, "insert: dropped halfway, it takes a place with the client");
+    assert_eq!(beyond, InsertOutcome::Full, "insert: dropped halfway, it takes a place with the client");
     let last = store.admit(&client("last", now), &admission).await;
-    assert_eq!(last, Admitted::Inserted, "insert: dropped halfway, it takes a place only with the client");
+    assert_eq!(last, InsertOutcome::Inserted, "insert: dropped halfway, it takes a place only with the client");
 }
 
 pub(super) async fn an_abandoned_update_is_whole<S: ClientStore>(store: Subject<S>) {
@@ -55,7 +55,7 @@ pub(super) async fn an_abandoned_removal_is_whole<S: ClientStore>(store: Subject
     for polls in 1..=POLLS {
         let client = client(&format!("abandoned-{polls}"), now());
         store.hold(std::slice::from_ref(&client)).await;
-        let removal = Removal::new().with_refund(token.digest);
+        let removal = RemoveConditions::new().with_refund(token.digest);
         abandon(store.remove_as(&client.id, &removal), polls).await;
         if let Some(found) = store.get(&client.id).await {
             assert_same(Some(&*found), &client, "remove: dropped halfway, the client is whole or gone");
@@ -67,20 +67,20 @@ pub(super) async fn an_abandoned_removal_is_whole<S: ClientStore>(store: Subject
     }
     assert_eq!(store.count().await, 0, "count: nobody who was removed");
     let only = store.admit(&client("only", now()), &below(1, now())).await;
-    assert_eq!(only, Admitted::Inserted, "remove: dropped halfway, it gives the place back");
+    assert_eq!(only, InsertOutcome::Inserted, "remove: dropped halfway, it gives the place back");
     let beyond = store.admit(&client("beyond", now()), &below(1, now())).await;
-    assert_eq!(beyond, Admitted::Full, "remove: dropped halfway, it gives the place back only once");
+    assert_eq!(beyond, InsertOutcome::Full, "remove: dropped halfway, it gives the place back only once");
 }
 
 pub(super) async fn an_abandoned_removal_gives_a_use_back_with_the_client<S: ClientStore>(store: Subject<S>) {
     let (now, token) = (now(), token("refunded", Some(POLLS as u32), now()));
     store.insert_token(&token).await;
-    let refund = Removal::new().with_refund(token.digest);
+    let refund = RemoveConditions::new().with_refund(token.digest);
     for polls in 1..=POLLS {
         let client = client(&format!("abandoned-{polls}"), now);
         assert_eq!(
             store.admit(&client, &spending(&token, now)).await,
-            Admitted::Inserted,
+            InsertOutcome::Inserted,
             "insert: there is a use left"
         );
         abandon(store.remove_as(&client.id, &refund), polls).await;
@@ -108,7 +108,7 @@ pub(super) async fn an_abandoned_use_is_whole<S: ClientStore>(store: Subject<S>)
 
 pub(super) async fn an_abandoned_expiry_is_whole<S: ClientStore>(store: Subject<S>) {
     let now = now();
-    let cutoffs = Cutoffs::none(now).with_unused_since(now - HOUR);
+    let cutoffs = IdleCutoffs::none(now).with_unused_since(now - HOUR);
     for polls in 1..=POLLS {
         let idle = clients(&format!("idle-{polls}"), 3, now - DAY);
         store.hold(&idle).await;
@@ -122,9 +122,9 @@ pub(super) async fn an_abandoned_expiry_is_whole<S: ClientStore>(store: Subject<
         assert_eq!(store.count().await, 0, "expire: once more settles it");
     }
     let only = store.admit(&client("only", now), &below(1, now)).await;
-    assert_eq!(only, Admitted::Inserted, "expire: dropped halfway, it gives the places back");
+    assert_eq!(only, InsertOutcome::Inserted, "expire: dropped halfway, it gives the places back");
     let beyond = store.admit(&client("beyond", now), &below(1, now)).await;
-    assert_eq!(beyond, Admitted::Full, "expire: dropped halfway, it gives each place back only once");
+    assert_eq!(beyond, InsertOutcome::Full, "expire: dropped halfway, it gives each place back only once");
 }
 
 pub(super) async fn an_abandoned_token_is_whole<S: ClientStore>(store: Subject<S>) {
@@ -152,9 +152,12 @@ pub(super) async fn an_abandoned_key_is_remembered_or_not<S: ClientStore>(store:
     let now = now();
     for polls in 1..=POLLS {
         let key = format!("abandoned-{polls}");
-        abandon(store.remember(&key, now + HOUR, now), polls).await;
-        store.remember(&key, now + HOUR, now).await;
-        assert!(!store.remember(&key, now + HOUR, now).await, "remember: once more settles it");
-        assert!(store.remember(&key, now + 9 * HOUR, now + HOUR).await, "remember: dropped halfway, it keeps the time");
+        abandon(store.claim_nonce(&key, now + HOUR, now), polls).await;
+        store.claim_nonce(&key, now + HOUR, now).await;
+        assert!(!store.claim_nonce(&key, now + HOUR, now).await, "remember: once more settles it");
+        assert!(
+            store.claim_nonce(&key, now + 9 * HOUR, now + HOUR).await,
+            "remember: dropped halfway, it keeps the time"
+        );
     }
 }

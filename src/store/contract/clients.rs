@@ -2,12 +2,12 @@
 
 use super::sample::{assert_same, client, now, renamed};
 use super::subject::Subject;
-use crate::store::{Admitted, ClientStore, Removal};
+use crate::store::{ClientStore, InsertOutcome, RemoveConditions};
 
 pub(super) async fn an_inserted_client_is_found<S: ClientStore>(store: Subject<S>) {
     let client = client("found", now());
     assert!(store.get(&client.id).await.is_none(), "get: a client that was never inserted is None");
-    assert_eq!(store.insert(&client).await, Admitted::Inserted, "insert: a new client is Inserted");
+    assert_eq!(store.insert(&client).await, InsertOutcome::Inserted, "insert: a new client is Inserted");
     assert_same(store.get(&client.id).await.as_deref(), &client, "get: what was inserted");
 }
 
@@ -16,7 +16,7 @@ pub(super) async fn insert_never_replaces_a_client<S: ClientStore>(store: Subjec
     store.hold(std::slice::from_ref(&first)).await;
     let second = renamed(&first, "Usurper");
     for other in [&second, &first] {
-        assert_eq!(store.insert(other).await, Admitted::Exists, "insert: a second client of an identifier Exists");
+        assert_eq!(store.insert(other).await, InsertOutcome::Exists, "insert: a second client of an identifier Exists");
         assert_same(store.get(&first.id).await.as_deref(), &first, "insert: never replaces a client");
     }
     assert_eq!(store.count().await, 1, "insert: a client that Exists is not counted again");
@@ -41,7 +41,11 @@ pub(super) async fn remove_is_true_once<S: ClientStore>(store: Subject<S>) {
     assert!(!store.remove(&gone.id).await, "remove: false for a client that is gone");
     assert!(store.get(&gone.id).await.is_none(), "remove: a removed client is not found");
     assert_same(store.get(&stays.id).await.as_deref(), &stays, "remove: takes nobody else away");
-    assert_eq!(store.insert(&gone).await, Admitted::Inserted, "insert: the identifier of a removed client is free");
+    assert_eq!(
+        store.insert(&gone).await,
+        InsertOutcome::Inserted,
+        "insert: the identifier of a removed client is free"
+    );
 }
 
 pub(super) async fn a_removal_is_for_one_revision<S: ClientStore>(store: Subject<S>) {
@@ -50,14 +54,18 @@ pub(super) async fn a_removal_is_for_one_revision<S: ClientStore>(store: Subject
     store.hold(&[first.clone(), client("stays", now())]).await;
     assert!(store.update(&second).await, "update: the next revision is accepted");
     for revision in [1, 3, 0, u64::MAX] {
-        let removed = store.remove_as(&first.id, &Removal::at(revision)).await;
+        let removed = store.remove_as(&first.id, &RemoveConditions::at(revision)).await;
         assert_eq!(removed, None, "remove: must conflict at another revision");
         assert_same(store.get(&first.id).await.as_deref(), &second, "remove: a conflict changes nothing");
     }
     assert_eq!(store.count().await, 2, "remove: a conflict takes nobody away");
-    assert_eq!(store.remove_as(&first.id, &Removal::at(2)).await, Some(true), "remove: true at the revision meant");
     assert_eq!(
-        store.remove_as(&first.id, &Removal::at(2)).await,
+        store.remove_as(&first.id, &RemoveConditions::at(2)).await,
+        Some(true),
+        "remove: true at the revision meant"
+    );
+    assert_eq!(
+        store.remove_as(&first.id, &RemoveConditions::at(2)).await,
         Some(false),
         "remove: false for a client that is gone"
     );

@@ -6,10 +6,10 @@ use super::sample::{
     DAY, HOUR, assert_same, assert_same_token, client, constraints, metadata, now, renamed, secret, token,
 };
 use super::subject::Subject;
-use crate::access::InitialAccessTokenRecord;
-use crate::client::{Client, Origin, RegistrationToken, Secret, Status};
-use crate::credential::Digest;
-use crate::metadata::ClientMetadata;
+use crate::client::InitialAccessTokenRecord;
+use crate::client::credential::Digest;
+use crate::client::{Client, ClientStatus, RegistrationOrigin, RegistrationToken, Secret};
+use crate::protocol::metadata::ClientMetadata;
 use crate::store::{ClientQuery, ClientStore};
 
 /// Members in several languages, keys, and text that careless escaping or a narrow column breaks.
@@ -34,7 +34,7 @@ const UNUSUAL: &str = r#"{
     ] }
 }"#;
 
-fn secured(name: &str, origin: Origin) -> Client {
+fn secured(name: &str, origin: RegistrationOrigin) -> Client {
     let now = now();
     let earlier = ["oldest", "between"].map(Digest::of).into();
     Client {
@@ -44,7 +44,7 @@ fn secured(name: &str, origin: Origin) -> Client {
         last_used: Some(now + HOUR),
         origin,
         owner: Some("Team Ω, 'north' ".into()),
-        status: Status::Disabled,
+        status: ClientStatus::Disabled,
         constraints: constraints(),
         fingerprint: Some(Digest::of("fingerprint")),
         network: Some(u64::MAX - 1),
@@ -60,7 +60,7 @@ async fn assert_comes_back<S: ClientStore>(store: &Subject<S>, client: &Client) 
         metadata: ClientMetadata::new(),
         secret: None,
         token: None,
-        status: Status::Active,
+        status: ClientStatus::Active,
         fingerprint: None,
         revision: client.revision + 1,
         ..client.clone()
@@ -77,20 +77,20 @@ async fn assert_comes_back<S: ClientStore>(store: &Subject<S>, client: &Client) 
 
 pub(super) async fn every_field_of_a_client_comes_back<S: ClientStore>(store: Subject<S>) {
     let origins = [
-        ("open", Origin::Open),
-        ("token", Origin::InitialAccessToken("the token's name".into())),
-        ("gate", Origin::Gate),
-        ("application", Origin::Application),
+        ("open", RegistrationOrigin::Open),
+        ("token", RegistrationOrigin::InitialAccessToken("the token's name".into())),
+        ("gate", RegistrationOrigin::Gate),
+        ("application", RegistrationOrigin::Application),
     ];
     for (name, origin) in origins {
         assert_comes_back(&store, &secured(name, origin)).await;
     }
-    let lasting = secured("lasting", Origin::Open);
+    let lasting = secured("lasting", RegistrationOrigin::Open);
     let secret = Some(Secret { stored: secret("another secret"), expires_at: None });
     let token = Some(RegistrationToken::only(Digest::of("only")));
     assert_comes_back(&store, &Client { secret, token, ..lasting }).await;
     assert_comes_back(&store, &client("bare", now())).await;
-    for status in [Status::Pending, Status::Active, Status::Disabled] {
+    for status in [ClientStatus::Pending, ClientStatus::Active, ClientStatus::Disabled] {
         assert_comes_back(&store, &Client { status, ..client(status.as_str(), now()) }).await;
     }
 }
@@ -141,8 +141,8 @@ pub(super) async fn times_keep_their_milliseconds<S: ClientStore>(store: Subject
 
 pub(super) async fn disabled_and_expired_clients_are_kept<S: ClientStore>(store: Subject<S>) {
     let expired = Some(Secret { stored: secret("expired"), expires_at: Some(now() - DAY) });
-    for status in [Status::Pending, Status::Active, Status::Disabled] {
-        let client = Client { status, secret: expired.clone(), ..secured(status.as_str(), Origin::Open) };
+    for status in [ClientStatus::Pending, ClientStatus::Active, ClientStatus::Disabled] {
+        let client = Client { status, secret: expired.clone(), ..secured(status.as_str(), RegistrationOrigin::Open) };
         assert_comes_back(&store, &client).await;
         let query = ClientQuery::new().with_status(status);
         let listed = store.list(&query).await;

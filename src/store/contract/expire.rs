@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::sample::{DAY, HOUR, assert_same, client, clients, now, renamed};
 use super::subject::Subject;
-use crate::client::{Client, Status};
-use crate::store::{ClientQuery, ClientStore, Cutoffs};
+use crate::client::{Client, ClientStatus};
+use crate::store::{ClientQuery, ClientStore, IdleCutoffs};
 
 const ALL: usize = usize::MAX;
 const MOMENT: Duration = Duration::from_millis(1);
@@ -21,8 +21,8 @@ pub(super) async fn expire_takes_the_unused_by_their_issue<S: ClientStore>(store
     let rows = [client("old", since - MOMENT), client("at-the-cutoff", since), client("new", since + MOMENT)];
     store.hold(&rows).await;
     store.hold(&[used_long_ago]).await;
-    assert!(store.expire(&Cutoffs::none(now()), ALL).await.is_empty(), "expire: removes nobody without a cutoff");
-    let expired = store.expire(&Cutoffs::none(now()).with_unused_since(since), ALL).await;
+    assert!(store.expire(&IdleCutoffs::none(now()), ALL).await.is_empty(), "expire: removes nobody without a cutoff");
+    let expired = store.expire(&IdleCutoffs::none(now()).with_unused_since(since), ALL).await;
     assert_eq!(names(&expired), ["old"], "expire: who was never used and was issued before the time");
     let left = store.list(&ClientQuery::new()).await;
     assert_eq!(names(&left), ["used", "at-the-cutoff", "new"], "expire: keeps everybody else");
@@ -37,9 +37,9 @@ pub(super) async fn expire_takes_the_used_by_their_last_use<S: ClientStore>(stor
     store.hold(&[client("touched", issued)]).await;
     store.touch(&rows[0].id, since - 2 * MOMENT).await;
     store.touch(&client("touched", issued).id, since + MOMENT).await;
-    let expired = store.expire(&Cutoffs::none(now()).with_idle_since(since), ALL).await;
+    let expired = store.expire(&IdleCutoffs::none(now()).with_idle_since(since), ALL).await;
     assert_eq!(names(&expired), ["idle"], "expire: who was last used before the time");
-    let both = Cutoffs::none(now()).with_idle_since(since + HOUR).with_unused_since(since);
+    let both = IdleCutoffs::none(now()).with_idle_since(since + HOUR).with_unused_since(since);
     let expired = store.expire(&both, ALL).await;
     assert_eq!(names(&expired), ["at-the-cutoff", "never", "touched"], "expire: by either cutoff");
 }
@@ -49,15 +49,15 @@ pub(super) async fn expire_takes_only_whom_it_may<S: ClientStore>(store: Subject
     store.hold(&old).await;
     store.hold(&[client("new", now())]).await;
     store.touch(&old[4].id, now()).await;
-    let unused = Cutoffs::none(now()).with_unused_since(now() - HOUR);
+    let unused = IdleCutoffs::none(now()).with_unused_since(now() - HOUR);
     let among = |numbers: &[usize]| numbers.iter().map(|number| old[*number].id.clone()).collect::<Vec<_>>();
-    let nobody = store.expire(&unused.clone().among(Vec::new()), ALL).await;
+    let nobody = store.expire(&unused.clone().with_ids(Vec::new()), ALL).await;
     assert!(nobody.is_empty(), "expire: removes nobody among nobody");
     let mut meant = among(&[5, 3, 4, 2, 3]);
     meant.extend([client("new", now()).id, client("nobody", now()).id]);
-    let expired = store.expire(&unused.clone().among(meant.clone()), 2).await;
+    let expired = store.expire(&unused.clone().with_ids(meant.clone()), 2).await;
     assert_eq!(names(&expired), ["old-2", "old-3"], "expire: the first idle ones of those it may take");
-    let expired = store.expire(&unused.clone().among(meant), ALL).await;
+    let expired = store.expire(&unused.clone().with_ids(meant), ALL).await;
     assert_eq!(names(&expired), ["old-5"], "expire: the idle ones of those it may take");
     let left = store.list(&ClientQuery::new()).await;
     assert_eq!(names(&left), ["old-0", "old-1", "old-4", "new"], "expire: keeps everybody else");
@@ -66,21 +66,28 @@ pub(super) async fn expire_takes_only_whom_it_may<S: ClientStore>(store: Subject
 pub(super) async fn expire_keeps_the_disabled<S: ClientStore>(store: Subject<S>) {
     let old = now() - 9 * DAY;
     let with = |name: &str, status, last_used| Client { status, last_used, ..client(name, old) };
-    let (long_ago, changed) = (Some(old + DAY), with("changed", Status::Active, None));
+    let (long_ago, changed) = (Some(old + DAY), with("changed", ClientStatus::Active, None));
     store
-        .hold(&[with("disabled-unused", Status::Disabled, None), with("disabled-idle", Status::Disabled, long_ago)])
+        .hold(&[
+            with("disabled-unused", ClientStatus::Disabled, None),
+            with("disabled-idle", ClientStatus::Disabled, long_ago),
+        ])
         .await;
-    store.hold(&[with("pending", Status::Pending, None), with("active", Status::Active, long_ago)]).await;
-    store.hold(&[changed.clone(), with("enabled", Status::Disabled, None)]).await;
-    assert!(store.update(&Client { status: Status::Disabled, ..renamed(&changed, "Disabled") }).await, "update: works");
-    let enabled = Client { status: Status::Active, ..renamed(&with("enabled", Status::Disabled, None), "Enabled") };
+    store.hold(&[with("pending", ClientStatus::Pending, None), with("active", ClientStatus::Active, long_ago)]).await;
+    store.hold(&[changed.clone(), with("enabled", ClientStatus::Disabled, None)]).await;
+    assert!(
+        store.update(&Client { status: ClientStatus::Disabled, ..renamed(&changed, "Disabled") }).await,
+        "update: works"
+    );
+    let enabled =
+        Client { status: ClientStatus::Active, ..renamed(&with("enabled", ClientStatus::Disabled, None), "Enabled") };
     assert!(store.update(&enabled).await, "update: works");
-    let cutoffs = Cutoffs::none(now()).with_unused_since(now()).with_idle_since(now());
+    let cutoffs = IdleCutoffs::none(now()).with_unused_since(now()).with_idle_since(now());
     let listed = store.list(&ClientQuery::new().with_idle(cutoffs.clone())).await;
     assert_eq!(names(&listed), ["active", "enabled", "pending"], "list: a disabled client is never idle");
-    let unused = ClientQuery::new().with_idle(Cutoffs::none(now()).with_unused_since(now()));
+    let unused = ClientQuery::new().with_idle(IdleCutoffs::none(now()).with_unused_since(now()));
     assert_eq!(names(&store.list(&unused).await), ["enabled", "pending"], "list: the unused alone");
-    let named = cutoffs.clone().among(vec![changed.id.clone()]);
+    let named = cutoffs.clone().with_ids(vec![changed.id.clone()]);
     assert!(store.expire(&named, ALL).await.is_empty(), "expire: a disabled client is never idle, named or not");
     let expired = store.expire(&cutoffs, ALL).await;
     assert_eq!(names(&expired), ["active", "enabled", "pending"], "expire: a disabled client is never idle");
@@ -91,7 +98,7 @@ pub(super) async fn expire_takes_those_issued_first<S: ClientStore>(store: Subje
     let start = now() - DAY;
     let rows = [(3, "c"), (1, "b"), (2, "z"), (2, "Z"), (0, "d"), (2, "_")];
     store.hold(&rows.map(|(seconds, name)| client(name, start + Duration::from_secs(seconds)))).await;
-    let cutoffs = Cutoffs::none(now()).with_unused_since(now());
+    let cutoffs = IdleCutoffs::none(now()).with_unused_since(now());
     assert!(store.expire(&cutoffs, 0).await.is_empty(), "expire: removes nobody with a limit of 0");
     for expected in [["d", "b"], ["Z", "_"], ["z", "c"]] {
         let expired = store.expire(&cutoffs, 2).await;
@@ -104,7 +111,7 @@ pub(super) async fn expire_tells_whom_it_removed<S: ClientStore>(store: Subject<
     let mut old = client("old", now() - DAY);
     old.owner = Some("team".into());
     store.hold(&[old.clone(), client("new", now())]).await;
-    let cutoffs = Cutoffs::none(now()).with_unused_since(now() - HOUR);
+    let cutoffs = IdleCutoffs::none(now()).with_unused_since(now() - HOUR);
     let expired = store.expire(&cutoffs, ALL).await;
     assert_eq!(expired.len(), 1, "expire: tells whom it removed, and only them");
     assert_same(expired.first().map(|client| &**client), &old, "expire: tells whom it removed");

@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::sample::{client, clients, id, now, renamed};
 use super::subject::Subject;
-use crate::client::{Client, Status};
-use crate::credential::{ClientId, Digest};
-use crate::store::{ClientQuery, ClientStore, Cutoffs};
+use crate::client::credential::{ClientId, Digest};
+use crate::client::{Client, ClientStatus};
+use crate::store::{ClientQuery, ClientStore, IdleCutoffs};
 
 /// Clients of which several were issued at the same time and others in another order than they are inserted.
 fn shuffled(start: SystemTime) -> Vec<Client> {
@@ -76,7 +76,8 @@ fn varied(start: SystemTime) -> Vec<Client> {
     let mut varied = clients("varied", 24, start);
     for (number, client) in varied.iter_mut().enumerate() {
         client.owner = [None, Some("team"), Some("other")][number % 3].map(Into::into);
-        client.status = [Status::Active, Status::Pending, Status::Disabled, Status::Active][number % 4];
+        client.status =
+            [ClientStatus::Active, ClientStatus::Pending, ClientStatus::Disabled, ClientStatus::Active][number % 4];
         client.last_used = (number % 2 == 1).then(|| start + Duration::from_secs(1000 + number as u64));
         client.fingerprint = [None, Some("same"), Some("other")][number / 2 % 3].map(Digest::of);
     }
@@ -86,14 +87,14 @@ fn varied(start: SystemTime) -> Vec<Client> {
 /// One query for each filter, and some for several.
 fn queries(start: SystemTime) -> Vec<(&'static str, ClientQuery)> {
     let at = |seconds| start + Duration::from_secs(seconds);
-    let cutoffs = Cutoffs::none(at(9999));
+    let cutoffs = IdleCutoffs::none(at(9999));
     let all = ClientQuery::new;
     vec![
         ("nothing", all()),
         ("the owner", all().with_owner("team")),
-        ("pending", all().with_status(Status::Pending)),
-        ("active", all().with_status(Status::Active)),
-        ("disabled", all().with_status(Status::Disabled)),
+        ("pending", all().with_status(ClientStatus::Pending)),
+        ("active", all().with_status(ClientStatus::Active)),
+        ("disabled", all().with_status(ClientStatus::Disabled)),
         ("issued from", all().with_issued_from(at(7))),
         ("issued before", all().with_issued_before(at(7))),
         ("issued between", all().with_issued_from(at(3)).with_issued_before(at(9))),
@@ -108,11 +109,11 @@ fn queries(start: SystemTime) -> Vec<(&'static str, ClientQuery)> {
         ("idle", all().with_idle(cutoffs.clone().with_unused_since(at(13)).with_idle_since(at(1005)))),
         (
             "idle among",
-            all().with_idle(cutoffs.clone().with_unused_since(at(19)).among(vec![id("varied-4"), id("varied-1")])),
+            all().with_idle(cutoffs.clone().with_unused_since(at(19)).with_ids(vec![id("varied-4"), id("varied-1")])),
         ),
         ("idle by no cutoff", all().with_idle(cutoffs.clone())),
-        ("fingerprint and status", all().with_fingerprint(Digest::of("other")).with_status(Status::Active)),
-        ("owner, status and use", all().with_owner("team").with_status(Status::Disabled).with_never_used()),
+        ("fingerprint and status", all().with_fingerprint(Digest::of("other")).with_status(ClientStatus::Active)),
+        ("owner, status and use", all().with_owner("team").with_status(ClientStatus::Disabled).with_never_used()),
         ("unused, idle and issued", all().with_idle(cutoffs.with_unused_since(at(13))).with_issued_from(at(5))),
     ]
 }
@@ -132,17 +133,17 @@ pub(super) async fn list_selects_by_every_filter<S: ClientStore>(store: Subject<
 
 pub(super) async fn list_follows_what_becomes_of_a_client<S: ClientStore>(store: Subject<S>) {
     let print = |text| Some(Digest::of(text));
-    let before = Client { status: Status::Pending, fingerprint: print("before"), ..client("changing", now()) };
+    let before = Client { status: ClientStatus::Pending, fingerprint: print("before"), ..client("changing", now()) };
     store.hold(&[before.clone(), client("bystander", now())]).await;
-    let after = Client { status: Status::Active, fingerprint: print("after"), ..renamed(&before, "After") };
+    let after = Client { status: ClientStatus::Active, fingerprint: print("after"), ..renamed(&before, "After") };
     assert!(store.update(&after).await, "update: the next revision is accepted");
     store.touch(&before.id, now()).await;
     let with_fingerprint = |text| ClientQuery::new().with_fingerprint(Digest::of(text));
     let rows = [
         ("the fingerprint before", with_fingerprint("before"), 0),
         ("the fingerprint after", with_fingerprint("after"), 1),
-        ("the status before", ClientQuery::new().with_status(Status::Pending), 0),
-        ("never used", ClientQuery::new().with_never_used().with_status(Status::Active), 1),
+        ("the status before", ClientQuery::new().with_status(ClientStatus::Pending), 0),
+        ("never used", ClientQuery::new().with_never_used().with_status(ClientStatus::Active), 1),
         ("used", ClientQuery::new().with_used_from(UNIX_EPOCH), 1),
     ];
     for (name, query, expected) in rows {

@@ -3,35 +3,35 @@
 use super::sample::{HOUR, assert_same, below, client, clients, now, once, renamed, spending, token, using};
 use super::subject::{CALLERS, ROUNDS, Subject, race, times};
 use crate::error::StoreErrorKind;
-use crate::store::{Admission, Admitted, ClientStore, Removal, Replacement};
+use crate::store::{ClientStore, InsertConditions, InsertOutcome, RemoveConditions, UpdateConditions};
 
 pub(super) async fn an_insertion_uses_its_keys_up<S: ClientStore>(store: Subject<S>) {
     let (now, good) = (now(), token("good", Some(9), now()));
     store.insert_token(&good).await;
     let [first, second, third, fourth] = &clients("user", 4, now)[..] else { return };
-    let paying = |keys: &[&str], at| Admission {
-        most_clients: Some(3),
-        ..Admission { once: using(keys, at).once, ..spending(&good, at) }
+    let paying = |keys: &[&str], at| InsertConditions {
+        max_clients: Some(3),
+        ..InsertConditions { once: using(keys, at).once, ..spending(&good, at) }
     };
     let admitted = store.admit(first, &paying(&["one", "two"], now)).await;
-    assert_eq!(admitted, Admitted::Inserted, "insert: new keys are accepted");
+    assert_eq!(admitted, InsertOutcome::Inserted, "insert: new keys are accepted");
     for keys in [&["one"][..], &["two"], &["three", "one"], &["two", "three"]] {
         let replayed = store.admit(second, &paying(keys, now)).await;
-        assert_eq!(replayed, Admitted::Replayed, "insert: a key that was used is Replayed, also beside others");
+        assert_eq!(replayed, InsertOutcome::Replayed, "insert: a key that was used is Replayed, also beside others");
     }
     assert!(store.get(&second.id).await.is_none(), "insert: adds nobody whose key was used");
     assert_eq!(store.uses_left(&good.digest).await, 8, "insert: a key that was used spends no use of a token");
     let admitted = store.admit(second, &paying(&["three"], now)).await;
-    assert_eq!(admitted, Admitted::Inserted, "insert: a key that came beside a used one is not used up");
-    assert!(!store.remember("one", now + HOUR, now).await, "remember: a key that an insertion used up is known");
-    assert!(store.remember("four", now + HOUR, now).await, "remember: a key that nobody used is not known");
+    assert_eq!(admitted, InsertOutcome::Inserted, "insert: a key that came beside a used one is not used up");
+    assert!(!store.claim_nonce("one", now + HOUR, now).await, "remember: a key that an insertion used up is known");
+    assert!(store.claim_nonce("four", now + HOUR, now).await, "remember: a key that nobody used is not known");
     let replayed = store.admit(third, &paying(&["four"], now)).await;
-    assert_eq!(replayed, Admitted::Replayed, "insert: a key that was remembered is Replayed");
+    assert_eq!(replayed, InsertOutcome::Replayed, "insert: a key that was remembered is Replayed");
     let admitted = store.admit(third, &paying(&["one"], now + HOUR)).await;
-    assert_eq!(admitted, Admitted::Inserted, "insert: a key whose time is over counts again");
+    assert_eq!(admitted, InsertOutcome::Inserted, "insert: a key whose time is over counts again");
     let full = store.admit(fourth, &paying(&["five"], now)).await;
-    assert_eq!(full, Admitted::Full, "insert: a new key makes no place");
-    assert!(store.remember("five", now + HOUR, now).await, "insert: a refused insertion uses no key up");
+    assert_eq!(full, InsertOutcome::Full, "insert: a new key makes no place");
+    assert!(store.claim_nonce("five", now + HOUR, now).await, "insert: a refused insertion uses no key up");
 }
 
 pub(super) async fn a_refused_insertion_uses_no_key_up<S: ClientStore>(store: Subject<S>) {
@@ -41,16 +41,16 @@ pub(super) async fn a_refused_insertion_uses_no_key_up<S: ClientStore>(store: Su
     store.hold(std::slice::from_ref(&held)).await;
     let new = client("new", now);
     let rows = [
-        (Admitted::Exists, &held, Admission::free(now)),
-        (Admitted::TokenRefused, &new, spending(&spent, now)),
-        (Admitted::Full, &new, below(1, now)),
+        (InsertOutcome::Exists, &held, InsertConditions::unconditional(now)),
+        (InsertOutcome::TokenRefused, &new, spending(&spent, now)),
+        (InsertOutcome::Full, &new, below(1, now)),
     ];
     for (expected, client, admission) in rows {
-        let admission = Admission { once: vec![once("jti", now)], ..admission };
+        let admission = InsertConditions { once: vec![once("jti", now)], ..admission };
         assert_eq!(store.admit(client, &admission).await, expected, "insert: refused with a new key");
     }
     let admitted = store.admit(&new, &using(&["jti"], now)).await;
-    assert_eq!(admitted, Admitted::Inserted, "insert: a refused insertion uses no key up");
+    assert_eq!(admitted, InsertOutcome::Inserted, "insert: a refused insertion uses no key up");
 }
 
 pub(super) async fn an_update_uses_its_keys_up<S: ClientStore>(store: Subject<S>) {
@@ -58,7 +58,7 @@ pub(super) async fn an_update_uses_its_keys_up<S: ClientStore>(store: Subject<S>
     let first = client("changing", now);
     let [second, third, fourth] = [("Second", 2), ("Third", 3), ("Fourth", 4)]
         .map(|(name, revision)| crate::client::Client { revision, ..renamed(&first, name) });
-    let with = |key: &str| Replacement { once: vec![once(key, now)], ..Replacement::free(now) };
+    let with = |key: &str| UpdateConditions { once: vec![once(key, now)], ..UpdateConditions::unconditional(now) };
     store.hold(std::slice::from_ref(&first)).await;
     let skipped = store.update_as(&third, &with("one")).await;
     assert_eq!(skipped, Err(StoreErrorKind::Conflict), "update: must conflict at another revision, new key or not");
@@ -66,8 +66,8 @@ pub(super) async fn an_update_uses_its_keys_up<S: ClientStore>(store: Subject<S>
     let replayed = store.update_as(&third, &with("one")).await;
     assert_eq!(replayed, Err(StoreErrorKind::Replayed), "update: a key that was used is Replayed");
     assert_same(store.get(&first.id).await.as_deref(), &second, "update: a used key changes nothing");
-    assert!(!store.remember("one", now + HOUR, now).await, "remember: a key that an update used up is known");
-    let undo = Replacement { forgets: vec![once("one", now)], ..Replacement::free(now) };
+    assert!(!store.claim_nonce("one", now + HOUR, now).await, "remember: a key that an update used up is known");
+    let undo = UpdateConditions { forgets: vec![once("one", now)], ..UpdateConditions::unconditional(now) };
     let conflict = store.update_as(&second, &undo).await;
     assert_eq!(conflict, Err(StoreErrorKind::Conflict), "update: must conflict at another revision");
     let replayed = store.update_as(&third, &with("one")).await;
@@ -79,18 +79,18 @@ pub(super) async fn an_update_uses_its_keys_up<S: ClientStore>(store: Subject<S>
 pub(super) async fn a_removal_forgets_keys<S: ClientStore>(store: Subject<S>) {
     let (now, admission) = (now(), using(&["one", "two"], now()));
     let used = client("used", now);
-    assert_eq!(store.admit(&used, &admission).await, Admitted::Inserted, "insert: new keys are accepted");
-    let undo = Removal::undoing(admission.clone(), None);
-    let elsewhere = Removal { revision: Some(2), ..undo.clone() };
+    assert_eq!(store.admit(&used, &admission).await, InsertOutcome::Inserted, "insert: new keys are accepted");
+    let undo = RemoveConditions::undoing(admission.clone(), None);
+    let elsewhere = RemoveConditions { revision: Some(2), ..undo.clone() };
     assert_eq!(store.remove_as(&used.id, &elsewhere).await, None, "remove: must conflict at another revision");
     let replayed = store.admit(&client("new", now), &admission).await;
-    assert_eq!(replayed, Admitted::Replayed, "remove: a conflict forgets no key");
+    assert_eq!(replayed, InsertOutcome::Replayed, "remove: a conflict forgets no key");
     assert_eq!(store.remove_as(&used.id, &undo).await, Some(true), "remove: true for a client that is there");
     let again = store.admit(&client("again", now), &admission).await;
-    assert_eq!(again, Admitted::Inserted, "remove: keys that were forgotten count again");
+    assert_eq!(again, InsertOutcome::Inserted, "remove: keys that were forgotten count again");
     assert_eq!(store.remove_as(&used.id, &undo).await, Some(false), "remove: false for a client that is gone");
     let replayed = store.admit(&client("new", now), &admission).await;
-    assert_eq!(replayed, Admitted::Replayed, "remove: of nobody forgets no key");
+    assert_eq!(replayed, InsertOutcome::Replayed, "remove: of nobody forgets no key");
 }
 
 pub(super) async fn one_key_admits_one_of_many<S: ClientStore>(store: Subject<S>) {
@@ -107,16 +107,16 @@ pub(super) async fn one_key_admits_one_of_many<S: ClientStore>(store: Subject<S>
                 if caller > 0 {
                     return store.admit(&client, &admission).await;
                 }
-                let replacement = Replacement { once: admission.once, ..Replacement::free(now) };
+                let replacement = UpdateConditions { once: admission.once, ..UpdateConditions::unconditional(now) };
                 match store.update_as(&renewed, &replacement).await {
-                    Ok(()) => Admitted::Inserted,
-                    Err(_) => Admitted::Replayed,
+                    Ok(()) => InsertOutcome::Inserted,
+                    Err(_) => InsertOutcome::Replayed,
                 }
             }
         };
         let told = race(CALLERS, act).await;
-        assert_eq!(times(&told, &Admitted::Inserted), 1, "insert, update: one key admits one of many");
-        assert_eq!(times(&told, &Admitted::Replayed), CALLERS - 1, "insert, update: all others are Replayed");
+        assert_eq!(times(&told, &InsertOutcome::Inserted), 1, "insert, update: one key admits one of many");
+        assert_eq!(times(&told, &InsertOutcome::Replayed), CALLERS - 1, "insert, update: all others are Replayed");
         let updated = store.get(&renewed.id).await.is_some_and(|found| found.revision == renewed.revision);
         assert_eq!(store.update(&renewed).await, !updated, "update: a used key changes nothing");
     }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::sample::{DAY, HOUR, assert_same, below, client, clients, now, renamed, spending, token};
 use super::subject::{CALLERS, ROUNDS, Subject, race, times};
 use crate::client::Client;
-use crate::credential::ClientId;
-use crate::store::{Admission, Admitted, ClientStore, Cutoffs, Removal};
+use crate::client::credential::ClientId;
+use crate::store::{ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, RemoveConditions};
 
 /// Lets every caller insert a client of its own under one admission.
-async fn rush<S: ClientStore>(store: &Subject<S>, prefix: &str, admission: &Admission) -> Vec<Admitted> {
+async fn rush<S: ClientStore>(store: &Subject<S>, prefix: &str, admission: &InsertConditions) -> Vec<InsertOutcome> {
     let insert = |caller| {
         let (store, admission) = (store.clone(), admission.clone());
         let client = client(&format!("{prefix}-{caller}"), admission.now);
@@ -23,8 +23,8 @@ pub(super) async fn one_use_admits_one_of_many<S: ClientStore>(store: Subject<S>
         let token = token(&format!("once-{round}"), Some(1), now());
         store.insert_token(&token).await;
         let admitted = rush(&store, &format!("rush-{round}"), &spending(&token, now())).await;
-        assert_eq!(times(&admitted, &Admitted::Inserted), 1, "insert: one use of a token admits one of many");
-        assert_eq!(times(&admitted, &Admitted::TokenRefused), CALLERS - 1, "insert: all others are TokenRefused");
+        assert_eq!(times(&admitted, &InsertOutcome::Inserted), 1, "insert: one use of a token admits one of many");
+        assert_eq!(times(&admitted, &InsertOutcome::TokenRefused), CALLERS - 1, "insert: all others are TokenRefused");
         assert_eq!(store.uses_left(&token.digest).await, 0, "insert: the use is spent");
         assert_eq!(store.count().await, round as u64 + 1, "count: one of many");
     }
@@ -35,10 +35,10 @@ pub(super) async fn many_insertions_stop_at_the_limit<S: ClientStore>(store: Sub
     store.insert_token(&token).await;
     for round in 1..=ROUNDS {
         let most = 10 * round as u64;
-        let admission = Admission { most_clients: Some(most), ..spending(&token, now()) };
+        let admission = InsertConditions { max_clients: Some(most), ..spending(&token, now()) };
         let admitted = rush(&store, &format!("rush-{round}"), &admission).await;
-        assert_eq!(times(&admitted, &Admitted::Inserted), 10, "insert: fills ten places with ten of many");
-        assert_eq!(times(&admitted, &Admitted::Full), CALLERS - 10, "insert: the store is Full for all others");
+        assert_eq!(times(&admitted, &InsertOutcome::Inserted), 10, "insert: fills ten places with ten of many");
+        assert_eq!(times(&admitted, &InsertOutcome::Full), CALLERS - 10, "insert: the store is Full for all others");
         assert_eq!(store.count().await, most, "count: exactly the limit");
         let spent = 1000 - store.uses_left(&token.digest).await;
         assert_eq!(u64::from(spent), most, "insert: spends a use for every client and none for the others");
@@ -53,9 +53,12 @@ pub(super) async fn one_of_many_insertions_of_an_identifier_wins<S: ClientStore>
             async move { (store.insert(&client).await, client) }
         };
         let (winners, others): (Vec<_>, Vec<_>) =
-            race(CALLERS, insert).await.into_iter().partition(|(admitted, _)| *admitted == Admitted::Inserted);
+            race(CALLERS, insert).await.into_iter().partition(|(admitted, _)| *admitted == InsertOutcome::Inserted);
         let [(_, winner)] = &winners[..] else { panic!("insert: one of many of an identifier, not {}", winners.len()) };
-        assert!(others.iter().all(|(told, _)| *told == Admitted::Exists), "insert: the client Exists for all others");
+        assert!(
+            others.iter().all(|(told, _)| *told == InsertOutcome::Exists),
+            "insert: the client Exists for all others"
+        );
         assert_same(store.get(&winner.id).await.as_deref(), winner, "insert: the one Inserted stays");
         assert_eq!(store.count().await, round as u64 + 1, "count: one of many");
     }
@@ -71,7 +74,7 @@ pub(super) async fn refused_insertions_are_in_nobodys_way<S: ClientStore>(store:
     for round in 0..ROUNDS {
         let good = token(&format!("good-{round}"), Some(1), now);
         store.insert_token(&good).await;
-        let most_clients = Some(round as u64 + 2);
+        let max_clients = Some(round as u64 + 2);
         let insert = |caller: usize| {
             let new = client(&format!("new-{round}-{caller}"), now);
             let (client, token) = match caller {
@@ -79,11 +82,11 @@ pub(super) async fn refused_insertions_are_in_nobodys_way<S: ClientStore>(store:
                 _ if caller.is_multiple_of(2) => (new, token("unknown", Some(1), now)),
                 _ => (held.clone(), good.clone()),
             };
-            let (store, admission) = (store.clone(), Admission { most_clients, ..spending(&token, now) });
+            let (store, admission) = (store.clone(), InsertConditions { max_clients, ..spending(&token, now) });
             async move { (caller, store.admit(&client, &admission).await) }
         };
         for (caller, admitted) in race(CALLERS, insert).await {
-            let inserted = admitted == Admitted::Inserted;
+            let inserted = admitted == InsertOutcome::Inserted;
             assert_eq!(
                 inserted,
                 caller == ENTITLED,
@@ -143,7 +146,7 @@ pub(super) async fn one_of_many_removals_is_true<S: ClientStore>(store: Subject<
         assert_eq!(times(&race(CALLERS, remove).await, &true), 1, "remove: true for one of many");
     }
     let admitted = rush(&store, "after", &below(10, now())).await;
-    assert_eq!(times(&admitted, &Admitted::Inserted), 10, "remove: gives a place back once, however many ask");
+    assert_eq!(times(&admitted, &InsertOutcome::Inserted), 10, "remove: gives a place back once, however many ask");
 }
 
 pub(super) async fn a_removal_outlasts_the_updates_around_it<S: ClientStore>(store: Subject<S>) {
@@ -205,7 +208,7 @@ pub(super) async fn a_removal_at_a_revision_and_an_update_exclude_each_other<S: 
         store.hold(std::slice::from_ref(&start)).await;
         let act = |caller: usize| {
             let (store, next) = (store.clone(), renamed(&start, &caller.to_string()));
-            let removal = Removal::at(1).with_refund(token.digest);
+            let removal = RemoveConditions::at(1).with_refund(token.digest);
             async move {
                 match caller.is_multiple_of(2) {
                     true => (store.remove_as(&next.id, &removal).await == Some(true), false),
@@ -234,7 +237,7 @@ pub(super) async fn expire_spares_who_is_touched_in_time<S: ClientStore>(store: 
         let now = now();
         let idle = clients(&format!("idle-{round}"), CALLERS, now - DAY);
         store.hold(&idle).await;
-        let cutoffs = Cutoffs::none(now).with_unused_since(now - HOUR).with_idle_since(now - HOUR);
+        let cutoffs = IdleCutoffs::none(now).with_unused_since(now - HOUR).with_idle_since(now - HOUR);
         let act = |caller: usize| {
             let (store, cutoffs, id) = (store.clone(), cutoffs.clone(), idle[caller].id.clone());
             async move {
@@ -275,7 +278,7 @@ pub(super) async fn one_of_many_is_remembered<S: ClientStore>(store: Subject<S>)
         for at in [now, now + 2 * HOUR] {
             let remember = |_| {
                 let (store, key) = (store.clone(), key.clone());
-                async move { store.remember(&key, at + HOUR, at).await }
+                async move { store.claim_nonce(&key, at + HOUR, at).await }
             };
             assert_eq!(times(&race(CALLERS, remember).await, &true), 1, "remember: true for one of many");
         }

@@ -2,8 +2,8 @@
 
 use super::sample::{HOUR, assert_same, client, now, renamed};
 use super::subject::Subject;
+use crate::client::credential::Digest;
 use crate::client::{Client, RegistrationToken};
-use crate::credential::Digest;
 use crate::store::ClientStore;
 
 /// A client with a registration access token of this text, and earlier ones.

@@ -2,21 +2,21 @@
 
 use super::sample::{HOUR, client, now};
 use super::subject::Subject;
-use crate::store::{ClientStore, Cutoffs};
+use crate::store::{ClientStore, IdleCutoffs};
 
 pub(super) async fn remember_is_true_once_until_its_time<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let until = now + HOUR;
-    assert!(store.remember("jti", until, now).await, "remember: true the first time");
+    assert!(store.claim_nonce("jti", until, now).await, "remember: true the first time");
     for (again, at) in [(until, now), (now + 9 * HOUR, now), (now, now), (until, until - HOUR / 2)] {
-        assert!(!store.remember("jti", again, at).await, "remember: false until the time is over");
+        assert!(!store.claim_nonce("jti", again, at).await, "remember: false until the time is over");
     }
     assert!(
-        store.remember("jti", until + HOUR, until).await,
+        store.claim_nonce("jti", until + HOUR, until).await,
         "remember: true again at that time, not moved by repeats"
     );
-    assert!(!store.remember("jti", until + HOUR, until).await, "remember: false until the new time is over");
-    assert!(store.remember("jti", until + 9 * HOUR, until + 2 * HOUR).await, "remember: true again after the time");
+    assert!(!store.claim_nonce("jti", until + HOUR, until).await, "remember: false until the new time is over");
+    assert!(store.claim_nonce("jti", until + 9 * HOUR, until + 2 * HOUR).await, "remember: true again after the time");
 }
 
 pub(super) async fn remembered_keys_are_compared_byte_by_byte<S: ClientStore>(store: Subject<S>) {
@@ -25,20 +25,20 @@ pub(super) async fn remembered_keys_are_compared_byte_by_byte<S: ClientStore>(st
     let keys =
         ["jti", "JTI", "jti ", " jti", "", "é", "e\u{301}", "🦀", "a\0b", "a", "%", "*", "'", "\n", &long, &longer];
     for key in keys {
-        assert!(store.remember(key, now + HOUR, now).await, "remember: {key:?} is another key than those before");
+        assert!(store.claim_nonce(key, now + HOUR, now).await, "remember: {key:?} is another key than those before");
     }
     for key in keys {
-        assert!(!store.remember(key, now + HOUR, now).await, "remember: {key:?} is known by now");
+        assert!(!store.claim_nonce(key, now + HOUR, now).await, "remember: {key:?} is known by now");
     }
     assert!(store.get(&client("jti", now).id).await.is_none(), "remember: a key is no client");
 }
 
 pub(super) async fn expire_forgets_no_key_too_early<S: ClientStore>(store: Subject<S>) {
     let now = now();
-    assert!(store.remember("short", now + HOUR, now).await, "remember: true the first time");
-    assert!(store.remember("long", now + 9 * HOUR, now).await, "remember: true the first time");
-    store.expire(&Cutoffs::none(now + 2 * HOUR), usize::MAX).await;
+    assert!(store.claim_nonce("short", now + HOUR, now).await, "remember: true the first time");
+    assert!(store.claim_nonce("long", now + 9 * HOUR, now).await, "remember: true the first time");
+    store.expire(&IdleCutoffs::none(now + 2 * HOUR), usize::MAX).await;
     let later = now + 2 * HOUR;
-    assert!(!store.remember("long", now + 9 * HOUR, later).await, "expire: forgets no key before its time is over");
-    assert!(store.remember("short", now + 9 * HOUR, later).await, "remember: true again after the time");
+    assert!(!store.claim_nonce("long", now + 9 * HOUR, later).await, "expire: forgets no key before its time is over");
+    assert!(store.claim_nonce("short", now + 9 * HOUR, later).await, "remember: true again after the time");
 }

@@ -5,23 +5,25 @@ use std::time::SystemTime;
 
 use super::sample::{DAY, HOUR, assert_same, below, client, clients, now, once, renamed, token};
 use super::subject::{CALLERS, POLLS, ROUNDS, Subject, abandon, race, times};
-use crate::client::{Client, Origin, Status};
-use crate::credential::ClientId;
-use crate::store::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, RegistrantKey, Removal};
+use crate::client::credential::ClientId;
+use crate::client::{Client, ClientStatus, RegistrationOrigin};
+use crate::store::{
+    ClientQuery, ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, RegistrantKey, RemoveConditions,
+};
 
 /// Below this number of clients, or in the place of one that was never used and issued more than an hour ago.
-fn crowding(most: usize, now: SystemTime) -> Admission {
-    Admission { evict: vec![Cutoffs::none(now).with_unused_since(now - HOUR)], ..below(most as u64, now) }
+fn crowding(most: usize, now: SystemTime) -> InsertConditions {
+    InsertConditions { evict: vec![IdleCutoffs::none(now).with_unused_since(now - HOUR)], ..below(most as u64, now) }
 }
 
-fn in_place_of(gone: &Client) -> Admitted {
-    Admitted::InPlaceOf(std::sync::Arc::new(gone.clone()))
+fn in_place_of(gone: &Client) -> InsertOutcome {
+    InsertOutcome::InsertedEvicting(std::sync::Arc::new(gone.clone()))
 }
 
 pub(super) async fn the_first_idle_client_makes_room<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let mut old = clients("old", 4, now - DAY);
-    old[0].status = Status::Disabled;
+    old[0].status = ClientStatus::Disabled;
     store.hold(&old).await;
     store.touch(&old[1].id, now - HOUR / 2).await;
     let young = client("young", now - HOUR / 2);
@@ -31,28 +33,29 @@ pub(super) async fn the_first_idle_client_makes_room<S: ClientStore>(store: Subj
     }
     let new = clients("new", 5, now);
     let admitted = store.admit(&new[0], &crowding(6, now)).await;
-    assert_eq!(admitted, Admitted::Inserted, "insert: nobody goes while there is room");
+    assert_eq!(admitted, InsertOutcome::Inserted, "insert: nobody goes while there is room");
     for (new, gone) in new[1..].iter().zip(&old[2..]) {
         let admitted = store.admit(new, &crowding(6, now)).await;
         assert_eq!(admitted, in_place_of(gone), "insert: the first client that is idle makes room");
-        let Admitted::InPlaceOf(told) = admitted else { return };
+        let InsertOutcome::InsertedEvicting(told) = admitted else { return };
         assert_same(Some(&*told), gone, "insert: tells who made room");
         assert!(store.get(&gone.id).await.is_none(), "insert: whoever made room is gone");
         assert_same(store.get(&new.id).await.as_deref(), new, "insert: the new client is there");
         assert_eq!(store.count().await, 6, "count: one came for one who went");
     }
     let full = store.admit(&new[3], &crowding(6, now)).await;
-    assert_eq!(full, Admitted::Full, "insert: used, young and disabled clients make no room");
+    assert_eq!(full, InsertOutcome::Full, "insert: used, young and disabled clients make no room");
     let left = store.list(&ClientQuery::new()).await;
     let left: Vec<_> = left.iter().map(|client| client.id.as_str()).collect();
     assert_eq!(left, ["old-0", "old-1", "young", "new-0", "new-1", "new-2"], "list: exactly those that are there");
 
     let later = now + DAY;
-    let idle = Cutoffs::none(later).with_idle_since(now).among(vec![young.id, old[1].id.clone(), old[0].id.clone()]);
-    let admission = Admission { evict: vec![idle], ..below(6, later) };
+    let idle =
+        IdleCutoffs::none(later).with_idle_since(now).with_ids(vec![young.id, old[1].id.clone(), old[0].id.clone()]);
+    let admission = InsertConditions { evict: vec![idle], ..below(6, later) };
     let admitted = store.admit(&new[4], &admission).await;
     assert_eq!(admitted, in_place_of(&old[1]), "insert: whoever is idle by the cutoffs makes room, among those named");
-    assert_eq!(store.admit(&new[3], &admission).await, Admitted::Full, "insert: nobody else among them is idle");
+    assert_eq!(store.admit(&new[3], &admission).await, InsertOutcome::Full, "insert: nobody else among them is idle");
 }
 
 pub(super) async fn nobody_makes_room_for_itself_or_for_the_refused<S: ClientStore>(store: Subject<S>) {
@@ -60,22 +63,22 @@ pub(super) async fn nobody_makes_room_for_itself_or_for_the_refused<S: ClientSto
     let (old, new) = (client("old", now - DAY), client("new", now));
     store.insert_token(&spent).await;
     store.hold(std::slice::from_ref(&old)).await;
-    store.remember("used", now + HOUR, now).await;
-    let room = Cutoffs::none(now).with_unused_since(now + HOUR);
-    let full = |most| Admission { evict: vec![room.clone()], ..below(most, now) };
+    store.claim_nonce("used", now + HOUR, now).await;
+    let room = IdleCutoffs::none(now).with_unused_since(now + HOUR);
+    let full = |most| InsertConditions { evict: vec![room.clone()], ..below(most, now) };
     let rows = [
-        (Admitted::TokenRefused, &new, Admission { initial_access_token: Some(spent.digest), ..full(1) }),
-        (Admitted::Replayed, &new, Admission { once: vec![once("used", now)], ..full(1) }),
-        (Admitted::Exists, &old, full(1)),
+        (InsertOutcome::TokenRefused, &new, InsertConditions { initial_access_token: Some(spent.digest), ..full(1) }),
+        (InsertOutcome::Replayed, &new, InsertConditions { once: vec![once("used", now)], ..full(1) }),
+        (InsertOutcome::Exists, &old, full(1)),
     ];
     for (expected, client, admission) in rows {
         assert_eq!(store.admit(client, &admission).await, expected, "insert: refused, room or not");
         assert_same(store.get(&old.id).await.as_deref(), &old, "insert: nobody makes room for one who is refused");
     }
     store.touch(&old.id, now).await;
-    assert_eq!(store.admit(&new, &full(1)).await, Admitted::Full, "insert: a client makes no room for itself");
+    assert_eq!(store.admit(&new, &full(1)).await, InsertOutcome::Full, "insert: a client makes no room for itself");
     store.remove(&old.id).await;
-    assert_eq!(store.admit(&new, &full(0)).await, Admitted::Full, "insert: a client makes no room for itself");
+    assert_eq!(store.admit(&new, &full(0)).await, InsertOutcome::Full, "insert: a client makes no room for itself");
     assert_eq!(store.count().await, 0, "count: nobody");
 }
 
@@ -86,11 +89,11 @@ pub(super) async fn a_removal_brings_who_made_room_back<S: ClientStore>(store: S
     let new = client("new", now);
     store.hold(&old).await;
     let admission = crowding(2, now);
-    let Admitted::InPlaceOf(gone) = store.admit(&new, &admission).await else {
+    let InsertOutcome::InsertedEvicting(gone) = store.admit(&new, &admission).await else {
         panic!("insert: the first client that is idle makes room")
     };
-    let undo = Removal::undoing(admission.clone(), Some(gone));
-    let elsewhere = Removal { revision: Some(2), ..undo.clone() };
+    let undo = RemoveConditions::undoing(admission.clone(), Some(gone));
+    let elsewhere = RemoveConditions { revision: Some(2), ..undo.clone() };
     assert_eq!(store.remove_as(&new.id, &elsewhere).await, None, "remove: must conflict at another revision");
     assert!(store.get(&old[0].id).await.is_none(), "remove: a conflict brings nobody back");
     assert_eq!(store.remove_as(&new.id, &undo).await, Some(true), "remove: true for a client that is there");
@@ -98,7 +101,7 @@ pub(super) async fn a_removal_brings_who_made_room_back<S: ClientStore>(store: S
     assert_eq!(store.count().await, 2, "remove: the client that comes back takes the place");
     let hers = store.list(&ClientQuery::new().with_owner("alice")).await;
     assert_eq!(hers.len(), 1, "list: also a client that came back");
-    assert_eq!(store.admit(&new, &below(2, now)).await, Admitted::Full, "remove: the limit holds afterwards");
+    assert_eq!(store.admit(&new, &below(2, now)).await, InsertOutcome::Full, "remove: the limit holds afterwards");
     let again = store.admit(&new, &admission).await;
     assert_eq!(again, in_place_of(&old[0]), "insert: a client that came back makes room again");
     store.remove(&new.id).await;
@@ -113,7 +116,7 @@ pub(super) async fn a_lowered_limit_lets_one_come_for_one_who_goes<S: ClientStor
     let admitted = store.admit(&client("new", now), &crowding(2, now)).await;
     assert_eq!(admitted, in_place_of(&old[0]), "insert: above the limit one makes room for one");
     assert_eq!(store.count().await, 5, "count: no more than before");
-    assert_eq!(store.admit(&client("late", now), &below(2, now)).await, Admitted::Full, "insert: the limit holds");
+    assert_eq!(store.admit(&client("late", now), &below(2, now)).await, InsertOutcome::Full, "insert: the limit holds");
 }
 
 /// There are more callers than idle clients and more idle clients than uses of the token.
@@ -124,20 +127,20 @@ pub(super) async fn as_many_make_room_as_come<S: ClientStore>(store: Subject<S>)
         let token = token(&format!("few-{round}"), Some(uses), now);
         store.insert_token(&token).await;
         store.hold(&clients(&format!("idle-{round}"), IDLE, now - DAY)).await;
-        let admission = Admission { initial_access_token: Some(token.digest), ..crowding(IDLE, now) };
+        let admission = InsertConditions { initial_access_token: Some(token.digest), ..crowding(IDLE, now) };
         let insert = |caller: usize| {
             let (store, admission) = (store.clone(), admission.clone());
             let client = client(&format!("rush-{round}-{caller}"), admission.now);
             async move { (store.admit(&client, &admission).await, client.id) }
         };
         let told = race(CALLERS, insert).await;
-        let gone: Vec<&ClientId> = told.iter().filter_map(|(admitted, _)| admitted.gone()).collect();
+        let gone: Vec<&ClientId> = told.iter().filter_map(|(admitted, _)| admitted.evicted()).collect();
         let distinct: BTreeSet<_> = gone.iter().collect();
         let expected = IDLE.min(uses as usize);
         assert_eq!(gone.len(), expected, "insert: as many make room as there are uses or idle clients");
         assert_eq!(distinct.len(), expected, "insert: each makes room for one");
         let admitted: Vec<_> = told.iter().map(|(admitted, _)| admitted.clone()).collect();
-        assert_eq!(times(&admitted, &Admitted::Inserted), 0, "insert: nobody comes without room");
+        assert_eq!(times(&admitted, &InsertOutcome::Inserted), 0, "insert: nobody comes without room");
         assert_eq!(store.count().await, IDLE as u64, "count: exactly the limit");
         assert_eq!(store.uses_left(&token.digest).await, uses - expected as u32, "insert: a use for each who came");
         for (admitted, id) in &told {
@@ -165,7 +168,7 @@ pub(super) async fn making_room_and_other_changes_exclude_each_other<S: ClientSt
                 match caller % 4 {
                     0 => store.touch(&target, now).await.then_some(target),
                     2 => store.remove(&target).await.then_some(target),
-                    _ => store.admit(&client, &admission).await.gone().cloned(),
+                    _ => store.admit(&client, &admission).await.evicted().cloned(),
                 }
             }
         };
@@ -191,13 +194,14 @@ pub(super) async fn an_abandoned_insertion_makes_room_or_not<S: ClientStore>(sto
     for polls in 1..=POLLS {
         let new = client(&format!("abandoned-{polls}"), now);
         let key = once(&format!("jti-{polls}"), now);
-        let admission = Admission {
+        let admission = InsertConditions {
             once: vec![key],
-            ..Admission { initial_access_token: Some(plenty.digest), ..crowding(POLLS, now) }
+            ..InsertConditions { initial_access_token: Some(plenty.digest), ..crowding(POLLS, now) }
         };
         abandon(store.admit(&new, &admission), polls).await;
         let again = store.admit(&new, &admission).await;
-        let settled = matches!(again, Admitted::InPlaceOf(_) | Admitted::Exists | Admitted::Replayed);
+        let settled =
+            matches!(again, InsertOutcome::InsertedEvicting(_) | InsertOutcome::Exists | InsertOutcome::Replayed);
         assert!(settled, "insert: dropped halfway, nobody went without the client (got {again:?})");
         assert_same(store.get(&new.id).await.as_deref(), &new, "insert: once more settles it");
         assert_eq!(store.count().await, POLLS as u64, "insert: dropped halfway, one comes and one goes or nothing");
@@ -218,7 +222,7 @@ pub(super) async fn an_abandoned_removal_brings_who_made_room_back<S: ClientStor
             in_place_of(&old),
             "insert: whoever came back makes room again"
         );
-        let undo = Removal::undoing(admission, Some(std::sync::Arc::new(old.clone())));
+        let undo = RemoveConditions::undoing(admission, Some(std::sync::Arc::new(old.clone())));
         abandon(store.remove_as(&new.id, &undo), polls).await;
         store.remove_as(&new.id, &undo).await;
         assert!(store.get(&new.id).await.is_none(), "remove: once more settles it");
@@ -227,18 +231,18 @@ pub(super) async fn an_abandoned_removal_brings_who_made_room_back<S: ClientStor
         assert_eq!(store.count().await, 1, "count: one came back for one who went");
     }
     let beyond = store.admit(&client("beyond", now), &below(1, now)).await;
-    assert_eq!(beyond, Admitted::Full, "remove: whoever came back takes a place");
+    assert_eq!(beyond, InsertOutcome::Full, "remove: whoever came back takes a place");
 }
 
 /// Which clients a registration may evict: those older than an hour, then those with one of these keys.
-fn within_grace(most: u64, keys: &[RegistrantKey], now: SystemTime) -> Admission {
-    let older = Cutoffs::none(now).with_unused_since(now - HOUR);
-    let own = keys.iter().map(|key| Cutoffs::none(now).with_unused_since(now + HOUR).with_registrant(key.clone()));
-    Admission { evict: [older].into_iter().chain(own).collect(), ..below(most, now) }
+fn within_grace(most: u64, keys: &[RegistrantKey], now: SystemTime) -> InsertConditions {
+    let older = IdleCutoffs::none(now).with_unused_since(now - HOUR);
+    let own = keys.iter().map(|key| IdleCutoffs::none(now).with_unused_since(now + HOUR).with_registrant(key.clone()));
+    InsertConditions { evict: [older].into_iter().chain(own).collect(), ..below(most, now) }
 }
 
 fn by_token(name: &str, token: &str, issued_at: SystemTime) -> Client {
-    Client { origin: Origin::InitialAccessToken(token.into()), ..client(name, issued_at) }
+    Client { origin: RegistrationOrigin::InitialAccessToken(token.into()), ..client(name, issued_at) }
 }
 
 fn by_owner(name: &str, owner: &str, issued_at: SystemTime) -> Client {
@@ -256,7 +260,7 @@ pub(super) async fn a_young_client_is_evicted_by_its_registrant_alone<S: ClientS
         by_owner("by-owner", "O", now - HOUR / 3),
         by_network("by-network", u64::MAX, now - HOUR / 4),
         by_network("used", 7, now - HOUR / 2),
-        Client { status: Status::Disabled, ..by_network("disabled", 8, now - HOUR / 2) },
+        Client { status: ClientStatus::Disabled, ..by_network("disabled", 8, now - HOUR / 2) },
     ];
     store.hold(&young).await;
     store.touch(&young[3].id, now).await;
@@ -274,7 +278,7 @@ pub(super) async fn a_young_client_is_evicted_by_its_registrant_alone<S: ClientS
     ];
     for (name, admission) in &refused {
         let admitted = store.admit(&client("new", now), admission).await;
-        assert_eq!(admitted, Admitted::Full, "insert: evicts no young client for {name}");
+        assert_eq!(admitted, InsertOutcome::Full, "insert: evicts no young client for {name}");
     }
     let listed = ClientQuery::new().with_idle(keys(&[owner("O")]).evict[1].clone());
     assert_eq!(store.list(&listed).await.len(), 1, "list: the unused clients of a registrant");
@@ -300,7 +304,9 @@ pub(super) async fn what_a_registrant_has_follows_every_change<S: ClientStore>(s
     let mut current = by_network("changing", 9, now);
     store.hold(std::slice::from_ref(&current)).await;
     let admission = within_grace(1, &[RegistrantKey::Network(9)], now);
-    for (status, evictable) in [(Status::Disabled, false), (Status::Pending, true), (Status::Active, true)] {
+    for (status, evictable) in
+        [(ClientStatus::Disabled, false), (ClientStatus::Pending, true), (ClientStatus::Active, true)]
+    {
         current = Client { status, ..renamed(&current, status.as_str()) };
         assert!(store.update(&current).await, "update: the next revision is accepted");
         let found = store.list(&ClientQuery::new().with_idle(admission.evict[1].clone())).await;
@@ -309,7 +315,7 @@ pub(super) async fn what_a_registrant_has_follows_every_change<S: ClientStore>(s
     assert!(store.touch(&current.id, now).await, "touch: true for a client that is there");
     assert!(store.update(&renamed(&current, "Used")).await, "update: a use since the client was read is no conflict");
     let full = store.admit(&client("new", now), &admission).await;
-    assert_eq!(full, Admitted::Full, "insert: evicts no used client");
+    assert_eq!(full, InsertOutcome::Full, "insert: evicts no used client");
 }
 
 /// Two registrants at once: each evicts its own clients, as many as it inserts.
@@ -333,7 +339,7 @@ pub(super) async fn registrants_evict_only_their_own_clients_at_once<S: ClientSt
         let told = race(CALLERS, insert).await;
         for (network, own) in [(0, HELD * 3 / 4), (1, HELD / 4)] {
             let told = told.iter().filter(|(caller, _)| *caller == network);
-            let evicted: BTreeSet<_> = told.filter_map(|(_, admitted)| admitted.gone()).collect();
+            let evicted: BTreeSet<_> = told.filter_map(|(_, admitted)| admitted.evicted()).collect();
             assert_eq!(evicted.len(), own, "insert: a registrant evicts its own clients, each once");
             let own = |id: &ClientId| held.iter().any(|held| held.id == *id && held.network == Some(network));
             assert!(evicted.into_iter().all(own), "insert: a registrant evicts no client of another one");

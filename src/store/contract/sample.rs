@@ -2,11 +2,12 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::access::{Constraints, InitialAccessTokenRecord};
-use crate::client::{Client, Origin, Status};
-use crate::credential::{ClientId, Digest, SealedText, StoredSecret};
-use crate::metadata::{ClientMetadata, GrantType, TokenEndpointAuthMethod};
-use crate::store::{Admission, OneTimeKey};
+use crate::client::InitialAccessTokenRecord;
+use crate::client::credential::{ClientId, Digest, SealedText, StoredSecret};
+use crate::client::{Client, ClientStatus, RegistrationOrigin};
+use crate::protocol::constraints::Constraints;
+use crate::protocol::metadata::{ClientMetadata, GrantType, TokenEndpointAuthMethod};
+use crate::store::{InsertConditions, Nonce};
 
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -33,9 +34,9 @@ pub(super) fn client(name: &str, issued_at: SystemTime) -> Client {
         token: None,
         revision: 1,
         last_used: None,
-        origin: Origin::Open,
+        origin: RegistrationOrigin::Open,
         owner: None,
-        status: Status::Active,
+        status: ClientStatus::Active,
         constraints: Constraints::new(),
         fingerprint: None,
         network: None,
@@ -98,23 +99,23 @@ pub(super) fn token(name: &str, uses_left: Option<u32>, issued_at: SystemTime) -
 }
 
 /// An insertion that spends a use of this token.
-pub(super) fn spending(token: &InitialAccessTokenRecord, now: SystemTime) -> Admission {
-    Admission { initial_access_token: Some(token.digest), ..Admission::free(now) }
+pub(super) fn spending(token: &InitialAccessTokenRecord, now: SystemTime) -> InsertConditions {
+    InsertConditions { initial_access_token: Some(token.digest), ..InsertConditions::unconditional(now) }
 }
 
 /// An insertion that is free while there are fewer clients than that.
-pub(super) fn below(most_clients: u64, now: SystemTime) -> Admission {
-    Admission { most_clients: Some(most_clients), ..Admission::free(now) }
+pub(super) fn below(max_clients: u64, now: SystemTime) -> InsertConditions {
+    InsertConditions { max_clients: Some(max_clients), ..InsertConditions::unconditional(now) }
 }
 
 /// A key that is remembered for an hour.
-pub(super) fn once(key: &str, now: SystemTime) -> OneTimeKey {
-    OneTimeKey::new(key, now + HOUR)
+pub(super) fn once(key: &str, now: SystemTime) -> Nonce {
+    Nonce::new(key, now + HOUR)
 }
 
 /// An insertion that uses these keys up.
-pub(super) fn using(keys: &[&str], now: SystemTime) -> Admission {
-    Admission { once: keys.iter().map(|key| once(key, now)).collect(), ..Admission::free(now) }
+pub(super) fn using(keys: &[&str], now: SystemTime) -> InsertConditions {
+    InsertConditions { once: keys.iter().map(|key| once(key, now)).collect(), ..InsertConditions::unconditional(now) }
 }
 
 /// Compares all of a client. A message never shows a secret.

@@ -10,11 +10,13 @@ use std::time::SystemTime;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::{JoinSet, yield_now};
 
-use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
-use crate::credential::{ClientId, Digest};
+use crate::client::InitialAccessTokenRecord;
+use crate::client::credential::{ClientId, Digest};
 use crate::error::{StoreError, StoreErrorKind};
-use crate::store::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, Removal, Replacement};
+use crate::store::{
+    ClientQuery, ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, RemoveConditions, UpdateConditions,
+};
 
 /// How many callers race for one thing.
 pub(super) const CALLERS: usize = 64;
@@ -50,18 +52,18 @@ impl<S: ClientStore> Subject<S> {
     }
 
     /// An insertion that costs nothing.
-    pub(super) async fn insert(&self, client: &Client) -> Admitted {
-        self.admit(client, &Admission::free(client.issued_at)).await
+    pub(super) async fn insert(&self, client: &Client) -> InsertOutcome {
+        self.admit(client, &InsertConditions::unconditional(client.issued_at)).await
     }
 
     /// Inserts what the rest of a check starts from.
     pub(super) async fn hold(&self, clients: &[Client]) {
         for client in clients {
-            assert_eq!(self.insert(client).await, Admitted::Inserted, "insert: a new client is Inserted");
+            assert_eq!(self.insert(client).await, InsertOutcome::Inserted, "insert: a new client is Inserted");
         }
     }
 
-    pub(super) async fn admit(&self, client: &Client, admission: &Admission) -> Admitted {
+    pub(super) async fn admit(&self, client: &Client, admission: &InsertConditions) -> InsertOutcome {
         answer("insert", self.0.insert(client, admission).await)
     }
 
@@ -79,14 +81,18 @@ impl<S: ClientStore> Subject<S> {
 
     /// True for an update that took place, false for a conflict.
     pub(super) async fn update(&self, client: &Client) -> bool {
-        match self.update_as(client, &Replacement::free(client.issued_at)).await {
+        match self.update_as(client, &UpdateConditions::unconditional(client.issued_at)).await {
             Err(StoreErrorKind::Replayed) => panic!("update: without a key none is Replayed"),
             updated => updated.is_ok(),
         }
     }
 
     /// An update that costs something, or why it did not take place.
-    pub(super) async fn update_as(&self, client: &Client, replacement: &Replacement) -> Result<(), StoreErrorKind> {
+    pub(super) async fn update_as(
+        &self,
+        client: &Client,
+        replacement: &UpdateConditions,
+    ) -> Result<(), StoreErrorKind> {
         match self.0.update(client, replacement).await {
             Err(error) if error.kind() != StoreErrorKind::Unavailable => Err(error.kind()),
             updated => {
@@ -98,11 +104,11 @@ impl<S: ClientStore> Subject<S> {
 
     /// Whatever the revision.
     pub(super) async fn remove(&self, id: &ClientId) -> bool {
-        answer("remove", self.0.remove(id, &Removal::new()).await)
+        answer("remove", self.0.remove(id, &RemoveConditions::new()).await)
     }
 
     /// None for a conflict.
-    pub(super) async fn remove_as(&self, id: &ClientId, removal: &Removal) -> Option<bool> {
+    pub(super) async fn remove_as(&self, id: &ClientId, removal: &RemoveConditions) -> Option<bool> {
         match self.0.remove(id, removal).await {
             Err(error) if error.kind() == StoreErrorKind::Conflict => None,
             removed => Some(answer("remove", removed)),
@@ -126,7 +132,7 @@ impl<S: ClientStore> Subject<S> {
         answer("count", self.0.count(query).await)
     }
 
-    pub(super) async fn expire(&self, cutoffs: &Cutoffs, limit: usize) -> Vec<Arc<Client>> {
+    pub(super) async fn expire(&self, cutoffs: &IdleCutoffs, limit: usize) -> Vec<Arc<Client>> {
         let mut expired = Vec::new();
         loop {
             let some = answer("expire", self.0.expire(cutoffs, limit - expired.len()).await);
@@ -164,8 +170,8 @@ impl<S: ClientStore> Subject<S> {
         answer("remove_token", self.0.remove_token(id).await)
     }
 
-    pub(super) async fn remember(&self, key: &str, until: SystemTime, now: SystemTime) -> bool {
-        answer("remember", self.0.remember(key, until, now).await)
+    pub(super) async fn claim_nonce(&self, key: &str, until: SystemTime, now: SystemTime) -> bool {
+        answer("remember", self.0.claim_nonce(key, until, now).await)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::sample::{DAY, HOUR, assert_same, assert_same_token, below, client, clients, now, renamed, spending, token};
 use super::subject::{CALLERS, Subject, race, times};
-use crate::credential::Digest;
-use crate::store::{Admitted, ClientQuery, ClientStore, Cutoffs, Removal};
+use crate::client::credential::Digest;
+use crate::store::{ClientQuery, ClientStore, IdleCutoffs, InsertOutcome, RemoveConditions};
 
 /// Names of tenants that careless partitioning of keys takes for one another.
 const NAMES: [&str; 8] = ["", "a", "A", "a:b", "a%", "é", "https://id.example.com/a", "a b"];
@@ -22,8 +22,15 @@ pub(super) async fn tenants_see_nothing_of_each_other<S: ClientStore>(store: Sub
         assert!(!tenant.remove(&client.id).await, "for_tenant: a client of another tenant is nobody");
         let same = ClientQuery::new().with_fingerprint(Digest::of("the same"));
         assert!(tenant.list(&same).await.is_empty(), "for_tenant: nobody of another tenant is listed");
-        assert_eq!(tenant.insert(&client).await, Admitted::Inserted, "for_tenant: identifiers are free in each tenant");
-        assert!(tenant.remember("jti", now() + HOUR, now()).await, "for_tenant: keys are remembered for each tenant");
+        assert_eq!(
+            tenant.insert(&client).await,
+            InsertOutcome::Inserted,
+            "for_tenant: identifiers are free in each tenant"
+        );
+        assert!(
+            tenant.claim_nonce("jti", now() + HOUR, now()).await,
+            "for_tenant: keys are remembered for each tenant"
+        );
     }
     for name in NAMES {
         let tenant = store.for_tenant("somebody else").for_tenant(name);
@@ -31,7 +38,7 @@ pub(super) async fn tenants_see_nothing_of_each_other<S: ClientStore>(store: Sub
         let of_tenant = found.and_then(|found| found.metadata.client_name.untagged().map(str::to_owned));
         assert_eq!(of_tenant, Some(format!("of {name:?}")), "for_tenant: the same name is the same tenant");
         assert_eq!(tenant.count().await, 1, "for_tenant: counts for each tenant");
-        assert!(!tenant.remember("jti", now() + HOUR, now()).await, "for_tenant: the same name is the same tenant");
+        assert!(!tenant.claim_nonce("jti", now() + HOUR, now()).await, "for_tenant: the same name is the same tenant");
     }
     assert_eq!(store.count().await, 1, "for_tenant: the store itself is the tenant \"\"");
 }
@@ -46,13 +53,17 @@ pub(super) async fn tokens_and_places_belong_to_a_tenant<S: ClientStore>(store: 
     assert!(!two.remove_token(&token.id).await, "for_tenant: a token of another tenant is none");
     let client = client("client", now);
     let refused = two.admit(&client, &spending(&token, now)).await;
-    assert_eq!(refused, Admitted::TokenRefused, "for_tenant: a token of another tenant admits nobody");
+    assert_eq!(refused, InsertOutcome::TokenRefused, "for_tenant: a token of another tenant admits nobody");
     for tenant in [&one, &two] {
-        assert_eq!(tenant.admit(&client, &below(1, now)).await, Admitted::Inserted, "for_tenant: places of its own");
+        assert_eq!(
+            tenant.admit(&client, &below(1, now)).await,
+            InsertOutcome::Inserted,
+            "for_tenant: places of its own"
+        );
         let late = renamed(&super::sample::client("late", now), "Late");
-        assert_eq!(tenant.admit(&late, &below(1, now)).await, Admitted::Full, "for_tenant: a limit of its own");
+        assert_eq!(tenant.admit(&late, &below(1, now)).await, InsertOutcome::Full, "for_tenant: a limit of its own");
     }
-    let refund = Removal::new().with_refund(token.digest);
+    let refund = RemoveConditions::new().with_refund(token.digest);
     assert_eq!(two.remove_as(&client.id, &refund).await, Some(true), "remove: true for a client that is there");
     assert_same_token(
         one.get_token(&token.digest).await.as_ref(),
@@ -68,7 +79,7 @@ pub(super) async fn a_tenant_expires_alone<S: ClientStore>(store: Subject<S>) {
     for tenant in [&one, &two] {
         tenant.hold(&old).await;
     }
-    let cutoffs = Cutoffs::none(now()).with_unused_since(now());
+    let cutoffs = IdleCutoffs::none(now()).with_unused_since(now());
     assert_eq!(one.expire(&cutoffs, usize::MAX).await.len(), 3, "expire: the idle of the tenant");
     assert_eq!(two.count().await, 3, "expire: nobody of another tenant");
     assert_eq!(store.count().await, 0, "for_tenant: counts for each tenant");
@@ -84,7 +95,11 @@ pub(super) async fn tenants_fill_up_side_by_side<S: ClientStore>(store: Subject<
     };
     let admitted = race(CALLERS, insert).await;
     for (number, tenant) in tenants.iter().enumerate() {
-        assert_eq!(times(&admitted, &(number, Admitted::Inserted)), 10, "insert: fills the ten places of each tenant");
+        assert_eq!(
+            times(&admitted, &(number, InsertOutcome::Inserted)),
+            10,
+            "insert: fills the ten places of each tenant"
+        );
         assert_eq!(tenant.count().await, 10, "count: exactly the limit of each tenant");
     }
 }

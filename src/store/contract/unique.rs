@@ -2,10 +2,10 @@
 
 use super::sample::{DAY, HOUR, below, client, clients, now, once, renamed, spending, token};
 use super::subject::{CALLERS, ROUNDS, Subject, race, times};
-use crate::client::{Client, Status};
-use crate::credential::Digest;
+use crate::client::credential::Digest;
+use crate::client::{Client, ClientStatus};
 use crate::error::StoreErrorKind;
-use crate::store::{Admission, Admitted, ClientStore, Cutoffs, Replacement};
+use crate::store::{ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, UpdateConditions};
 
 fn with_fingerprint(text: &str, client: Client) -> Client {
     Client { fingerprint: Some(Digest::of(text)), ..client }
@@ -19,58 +19,62 @@ pub(super) async fn a_fingerprint_that_is_taken_is_refused<S: ClientStore>(store
     let (now, good) = (now(), token("good", Some(9), now()));
     store.insert_token(&good).await;
     let first = with_fingerprint("one", client("first", now - DAY));
-    let only = |text| Admission { unique_fingerprint: unique(text), ..Admission::free(now) };
-    assert_eq!(store.admit(&first, &only("one")).await, Admitted::Inserted, "insert: a fingerprint that is free");
+    let only = |text| InsertConditions { unique_fingerprint: unique(text), ..InsertConditions::unconditional(now) };
+    assert_eq!(store.admit(&first, &only("one")).await, InsertOutcome::Inserted, "insert: a fingerprint that is free");
     let second = with_fingerprint("one", client("second", now));
-    let evict = vec![Cutoffs::none(now).with_unused_since(now - HOUR)];
-    let paying = Admission {
+    let evict = vec![IdleCutoffs::none(now).with_unused_since(now - HOUR)];
+    let paying = InsertConditions {
         once: vec![once("jti", now)],
         unique_fingerprint: unique("one"),
-        ..Admission { evict, most_clients: Some(1), ..spending(&good, now) }
+        ..InsertConditions { evict, max_clients: Some(1), ..spending(&good, now) }
     };
-    for admission in [&only("one"), &Admission { most_clients: Some(9), ..paying.clone() }, &paying] {
+    for admission in [&only("one"), &InsertConditions { max_clients: Some(9), ..paying.clone() }, &paying] {
         let admitted = store.admit(&second, admission).await;
-        assert_eq!(admitted, Admitted::FingerprintTaken, "insert: a fingerprint that is taken is refused");
+        assert_eq!(admitted, InsertOutcome::FingerprintTaken, "insert: a fingerprint that is taken is refused");
         assert!(store.get(&second.id).await.is_none(), "insert: adds nobody whose fingerprint is taken");
         assert!(store.get(&first.id).await.is_some(), "insert: evicts nobody for a refused client");
     }
     assert_eq!(store.uses_left(&good.digest).await, 9, "insert: spends no use when the fingerprint is taken");
-    assert!(store.remember("jti", now + HOUR, now).await, "insert: uses no key up when the fingerprint is taken");
+    assert!(store.claim_nonce("jti", now + HOUR, now).await, "insert: uses no key up when the fingerprint is taken");
     let other = with_fingerprint("two", client("other", now));
-    assert_eq!(store.admit(&other, &only("two")).await, Admitted::Inserted, "insert: another fingerprint is free");
+    assert_eq!(store.admit(&other, &only("two")).await, InsertOutcome::Inserted, "insert: another fingerprint is free");
     let plain = store.insert(&second).await;
-    assert_eq!(plain, Admitted::Inserted, "insert: without the condition a fingerprint may be that of several");
+    assert_eq!(plain, InsertOutcome::Inserted, "insert: without the condition a fingerprint may be that of several");
     store.remove(&first.id).await;
-    let disabled = Client { status: Status::Disabled, ..renamed(&second, "Disabled") };
+    let disabled = Client { status: ClientStatus::Disabled, ..renamed(&second, "Disabled") };
     assert!(store.update(&disabled).await, "update: the next revision is accepted");
     let third = with_fingerprint("one", client("third", now));
     let admitted = store.admit(&third, &only("one")).await;
-    assert_eq!(admitted, Admitted::FingerprintTaken, "insert: also a disabled client has its fingerprint");
+    assert_eq!(admitted, InsertOutcome::FingerprintTaken, "insert: also a disabled client has its fingerprint");
     let elsewhere = store.for_tenant("elsewhere").admit(&third, &only("one")).await;
-    assert_eq!(elsewhere, Admitted::Inserted, "for_tenant: fingerprints of its own");
+    assert_eq!(elsewhere, InsertOutcome::Inserted, "for_tenant: fingerprints of its own");
     store.remove(&second.id).await;
-    assert_eq!(store.admit(&third, &only("one")).await, Admitted::Inserted, "remove: gives the fingerprint back");
+    assert_eq!(store.admit(&third, &only("one")).await, InsertOutcome::Inserted, "remove: gives the fingerprint back");
 }
 
 pub(super) async fn an_update_to_a_fingerprint_that_is_taken_is_refused<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let (holder, changing) = (with_fingerprint("one", client("holder", now)), client("changing", now));
     store.hold(&[holder.clone(), changing.clone()]).await;
-    let with_key =
-        |text| Replacement { once: vec![once("jti", now)], unique_fingerprint: unique(text), ..Replacement::free(now) };
+    let with_key = |text| UpdateConditions {
+        once: vec![once("jti", now)],
+        unique_fingerprint: unique(text),
+        ..UpdateConditions::unconditional(now)
+    };
     let moved = with_fingerprint("one", renamed(&changing, "Moved"));
     let refused = store.update_as(&moved, &with_key("one")).await;
     assert_eq!(refused, Err(StoreErrorKind::FingerprintTaken), "update: a fingerprint that is taken is refused");
     let found = store.get(&changing.id).await;
     assert_eq!(found.map(|found| found.revision), Some(1), "update: a taken fingerprint changes nothing");
     let stale = Client { revision: 9, ..moved.clone() };
-    let stale = store.update_as(&stale, &Replacement { unique_fingerprint: unique("two"), ..with_key("two") }).await;
+    let stale =
+        store.update_as(&stale, &UpdateConditions { unique_fingerprint: unique("two"), ..with_key("two") }).await;
     assert_eq!(stale, Err(StoreErrorKind::Conflict), "update: must conflict at another revision");
     let own = renamed(&holder, "Renamed");
     assert_eq!(store.update_as(&own, &with_key("one")).await, Ok(()), "update: its own fingerprint is free");
     let away = Client { fingerprint: None, ..renamed(&own, "Away") };
     assert!(store.update(&away).await, "update: the next revision is accepted");
-    let free = Replacement { unique_fingerprint: unique("one"), ..Replacement::free(now) };
+    let free = UpdateConditions { unique_fingerprint: unique("one"), ..UpdateConditions::unconditional(now) };
     assert_eq!(store.update_as(&moved, &free).await, Ok(()), "update: a fingerprint that was given up is free");
     let back = with_fingerprint("one", renamed(&away, "Back"));
     let refused = store.update_as(&back, &free).await;
@@ -89,24 +93,24 @@ pub(super) async fn one_of_many_of_a_unique_fingerprint_wins<S: ClientStore>(sto
             let new = with_fingerprint(&text, client(&format!("new-{round}-{caller}"), now));
             async move {
                 if caller.is_multiple_of(2) {
-                    let admission = Admission { unique_fingerprint, ..below(u64::MAX, now) };
+                    let admission = InsertConditions { unique_fingerprint, ..below(u64::MAX, now) };
                     return (store.admit(&new, &admission).await, new);
                 }
-                let replacement = Replacement { unique_fingerprint, ..Replacement::free(now) };
+                let replacement = UpdateConditions { unique_fingerprint, ..UpdateConditions::unconditional(now) };
                 match store.update_as(&held, &replacement).await {
-                    Ok(()) => (Admitted::Inserted, held),
-                    Err(_) => (Admitted::FingerprintTaken, held),
+                    Ok(()) => (InsertOutcome::Inserted, held),
+                    Err(_) => (InsertOutcome::FingerprintTaken, held),
                 }
             }
         };
         let (told, clients): (Vec<_>, Vec<_>) = race(CALLERS, act).await.into_iter().unzip();
-        assert_eq!(times(&told, &Admitted::Inserted), 1, "insert, update: one of many has a unique fingerprint");
+        assert_eq!(times(&told, &InsertOutcome::Inserted), 1, "insert, update: one of many has a unique fingerprint");
         assert_eq!(
-            times(&told, &Admitted::FingerprintTaken),
+            times(&told, &InsertOutcome::FingerprintTaken),
             CALLERS - 1,
             "insert, update: it is taken for all others"
         );
-        let winner = told.iter().zip(clients).find(|(told, _)| **told == Admitted::Inserted);
+        let winner = told.iter().zip(clients).find(|(told, _)| **told == InsertOutcome::Inserted);
         let Some((_, winner)) = winner else { return };
         match held.iter_mut().find(|held| held.id == winner.id) {
             Some(held) => *held = winner,

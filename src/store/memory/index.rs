@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::SystemTime;
 
-use crate::client::{Client, Status};
-use crate::credential::{ClientId, Digest};
-use crate::store::{ClientQuery, Cutoffs, RegistrantKey};
+use crate::client::credential::{ClientId, Digest};
+use crate::client::{Client, ClientStatus};
+use crate::store::{ClientQuery, IdleCutoffs, RegistrantKey};
 
 /// Where a client stands in a list: by its time of issue, then by its identifier.
 pub(super) type Place = (SystemTime, ClientId);
@@ -86,7 +86,7 @@ impl Index {
         }
         let places = match (&query.fingerprint, unused_only) {
             (Some(fingerprint), _) => self.by_fingerprint.get(fingerprint.as_bytes()),
-            (None, Some(Cutoffs { registrant: Some(key), .. })) => self.unused_by.get(key),
+            (None, Some(IdleCutoffs { registrant: Some(key), .. })) => self.unused_by.get(key),
             (None, Some(_)) => Some(&self.unused),
             (None, None) => Some(&self.all),
         };
@@ -113,7 +113,7 @@ fn remove_from<K: Ord>(sets: &mut BTreeMap<K, BTreeSet<Place>>, key: &K, client:
 
 /// A disabled client stays, used or not.
 fn is_unused(client: &Client) -> bool {
-    client.last_used.is_none() && client.status != Status::Disabled
+    client.last_used.is_none() && client.status != ClientStatus::Disabled
 }
 
 /// The place before which nobody stands who was issued at this time: no identifier is less than `-`.

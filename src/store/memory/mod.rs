@@ -14,10 +14,12 @@ use std::time::SystemTime;
 use dashmap::DashMap;
 
 use self::shared::Shared;
-use super::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, OneTimeKey, Removal, Replacement};
-use crate::access::InitialAccessTokenRecord;
+use super::{
+    ClientQuery, ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, Nonce, RemoveConditions, UpdateConditions,
+};
 use crate::client::Client;
-use crate::credential::{ClientId, Digest};
+use crate::client::InitialAccessTokenRecord;
+use crate::client::credential::{ClientId, Digest};
 use crate::error::StoreError;
 
 /// Keeps clients in memory. Clones share what they keep.
@@ -53,7 +55,7 @@ impl ClientStore for MemoryStore {
         Self { shared, tenants: Arc::clone(&self.tenants) }
     }
 
-    async fn insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
+    async fn insert(&self, client: &Client, admission: &InsertConditions) -> Result<InsertOutcome, StoreError> {
         Ok(self.shared.insert(client, admission))
     }
 
@@ -73,11 +75,11 @@ impl ClientStore for MemoryStore {
         Ok(self.shared.get(id).filter(|client| client.has_registration_token(token)))
     }
 
-    async fn update(&self, client: &Client, replacement: &Replacement) -> Result<(), StoreError> {
+    async fn update(&self, client: &Client, replacement: &UpdateConditions) -> Result<(), StoreError> {
         self.shared.update(client, replacement)
     }
 
-    async fn remove(&self, id: &ClientId, removal: &Removal) -> Result<bool, StoreError> {
+    async fn remove(&self, id: &ClientId, removal: &RemoveConditions) -> Result<bool, StoreError> {
         self.shared.remove(id, removal)
     }
 
@@ -98,7 +100,7 @@ impl ClientStore for MemoryStore {
         Ok(count)
     }
 
-    async fn expire(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
+    async fn expire(&self, cutoffs: &IdleCutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
         self.shared.remembered().expire(cutoffs.now);
         let query = ClientQuery::new().with_idle(cutoffs.clone());
         loop {
@@ -106,7 +108,7 @@ impl ClientStore for MemoryStore {
                 Some(among) => self.shared.idle_among(among, cutoffs),
                 None => self.shared.select(&query, limit).await,
             };
-            let still = |client: &Arc<Client>| self.shared.remove_if(&client.id, |client| cutoffs.reach(client));
+            let still = |client: &Arc<Client>| self.shared.remove_if(&client.id, |client| cutoffs.is_idle(client));
             let expired: Vec<_> = idle.iter().filter_map(still).take(limit).collect();
             // Whoever was idle a moment ago may be gone or used by now; then there may be others.
             if !expired.is_empty() || idle.is_empty() || limit == 0 {
@@ -135,7 +137,7 @@ impl ClientStore for MemoryStore {
         Ok(found.is_some_and(|digest| self.shared.tokens.remove_if(&digest, |_, token| &*token.id == id).is_some()))
     }
 
-    async fn remember(&self, key: &str, until: SystemTime, now: SystemTime) -> Result<bool, StoreError> {
-        Ok(self.shared.remembered().use_up(&[OneTimeKey::new(key, until)], now))
+    async fn claim_nonce(&self, key: &str, until: SystemTime, now: SystemTime) -> Result<bool, StoreError> {
+        Ok(self.shared.remembered().claim(&[Nonce::new(key, until)], now))
     }
 }

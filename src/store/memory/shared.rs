@@ -9,11 +9,13 @@ use std::time::SystemTime;
 use dashmap::DashMap;
 
 use super::index::{Index, place};
-use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
-use crate::credential::{ClientId, Digest};
+use crate::client::InitialAccessTokenRecord;
+use crate::client::credential::{ClientId, Digest};
 use crate::error::StoreError;
-use crate::store::{Admission, Admitted, ClientQuery, Cutoffs, OneTimeKeys, Removal, Replacement};
+use crate::store::{
+    ClientQuery, IdleCutoffs, InsertConditions, InsertOutcome, NonceCache, RemoveConditions, UpdateConditions,
+};
 
 /// How many clients are looked at before other tasks get a turn.
 const AT_ONCE: usize = 1024;
@@ -30,7 +32,7 @@ pub(super) struct Shared {
     index: Mutex<Index>,
     pub(super) tokens: DashMap<[u8; 32], InitialAccessTokenRecord>,
     /// Locked first, and by an insertion or an update until its end.
-    remembered: Mutex<OneTimeKeys>,
+    remembered: Mutex<NonceCache>,
 }
 
 impl Shared {
@@ -43,15 +45,15 @@ impl Shared {
 
     /// What it costs stays locked until the client is in or refused, so it is paid exactly when the client comes in and a
     /// refusal is in nobody's way.
-    pub(super) fn insert(&self, client: &Client, admission: &Admission) -> Admitted {
+    pub(super) fn insert(&self, client: &Client, admission: &InsertConditions) -> InsertOutcome {
         let mut remembered = self.remembered();
         let token = admission.initial_access_token.as_ref().map(|digest| self.tokens.get_mut(digest.as_bytes()));
         let token = token.map(|token| token.filter(|token| token.is_usable(admission.now)));
         if matches!(token, Some(None)) {
-            return Admitted::TokenRefused;
+            return InsertOutcome::TokenRefused;
         }
-        if !remembered.use_up(&admission.once, admission.now) {
-            return Admitted::Replayed;
+        if !remembered.claim(&admission.once, admission.now) {
+            return InsertOutcome::Replayed;
         }
         let admitted = self.insert_client(client, admission);
         match (admitted.is_in(), token.flatten()) {
@@ -62,19 +64,19 @@ impl Shared {
         admitted
     }
 
-    fn insert_client(&self, client: &Client, admission: &Admission) -> Admitted {
+    fn insert_client(&self, client: &Client, admission: &InsertConditions) -> InsertOutcome {
         if self.clients.contains_key(&client.id) {
-            return Admitted::Exists;
+            return InsertOutcome::Exists;
         }
         if self.is_taken(admission.unique_fingerprint.as_ref(), &client.id) {
-            return Admitted::FingerprintTaken;
+            return InsertOutcome::FingerprintTaken;
         }
-        let admitted = if self.take_place(admission.most_clients) {
-            Admitted::Inserted
+        let admitted = if self.take_place(admission.max_clients) {
+            InsertOutcome::Inserted
         } else if let Some(gone) = admission.evict.iter().find_map(|cutoffs| self.evict(cutoffs)) {
-            Admitted::InPlaceOf(gone)
+            InsertOutcome::InsertedEvicting(gone)
         } else {
-            return Admitted::Full;
+            return InsertOutcome::Full;
         };
         self.put(Arc::new(client.clone()));
         admitted
@@ -93,8 +95,8 @@ impl Shared {
     }
 
     /// Removes the first client that is idle; its place stays taken.
-    fn evict(&self, cutoffs: &Cutoffs) -> Option<Arc<Client>> {
-        let gone = |id: &ClientId| self.take_out(id, |client| cutoffs.reach(client));
+    fn evict(&self, cutoffs: &IdleCutoffs) -> Option<Arc<Client>> {
+        let gone = |id: &ClientId| self.take_out(id, |client| cutoffs.is_idle(client));
         if let Some(among) = &cutoffs.among {
             return self.idle_among(among, cutoffs).iter().find_map(|client| gone(&client.id));
         }
@@ -138,9 +140,9 @@ impl Shared {
     }
 
     /// The idle clients by cutoffs that name whom they are about.
-    pub(super) fn idle_among(&self, among: &[ClientId], cutoffs: &Cutoffs) -> Vec<Arc<Client>> {
+    pub(super) fn idle_among(&self, among: &[ClientId], cutoffs: &IdleCutoffs) -> Vec<Arc<Client>> {
         let mut idle: Vec<_> = among.iter().filter_map(|id| self.get(id)).collect();
-        idle.retain(|client| cutoffs.reach(client));
+        idle.retain(|client| cutoffs.is_idle(client));
         idle.sort_unstable_by_key(|client| place(client));
         idle.dedup_by(|one, other| one.id == other.id);
         idle
@@ -150,7 +152,7 @@ impl Shared {
         self.clients.get(id).map(|client| Arc::clone(&client))
     }
 
-    pub(super) fn update(&self, client: &Client, replacement: &Replacement) -> Result<(), StoreError> {
+    pub(super) fn update(&self, client: &Client, replacement: &UpdateConditions) -> Result<(), StoreError> {
         let mut remembered = self.remembered();
         let mut stored = self.clients.get_mut(&client.id).ok_or_else(StoreError::conflict)?;
         if stored.revision + 1 != client.revision {
@@ -159,7 +161,7 @@ impl Shared {
         if self.is_taken(replacement.unique_fingerprint.as_ref(), &client.id) {
             return Err(StoreError::fingerprint_taken());
         }
-        if !remembered.use_up(&replacement.once, replacement.now) {
+        if !remembered.claim(&replacement.once, replacement.now) {
             return Err(StoreError::replayed());
         }
         remembered.forget(&replacement.forgets);
@@ -182,7 +184,7 @@ impl Shared {
     }
 
     /// As with [`insert`](Self::insert), what is given back is locked before the client.
-    pub(super) fn remove(&self, id: &ClientId, removal: &Removal) -> Result<bool, StoreError> {
+    pub(super) fn remove(&self, id: &ClientId, removal: &RemoveConditions) -> Result<bool, StoreError> {
         let mut remembered = self.remembered();
         let token = removal.refunds.as_ref().and_then(|digest| self.tokens.get_mut(digest.as_bytes()));
         let mut conflict = false;
@@ -226,7 +228,7 @@ impl Shared {
         taken.map(|(_, client)| client)
     }
 
-    pub(super) fn remembered(&self) -> MutexGuard<'_, OneTimeKeys> {
+    pub(super) fn remembered(&self) -> MutexGuard<'_, NonceCache> {
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -26,8 +26,8 @@
 //!
 //! # What a store must know
 //!
-//! - **Secrets.** Only what [`Secrets`](crate::credential::Secrets) makes safe is written: a digest, and a sealed text
-//!   if there is one. A secret that is kept as text (`Secrets::InMemory`) comes back as its digest alone.
+//! - **Secrets.** Only what [`SecretStorage`](crate::credential::SecretStorage) makes safe is written: a digest, and a sealed text
+//!   if there is one. A secret that is kept as text (`SecretStorage::InMemory`) comes back as its digest alone.
 //! - **Times** keep their milliseconds.
 //! - **What changes beside the record.** A store that keeps the last use in a column of its own puts it back with
 //!   [`Client::with_last_used`].
@@ -42,10 +42,11 @@ use std::time::SystemTime;
 use serde::Deserialize;
 
 use self::state::{ClientState, TokenState};
-use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
+use crate::client::InitialAccessTokenRecord;
 use crate::error::{BoxError, StoreError};
-use crate::metadata::{ClientMetadata, Document, Known, Object, ObjectWriter};
+use crate::protocol::json::{Object, ObjectWriter};
+use crate::protocol::metadata::{ClientMetadata, Document, KnownMembers};
 
 /// The version that is written.
 pub const VERSION: u32 = 1;
@@ -116,7 +117,7 @@ fn check_version(version: u32) -> Result<(), StoreError> {
 
 /// Every group of members counts: what was accepted once stays, whatever is switched on today.
 fn metadata_of(object: Object) -> Result<ClientMetadata, StoreError> {
-    let document = Document::from_object(object, Known::ALL);
+    let document = Document::from_object(object, KnownMembers::ALL);
     match document.violations.is_empty() {
         true => Ok(document.metadata),
         false => Err(unreadable("the metadata of the record have a member of another type")),

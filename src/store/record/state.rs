@@ -4,11 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use crate::access::{Constraints, InitialAccessTokenRecord};
-use crate::client::{Client, Origin, RegistrationToken, Secret, Status};
+use crate::client::InitialAccessTokenRecord;
+use crate::client::credential::{ClientId, Digest, SealedText, StoredSecret};
+use crate::client::{Client, ClientStatus, RegistrationOrigin, RegistrationToken, Secret};
 use crate::clock::{from_unix_millis, unix_millis};
-use crate::credential::{ClientId, Digest, SealedText, StoredSecret};
-use crate::metadata::ClientMetadata;
+use crate::protocol::constraints::Constraints;
+use crate::protocol::metadata::ClientMetadata;
 
 /// What the server knows of a client. Members that may be missing have a default, now and in every later version.
 #[derive(Serialize, Deserialize)]
@@ -146,16 +147,16 @@ impl ClientState {
 }
 
 impl StatusState {
-    fn of(status: Status) -> Self {
+    fn of(status: ClientStatus) -> Self {
         match status {
-            Status::Pending => Self::Pending,
-            Status::Active => Self::Active,
-            Status::Disabled => Self::Disabled,
+            ClientStatus::Pending => Self::Pending,
+            ClientStatus::Active => Self::Active,
+            ClientStatus::Disabled => Self::Disabled,
         }
     }
 }
 
-impl From<StatusState> for Status {
+impl From<StatusState> for ClientStatus {
     fn from(state: StatusState) -> Self {
         match state {
             StatusState::Pending => Self::Pending,
@@ -166,17 +167,17 @@ impl From<StatusState> for Status {
 }
 
 impl OriginState {
-    fn of(origin: &Origin) -> Self {
+    fn of(origin: &RegistrationOrigin) -> Self {
         match origin {
-            Origin::Open => Self::Open,
-            Origin::InitialAccessToken(id) => Self::InitialAccessToken(id.as_ref().to_owned()),
-            Origin::Gate => Self::Gate,
-            Origin::Application => Self::Application,
+            RegistrationOrigin::Open => Self::Open,
+            RegistrationOrigin::InitialAccessToken(id) => Self::InitialAccessToken(id.as_ref().to_owned()),
+            RegistrationOrigin::Gate => Self::Gate,
+            RegistrationOrigin::Application => Self::Application,
         }
     }
 }
 
-impl From<OriginState> for Origin {
+impl From<OriginState> for RegistrationOrigin {
     fn from(state: OriginState) -> Self {
         match state {
             OriginState::Open => Self::Open,

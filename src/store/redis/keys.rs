@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::client::{Client, Status};
-use crate::credential::{ClientId, Digest};
-use crate::store::{ClientQuery, Cutoffs, RegistrantKey};
+use crate::client::credential::{ClientId, Digest};
+use crate::client::{Client, ClientStatus};
+use crate::store::{ClientQuery, IdleCutoffs, RegistrantKey};
 
 /// Sorts after every character of a row.
 const LAST: char = '~';
@@ -133,14 +133,14 @@ pub(super) fn place_of(client: &Client) -> String {
 /// The rows by which a client is found, except that of its last use. The first one is what every client has.
 pub(super) fn rows(client: &Client) -> Vec<String> {
     let kind = match (client.status, client.last_used) {
-        (Status::Disabled, _) => DISABLED,
+        (ClientStatus::Disabled, _) => DISABLED,
         (_, None) => NEW,
         (_, Some(_)) => USED,
     };
     let also = [
         client.owner().map(owner_kind),
         client.fingerprint.as_ref().map(fingerprint_kind),
-        (client.status == Status::Pending).then(|| PENDING.to_owned()),
+        (client.status == ClientStatus::Pending).then(|| PENDING.to_owned()),
     ];
     let unused_by = client.registrant_keys().filter(|_| kind == NEW).map(|key| unused_kind(&key));
     let kinds = [kind.to_owned()].into_iter().chain(also.into_iter().flatten()).chain(unused_by);
@@ -150,7 +150,7 @@ pub(super) fn rows(client: &Client) -> Vec<String> {
 
 /// The row of its last use, which moves with that.
 pub(super) fn last_use_row(client: &Client) -> Option<String> {
-    let used = client.last_used.filter(|_| client.status != Status::Disabled)?;
+    let used = client.last_used.filter(|_| client.status != ClientStatus::Disabled)?;
     Some(format!("{LAST_USE}{}{}", time(used), place_of(client)))
 }
 
@@ -195,8 +195,8 @@ impl Rows {
         let kinds = match (&query.fingerprint, &query.owner, query.status) {
             (Some(fingerprint), ..) => vec![fingerprint_kind(fingerprint)],
             (_, Some(owner), _) => vec![owner_kind(owner)],
-            (.., Some(Status::Disabled)) => vec![DISABLED.to_owned()],
-            (.., Some(Status::Pending)) => vec![PENDING.to_owned()],
+            (.., Some(ClientStatus::Disabled)) => vec![DISABLED.to_owned()],
+            (.., Some(ClientStatus::Pending)) => vec![PENDING.to_owned()],
             _ => [DISABLED, NEW, USED].map(str::to_owned).into(),
         };
         kinds.into_iter().map(|kind| Self::of(kind, query.issued_from, query.issued_before)).collect()
@@ -226,7 +226,7 @@ impl Rows {
     }
 
     /// The rows of clients that are idle because they were never used, and because they were not used for long.
-    pub(super) fn idle(cutoffs: &Cutoffs) -> Vec<Self> {
+    pub(super) fn idle(cutoffs: &IdleCutoffs) -> Vec<Self> {
         let unused = cutoffs.registrant.as_ref().map_or_else(|| NEW.to_owned(), unused_kind);
         let never = cutoffs.unused_since.map(|since| Self::of(unused, None, Some(since)));
         let long_ago = cutoffs.idle_since.map(|since| Self::of(LAST_USE, None, Some(since)));
@@ -238,7 +238,7 @@ impl Rows {
 /// Whether [`Rows::around`] a query are exactly the clients that it selects.
 pub(super) fn is_exact(query: &ClientQuery) -> bool {
     let filters = [query.owner.is_some(), query.fingerprint.is_some(), query.status.is_some()];
-    let one = filters.iter().filter(|filter| **filter).count() <= 1 && query.status != Some(Status::Active);
+    let one = filters.iter().filter(|filter| **filter).count() <= 1 && query.status != Some(ClientStatus::Active);
     let used = query.used_from.is_some() || query.used_before.is_some() || query.never_used;
     one && !used && query.idle.is_none()
 }

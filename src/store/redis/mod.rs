@@ -9,14 +9,14 @@
 //! what `appendfsync` and replication mean for clients that were told they are registered.
 //!
 //! ```no_run
-//! use tower_dcr::credential::Secrets;
+//! use tower_dcr::credential::SecretStorage;
 //! use tower_dcr::store::RedisStore;
 //! use tower_dcr::{Access, Registry};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let store = RedisStore::connect("redis://127.0.0.1:6379").await?.with_prefix("id.example.com");
 //! let registry = Registry::builder("https://id.example.com", Access::Open)
-//!     .with_secrets(Secrets::hashed())
+//!     .with_secrets(SecretStorage::hashed())
 //!     .build(store)?;
 //! # Ok(())
 //! # }
@@ -40,10 +40,13 @@ use redis::{Cmd, FromRedisValue, ScriptInvocation};
 use self::connection::Connection;
 use self::keys::{Keys, Rows};
 pub use self::options::RedisOptions;
-use super::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, OneTimeKey, Removal, Replacement, record};
-use crate::access::InitialAccessTokenRecord;
+use super::{
+    ClientQuery, ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, Nonce, RemoveConditions, UpdateConditions,
+    record,
+};
 use crate::client::Client;
-use crate::credential::{ClientId, Digest};
+use crate::client::InitialAccessTokenRecord;
+use crate::client::credential::{ClientId, Digest};
 use crate::error::StoreError;
 
 /// How many clients are read or removed with one request, so that no request keeps Redis from others for long.
@@ -131,41 +134,41 @@ impl RedisStore {
     }
 
     /// Inserts a client that costs nothing, with a script that asks for nothing else.
-    async fn add(&self, client: &Client) -> Result<Admitted, StoreError> {
+    async fn add(&self, client: &Client) -> Result<InsertOutcome, StoreError> {
         let mut script = script::ADD.key(self.keys.client(client.id.as_str()));
         script.key(self.keys.index()).arg(value::write(client));
         index_rows(&mut script, client);
-        Ok(if self.run(&script).await? { Admitted::Inserted } else { Admitted::Exists })
+        Ok(if self.run(&script).await? { InsertOutcome::Inserted } else { InsertOutcome::Exists })
     }
 
     /// Inserts a client for which one of these others makes room, if that is needed.
     async fn insert_among(
         &self,
         client: &Client,
-        admission: &Admission,
+        admission: &InsertConditions,
         candidates: &[Arc<Client>],
-    ) -> Result<Admitted, StoreError> {
+    ) -> Result<InsertOutcome, StoreError> {
         let mut script = script::INSERT.key(self.keys.client(client.id.as_str()));
         script.key(self.keys.index()).key(self.keys.tokens());
-        script.arg(value::write(client)).arg(keys::time(admission.now)).arg(text(admission.most_clients));
+        script.arg(value::write(client)).arg(keys::time(admission.now)).arg(text(admission.max_clients));
         script.arg(digest_text(admission.initial_access_token.as_ref())).arg(admission.once.len());
         script.arg(unique_kind(admission.unique_fingerprint.as_ref()));
-        self.use_up(&mut script, &admission.once, admission.now);
+        self.claim(&mut script, &admission.once, admission.now);
         for candidate in candidates {
             self.meant(&mut script, candidate);
         }
         index_rows(&mut script, client);
         Ok(match &*self.run::<String>(&script).await? {
-            "inserted" => Admitted::Inserted,
-            "exists" => Admitted::Exists,
-            "refused" => Admitted::TokenRefused,
-            "replayed" => Admitted::Replayed,
-            "full" => Admitted::Full,
-            "taken" => Admitted::FingerprintTaken,
+            "inserted" => InsertOutcome::Inserted,
+            "exists" => InsertOutcome::Exists,
+            "refused" => InsertOutcome::TokenRefused,
+            "replayed" => InsertOutcome::Replayed,
+            "full" => InsertOutcome::Full,
+            "taken" => InsertOutcome::FingerprintTaken,
             number => {
                 let gone = number.parse().ok().and_then(|number: usize| candidates.get(number.checked_sub(1)?));
                 let gone = gone.ok_or_else(|| StoreError::unavailable("the script gave no answer"))?;
-                Admitted::InPlaceOf(Arc::clone(gone))
+                InsertOutcome::InsertedEvicting(Arc::clone(gone))
             }
         })
     }
@@ -176,8 +179,8 @@ impl RedisStore {
     }
 
     /// Gives a script keys that count once.
-    fn use_up(&self, script: &mut ScriptInvocation<'_>, once: &[OneTimeKey], now: SystemTime) {
-        for OneTimeKey { key, until } in once {
+    fn claim(&self, script: &mut ScriptInvocation<'_>, once: &[Nonce], now: SystemTime) {
+        for Nonce { key, until } in once {
             let lifetime = until.duration_since(now).unwrap_or_default().saturating_add(GRACE);
             let lifetime = u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX).min(LONGEST);
             script.key(self.keys.remembered(key)).arg(keys::time(*until)).arg(lifetime);
@@ -225,14 +228,14 @@ impl ClientStore for RedisStore {
 
     /// A store that is full is asked which clients may be evicted, and then once more with their keys, because a script
     /// must be given all keys that it uses. When all of them are gone by then, others have evicted them.
-    async fn insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
+    async fn insert(&self, client: &Client, admission: &InsertConditions) -> Result<InsertOutcome, StoreError> {
         if admission.is_free() {
             return self.add(client).await;
         }
         let mut candidates = Vec::new();
         for _ in 0..ROUNDS {
             let admitted = self.insert_among(client, admission, &candidates).await?;
-            if admitted != Admitted::Full {
+            if admitted != InsertOutcome::Full {
                 return Ok(admitted);
             }
             candidates = self.first_evictable(&admission.evict).await?;
@@ -240,7 +243,7 @@ impl ClientStore for RedisStore {
                 break;
             }
         }
-        Ok(Admitted::Full)
+        Ok(InsertOutcome::Full)
     }
 
     async fn get(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
@@ -262,13 +265,13 @@ impl ClientStore for RedisStore {
         Ok(client.filter(|client| client.has_registration_token(token)))
     }
 
-    async fn update(&self, client: &Client, replacement: &Replacement) -> Result<(), StoreError> {
+    async fn update(&self, client: &Client, replacement: &UpdateConditions) -> Result<(), StoreError> {
         let before = client.revision.checked_sub(1).ok_or_else(StoreError::conflict)?;
         let mut script = script::UPDATE.key(self.keys.client(client.id.as_str()));
         script.key(self.keys.index()).arg(value::write(client)).arg(before).arg(keys::time(replacement.now));
         script.arg(replacement.once.len()).arg(unique_kind(replacement.unique_fingerprint.as_ref()));
         script.arg(keys::place_of(client));
-        self.use_up(&mut script, &replacement.once, replacement.now);
+        self.claim(&mut script, &replacement.once, replacement.now);
         for forgotten in &replacement.forgets {
             script.key(self.keys.remembered(&forgotten.key));
         }
@@ -280,7 +283,7 @@ impl ClientStore for RedisStore {
         }
     }
 
-    async fn remove(&self, id: &ClientId, removal: &Removal) -> Result<bool, StoreError> {
+    async fn remove(&self, id: &ClientId, removal: &RemoveConditions) -> Result<bool, StoreError> {
         let mut script = script::REMOVE.key(self.keys.index());
         script.key(self.keys.tokens()).key(self.keys.client(id.as_str()));
         script.arg(digest_text(removal.refunds.as_ref())).arg(1).arg(u8::from(removal.restores.is_some()));
@@ -318,11 +321,11 @@ impl ClientStore for RedisStore {
 
     /// One script, so that whoever is gone is told: the first of those who are idle, at most as many as a script may keep
     /// Redis busy with. Clients that cannot be read are passed over.
-    async fn expire(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
+    async fn expire(&self, cutoffs: &IdleCutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
         let mut expired = Vec::new();
         for places in self.idle_places(cutoffs, WINDOW).await?.chunks(BATCH) {
             let mut idle = self.readable(places).await?;
-            idle.retain(|client| cutoffs.reach(client));
+            idle.retain(|client| cutoffs.is_idle(client));
             idle.truncate(limit);
             expired = self.remove_unchanged(idle).await?;
             if !expired.is_empty() {
@@ -361,9 +364,9 @@ impl ClientStore for RedisStore {
         self.run(script::REMOVE_TOKEN.key(self.keys.tokens()).arg(id)).await
     }
 
-    async fn remember(&self, key: &str, until: SystemTime, now: SystemTime) -> Result<bool, StoreError> {
+    async fn claim_nonce(&self, key: &str, until: SystemTime, now: SystemTime) -> Result<bool, StoreError> {
         let mut script = script::REMEMBER.arg(keys::time(now));
-        self.use_up(&mut script, &[OneTimeKey::new(key, until)], now);
+        self.claim(&mut script, &[Nonce::new(key, until)], now);
         self.run(&script).await
     }
 }

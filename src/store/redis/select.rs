@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use redis::{FromRedisValue, pipe};
 
-use super::keys::{self, Rows};
+use super::keys;
+use super::keys::Rows;
 use super::{BATCH, RedisStore, script, unavailable, value};
-use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
+use crate::client::InitialAccessTokenRecord;
 use crate::error::StoreError;
-use crate::store::{ClientQuery, Cutoffs, record};
+use crate::store::{ClientQuery, IdleCutoffs, record};
 
 /// How many clients are given to a script as candidates for an eviction.
 const FEW: usize = 16;
@@ -108,7 +109,7 @@ impl RedisStore {
     async fn select_idle(
         &self,
         query: &ClientQuery,
-        cutoffs: &Cutoffs,
+        cutoffs: &IdleCutoffs,
         limit: usize,
     ) -> Result<Vec<Arc<Client>>, StoreError> {
         let places = self.idle_places(cutoffs, ALL).await?;
@@ -124,12 +125,13 @@ impl RedisStore {
     }
 
     /// The places of clients that may be idle, in the order of the list; at most so many of those that were used.
-    pub(super) async fn idle_places(&self, cutoffs: &Cutoffs, limit: isize) -> Result<Vec<String>, StoreError> {
+    pub(super) async fn idle_places(&self, cutoffs: &IdleCutoffs, limit: isize) -> Result<Vec<String>, StoreError> {
         let mut places = Vec::new();
         if let Some(among) = &cutoffs.among {
             for ids in among.chunks(BATCH) {
                 let idle = self.read(ids.iter().map(|id| id.as_str())).await?;
-                places.extend(idle.iter().filter(|client| cutoffs.reach(client)).map(|client| keys::place_of(client)));
+                places
+                    .extend(idle.iter().filter(|client| cutoffs.is_idle(client)).map(|client| keys::place_of(client)));
             }
             places.sort_unstable();
         } else {
@@ -140,7 +142,7 @@ impl RedisStore {
     }
 
     /// Some clients that are idle by the first of these cutoffs that selects any.
-    pub(super) async fn first_evictable(&self, evict: &[Cutoffs]) -> Result<Vec<Arc<Client>>, StoreError> {
+    pub(super) async fn first_evictable(&self, evict: &[IdleCutoffs]) -> Result<Vec<Arc<Client>>, StoreError> {
         for cutoffs in evict {
             let first = self.first_idle(cutoffs).await?;
             if !first.is_empty() {
@@ -152,12 +154,12 @@ impl RedisStore {
 
     /// Some clients that are idle, the first one of all first. Rows without a client and clients that cannot be read are
     /// passed over.
-    async fn first_idle(&self, cutoffs: &Cutoffs) -> Result<Vec<Arc<Client>>, StoreError> {
+    async fn first_idle(&self, cutoffs: &IdleCutoffs) -> Result<Vec<Arc<Client>>, StoreError> {
         // The rows of clients that were never used are in order already.
         let most = if cutoffs.idle_since.is_none() { BATCH.cast_signed() } else { super::WINDOW };
         let mut first = Vec::new();
         for places in self.idle_places(cutoffs, most).await?.chunks(FEW) {
-            first.extend(self.readable(places).await?.into_iter().filter(|client| cutoffs.reach(client)));
+            first.extend(self.readable(places).await?.into_iter().filter(|client| cutoffs.is_idle(client)));
             if first.len() >= FEW {
                 break;
             }

@@ -4,9 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use super::statements::Statements;
 use super::{Value, millis};
-use crate::client::Status;
-use crate::credential::ClientId;
-use crate::store::{ClientQuery, Cutoffs, RegistrantKey};
+use crate::client::ClientStatus;
+use crate::client::credential::ClientId;
+use crate::store::{ClientQuery, IdleCutoffs, RegistrantKey};
 
 /// Conditions that all must hold, with the values that they compare with.
 #[derive(Debug)]
@@ -64,8 +64,8 @@ impl<'a> Filter<'a> {
     }
 
     /// Who is idle.
-    pub(super) fn idle(mut self, cutoffs: &'a Cutoffs, sql: &Statements, ids: Option<&'a str>) -> Self {
-        self.and("status <> {}", Value::Text(Some(Status::Disabled.as_str())));
+    pub(super) fn idle(mut self, cutoffs: &'a IdleCutoffs, sql: &Statements, ids: Option<&'a str>) -> Self {
+        self.and("status <> {}", Value::Text(Some(ClientStatus::Disabled.as_str())));
         let mut since = |time: SystemTime| self.place(Value::Int(Some(bound(time))));
         let unused = cutoffs.unused_since.map(|time| format!("{} AND issued_at < {}", sql.never_used, since(time)));
         let used = cutoffs.idle_since.map(|time| format!("last_used < {}", since(time)));
@@ -112,7 +112,7 @@ impl<'a> Filter<'a> {
 }
 
 /// The identifiers that cutoffs are limited to, as one value whatever their number. Identifiers need no escaping.
-pub(super) fn ids(cutoffs: Option<&Cutoffs>) -> Option<String> {
+pub(super) fn ids(cutoffs: Option<&IdleCutoffs>) -> Option<String> {
     let ids: Vec<_> = cutoffs?.among.as_ref()?.iter().map(|id| format!("\"{id}\"")).collect();
     Some(format!("[{}]", ids.join(",")))
 }

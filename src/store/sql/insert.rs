@@ -8,28 +8,28 @@ use super::filter::{Filter, ids};
 use super::statements::Statements;
 use super::verbs::{Key, Written, at, bytes, int, maybe_at, text};
 use super::{Backend, Step, Value};
-use crate::client::{Client, Origin};
-use crate::credential::{ClientId, Digest};
+use crate::client::credential::{ClientId, Digest};
+use crate::client::{Client, RegistrationOrigin};
 use crate::error::StoreError;
-use crate::store::{Admission, Admitted, Cutoffs};
+use crate::store::{IdleCutoffs, InsertConditions, InsertOutcome};
 
 /// An insertion that costs something is a transaction: the client comes in, then it pays, or all is undone.
 pub(super) async fn insert<B: Backend>(
     backend: &B,
     client: &Client,
-    admission: &Admission,
-) -> Result<Admitted, StoreError> {
+    admission: &InsertConditions,
+) -> Result<InsertOutcome, StoreError> {
     let (sql, tenant, written) = (backend.statements(), bytes(backend.tenant()), Written::of(client));
     let row = row(backend.tenant(), client, &written);
-    let Admission { now, initial_access_token, once, most_clients, evict, unique_fingerprint } = admission;
+    let InsertConditions { now, initial_access_token, once, max_clients, evict, unique_fingerprint } = admission;
     if admission.is_free() {
         let is_in = backend.execute(&sql.add, &row).await? > 0 || backend.execute(&sql.insert, &row).await? > 0;
-        return Ok(if is_in { Admitted::Inserted } else { Admitted::Exists });
+        return Ok(if is_in { InsertOutcome::Inserted } else { InsertOutcome::Exists });
     }
     let spent = initial_access_token.as_ref().map(|digest| [tenant, bytes(digest.as_bytes()), at(*now)]);
     let keys = Key::all(once);
     let keys = Vec::from_iter(keys.iter().map(|key| key.remembered(backend.tenant(), *now)));
-    let within = most_clients.map(|most| [tenant, int(most)]);
+    let within = max_clients.map(|most| [tenant, int(most)]);
     if within.is_some() {
         begin_counting(backend).await?;
     }
@@ -39,19 +39,19 @@ pub(super) async fn insert<B: Backend>(
     let evictions = Vec::from_iter(evictions.iter().map(|(text, filter)| Step::removing(text, &filter.values)));
     let unique = unique_fingerprint.as_ref().map(|digest| Unique::new(backend.tenant(), digest, &client.id));
     let mut steps = Vec::new();
-    steps.extend(unique.iter().flat_map(|unique| unique.lock(sql)).map(|step| (Admitted::FingerprintTaken, step)));
-    steps.push((Admitted::Exists, Step::required(&sql.insert, &row)));
-    steps.extend(unique.iter().map(|unique| (Admitted::FingerprintTaken, unique.check(sql))));
+    steps.extend(unique.iter().flat_map(|unique| unique.lock(sql)).map(|step| (InsertOutcome::FingerprintTaken, step)));
+    steps.push((InsertOutcome::Exists, Step::required(&sql.insert, &row)));
+    steps.extend(unique.iter().map(|unique| (InsertOutcome::FingerprintTaken, unique.check(sql))));
     if let Some(values) = &spent {
-        steps.push((Admitted::TokenRefused, Step::required(&sql.spend, values)));
+        steps.push((InsertOutcome::TokenRefused, Step::required(&sql.spend, values)));
     }
-    steps.extend(keys.iter().map(|values| (Admitted::Replayed, Step::required(&sql.remember, values))));
+    steps.extend(keys.iter().map(|values| (InsertOutcome::Replayed, Step::required(&sql.remember, values))));
     if let Some(values) = &within {
-        steps.push((Admitted::Full, Step { instead: &evictions, ..Step::required(&sql.within, values) }));
+        steps.push((InsertOutcome::Full, Step { instead: &evictions, ..Step::required(&sql.within, values) }));
     }
     let (mut refusals, steps): (Vec<_>, Vec<_>) = steps.into_iter().unzip();
     Ok(match backend.transact(&steps).await? {
-        Ok(mut gone) => gone.pop().map_or(Admitted::Inserted, Admitted::InPlaceOf),
+        Ok(mut gone) => gone.pop().map_or(InsertOutcome::Inserted, InsertOutcome::InsertedEvicting),
         Err(failed) => refusals.swap_remove(failed),
     })
 }
@@ -72,7 +72,7 @@ pub(super) fn row<'a>(tenant: &'a [u8], client: &'a Client, written: &'a Written
         Value::Text(written.previous_token.as_deref()),
         Value::Text(written.between_token.as_deref()),
         Value::Bytes(match &client.origin {
-            Origin::InitialAccessToken(id) => Some(id.as_bytes()),
+            RegistrationOrigin::InitialAccessToken(id) => Some(id.as_bytes()),
             _ => None,
         }),
         Value::Int(client.network.map(u64::cast_signed)),
@@ -107,7 +107,7 @@ impl<'a> Unique<'a> {
 /// The statement that removes the first client that is idle, other than the new one, whose row nobody else changes.
 fn evicting<'a, B: Backend>(
     backend: &'a B,
-    cutoffs: &'a Cutoffs,
+    cutoffs: &'a IdleCutoffs,
     new: &'a Client,
     ids: Option<&'a str>,
 ) -> (String, Filter<'a>) {

@@ -165,7 +165,7 @@ macro_rules! client_store {
                 self.shut_down().await
             }
 
-            async fn insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
+            async fn insert(&self, client: &Client, admission: &InsertConditions) -> Result<InsertOutcome, StoreError> {
                 $crate::store::sql::insert::insert(self, client, admission).await
             }
 
@@ -173,17 +173,17 @@ macro_rules! client_store {
                 get(id: &ClientId) -> Option<Arc<Client>>;
                 get_current(id: &ClientId) -> Option<Arc<Client>>;
                 get_by_registration_token(id: &ClientId, token: &Digest) -> Option<Arc<Client>>;
-                update(client: &Client, replacement: &Replacement) -> ();
-                remove(id: &ClientId, removal: &Removal) -> bool;
+                update(client: &Client, replacement: &UpdateConditions) -> ();
+                remove(id: &ClientId, removal: &RemoveConditions) -> bool;
                 touch(id: &ClientId, at: SystemTime) -> bool;
                 list(query: &ClientQuery) -> Vec<Arc<Client>>;
                 count(query: &ClientQuery) -> u64;
-                expire(cutoffs: &Cutoffs, limit: usize) -> Vec<Arc<Client>>;
+                expire(cutoffs: &IdleCutoffs, limit: usize) -> Vec<Arc<Client>>;
                 insert_token(token: &InitialAccessTokenRecord) -> ();
                 get_token(digest: &Digest) -> Option<InitialAccessTokenRecord>;
                 list_tokens() -> Vec<InitialAccessTokenRecord>;
                 remove_token(id: &str) -> bool;
-                remember(key: &str, until: SystemTime, now: SystemTime) -> bool;
+                claim_nonce(key: &str, until: SystemTime, now: SystemTime) -> bool;
             }
         }
     };

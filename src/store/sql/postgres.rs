@@ -14,11 +14,11 @@ use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, Postgres, Row a
 use self::connections::{BEGIN, Connections, FRESH, in_time};
 use super::statements::{Dialect, Statements};
 use super::{Backend, Found, Step, Taken, Value, bound, client_store, found, pending, removed};
-use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
-use crate::credential::{ClientId, Digest};
+use crate::client::InitialAccessTokenRecord;
+use crate::client::credential::{ClientId, Digest};
 use crate::error::StoreError;
-use crate::store::{Admission, Admitted, ClientQuery, Cutoffs, Removal, Replacement};
+use crate::store::{ClientQuery, IdleCutoffs, InsertConditions, InsertOutcome, RemoveConditions, UpdateConditions};
 
 /// Keeps clients in a PostgreSQL database, for any number of nodes. Clones share it.
 ///
@@ -28,13 +28,13 @@ use crate::store::{Admission, Admitted, ClientQuery, Cutoffs, Removal, Replaceme
 /// when several nodes start together.
 ///
 /// ```no_run
-/// use tower_dcr::credential::Secrets;
+/// use tower_dcr::credential::SecretStorage;
 /// use tower_dcr::store::{PostgresOptions, PostgresStore};
 /// use tower_dcr::{Access, Registry};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = PostgresStore::connect("postgres://dcr@db.example.com/dcr?sslmode=verify-full", PostgresOptions::new()).await?;
-/// let registry = Registry::builder("https://id.example.com", Access::Open).with_secrets(Secrets::hashed()).build(store)?;
+/// let registry = Registry::builder("https://id.example.com", Access::Open).with_secrets(SecretStorage::hashed()).build(store)?;
 /// # let _ = registry;
 /// # Ok(())
 /// # }
@@ -56,7 +56,7 @@ pub struct PostgresStore {
 pub struct PostgresOptions {
     schema: String,
     pooler: bool,
-    most_connections: u32,
+    max_connections: u32,
     patience: Duration,
 }
 
@@ -64,7 +64,7 @@ impl PostgresOptions {
     /// The schema `tower_dcr`, no pooler in between.
     #[must_use]
     pub fn new() -> Self {
-        Self { schema: "tower_dcr".to_owned(), pooler: false, most_connections: 10, patience: Duration::from_secs(3) }
+        Self { schema: "tower_dcr".to_owned(), pooler: false, max_connections: 10, patience: Duration::from_secs(3) }
     }
 
     /// The schema of the tables: 1 to 63 of `a-z 0-9 _`, beginning with no digit. It is created if it is missing.
@@ -86,14 +86,14 @@ impl PostgresOptions {
 
     /// How many connections [`PostgresStore::connect`] opens at most. Default: 10.
     #[must_use]
-    pub fn with_most_connections(mut self, connections: u32) -> Self {
-        self.most_connections = connections;
+    pub fn with_max_connections(mut self, connections: u32) -> Self {
+        self.max_connections = connections;
         self
     }
 
     /// How long a call waits for a connection of [`PostgresStore::connect`] before it fails. Default: 3 seconds.
     #[must_use]
-    pub fn with_patience(mut self, patience: Duration) -> Self {
+    pub fn with_acquire_timeout(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
@@ -180,7 +180,7 @@ impl PostgresStore {
     pub async fn connect(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
         let server: PgConnectOptions = url::options(url)?;
         let pool = PgPoolOptions::new()
-            .max_connections(options.most_connections)
+            .max_connections(options.max_connections)
             .acquire_timeout(options.patience)
             .test_before_acquire(false)
             .before_acquire(|connection, met| {

@@ -18,13 +18,13 @@ use sqlx::{Connection as _, Executor as _, Row as _, Sqlite, SqlitePool, Transac
 
 use super::statements::{Dialect, Statements};
 use super::{Backend, Found, Step, Taken, Value, bound, client_store, found, pending, removed};
-use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
-use crate::credential::{ClientId, Digest};
+use crate::client::InitialAccessTokenRecord;
+use crate::client::credential::{ClientId, Digest};
 use crate::error::StoreError;
-use crate::private_file;
+use crate::store::private_file;
 use crate::store::unreachable::unreachable;
-use crate::store::{Admission, Admitted, ClientQuery, Cutoffs, Removal, Replacement};
+use crate::store::{ClientQuery, IdleCutoffs, InsertConditions, InsertOutcome, RemoveConditions, UpdateConditions};
 
 /// Keeps clients in a SQLite database, the durable store that needs no server. Clones share it.
 ///
@@ -34,7 +34,7 @@ use crate::store::{Admission, Admitted, ClientQuery, Cutoffs, Removal, Replaceme
 /// the file may be one that the application has anyway.
 ///
 /// ```
-/// use tower_dcr::credential::Secrets;
+/// use tower_dcr::credential::SecretStorage;
 /// use tower_dcr::store::SqliteStore;
 /// use tower_dcr::{Access, Registry};
 ///
@@ -42,7 +42,7 @@ use crate::store::{Admission, Admitted, ClientQuery, Cutoffs, Removal, Replaceme
 /// # runtime.block_on(async {
 /// # let path = std::env::temp_dir().join(format!("tower-dcr-doc-{}.db", std::process::id()));
 /// let store = SqliteStore::open(&path).await?;
-/// let registry = Registry::builder("https://id.example.com", Access::Open).with_secrets(Secrets::hashed()).build(store)?;
+/// let registry = Registry::builder("https://id.example.com", Access::Open).with_secrets(SecretStorage::hashed()).build(store)?;
 /// assert_eq!(registry.count().await?, 0);
 /// # for end in ["", "-wal", "-shm"] {
 /// #     let _ = std::fs::remove_file(format!("{}{end}", path.display()));

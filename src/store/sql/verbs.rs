@@ -9,11 +9,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::filter::{Filter, ids};
 use super::insert::Unique;
 use super::{Backend, Found, Step, Value, millis};
-use crate::access::InitialAccessTokenRecord;
 use crate::client::Client;
-use crate::credential::{ClientId, Digest};
+use crate::client::InitialAccessTokenRecord;
+use crate::client::credential::{ClientId, Digest};
 use crate::error::{StoreError, StoreErrorKind};
-use crate::store::{ClientQuery, Cutoffs, OneTimeKey, Removal, Replacement, record};
+use crate::store::{ClientQuery, IdleCutoffs, Nonce, RemoveConditions, UpdateConditions, record};
 
 pub(super) fn int(value: u64) -> Value<'static> {
     Value::Int(Some(i64::try_from(value).unwrap_or(i64::MAX)))
@@ -98,7 +98,7 @@ fn digest_text(digest: &Digest) -> String {
 pub(super) async fn update<B: Backend>(
     backend: &B,
     client: &Client,
-    replacement: &Replacement,
+    replacement: &UpdateConditions,
 ) -> Result<(), StoreError> {
     let written = Written::of(client);
     let values = [
@@ -114,7 +114,7 @@ pub(super) async fn update<B: Backend>(
         Value::Text(written.previous_token.as_deref()),
         Value::Text(written.between_token.as_deref()),
     ];
-    let Replacement { now, once, forgets, unique_fingerprint } = replacement;
+    let UpdateConditions { now, once, forgets, unique_fingerprint } = replacement;
     let sql = backend.statements();
     if once.is_empty() && forgets.is_empty() && unique_fingerprint.is_none() {
         let updated = backend.execute(&sql.update, &values).await?;
@@ -144,7 +144,11 @@ pub(super) async fn update<B: Backend>(
 }
 
 /// Revisions only grow, so a client that is still there after nothing was removed had another one.
-pub(super) async fn remove<B: Backend>(backend: &B, id: &ClientId, removal: &Removal) -> Result<bool, StoreError> {
+pub(super) async fn remove<B: Backend>(
+    backend: &B,
+    id: &ClientId,
+    removal: &RemoveConditions,
+) -> Result<bool, StoreError> {
     let (sql, tenant) = (backend.statements(), bytes(backend.tenant()));
     let revision = removal.revision.map(|revision| i64::try_from(revision).unwrap_or(i64::MAX));
     let row = [tenant, text(id.as_str()), Value::Int(revision)];
@@ -191,7 +195,7 @@ pub(super) async fn count<B: Backend>(backend: &B, query: &ClientQuery) -> Resul
 
 pub(super) async fn expire<B: Backend>(
     backend: &B,
-    cutoffs: &Cutoffs,
+    cutoffs: &IdleCutoffs,
     limit: usize,
 ) -> Result<Vec<Arc<Client>>, StoreError> {
     let (sql, ids) = (backend.statements(), ids(Some(cutoffs)));
@@ -245,7 +249,7 @@ pub(super) struct Key {
 
 impl Key {
     /// In an order that is the same for all, so that nobody who holds one waits for another who waits for that one.
-    pub(super) fn all(keys: &[OneTimeKey]) -> Vec<Self> {
+    pub(super) fn all(keys: &[Nonce]) -> Vec<Self> {
         let mut keys: Vec<_> =
             keys.iter().map(|once| Self { digest: Digest::of(&once.key), until: once.until }).collect();
         keys.sort_unstable_by_key(|key| *key.digest.as_bytes());
@@ -261,7 +265,7 @@ impl Key {
     }
 }
 
-pub(super) async fn remember<B: Backend>(
+pub(super) async fn claim_nonce<B: Backend>(
     backend: &B,
     key: &str,
     until: SystemTime,

@@ -4,14 +4,18 @@ use std::time::SystemTime;
 
 use tokio::task::yield_now;
 use tower_dcr::credential::{ClientId, Digest};
-use tower_dcr::store::{Admission, ClientStore as _, OneTimeKey, Removal, Replacement};
+use tower_dcr::store::{ClientStore as _, InsertConditions, Nonce, RemoveConditions, UpdateConditions};
 use tower_dcr::{Client, StoreError};
 
 use super::record::{at_revision, with_member_of};
 use super::{Broken, CALLERS, Fault};
 
 impl Broken {
-    pub(super) async fn broken_update(&self, client: &Client, replacement: &Replacement) -> Result<(), StoreError> {
+    pub(super) async fn broken_update(
+        &self,
+        client: &Client,
+        replacement: &UpdateConditions,
+    ) -> Result<(), StoreError> {
         let stored = match self.inner.get(client.id()).await? {
             Some(stored) => stored,
             None if self.fault == Fault::UpdateBringsBack => return self.overwrite(client).await,
@@ -53,11 +57,13 @@ impl Broken {
                 }
                 self.inner.update(client, &without_uniqueness(replacement)).await
             }
-            Fault::UpdateIgnoresKeys => self.inner.update(client, &Replacement::free(replacement.now)).await,
+            Fault::UpdateIgnoresKeys => {
+                self.inner.update(client, &UpdateConditions::unconditional(replacement.now)).await
+            }
             Fault::UpdateUsesKeysForConflicts => {
                 let mut free = replacement.clone();
-                for OneTimeKey { key, until, .. } in free.once.drain(..) {
-                    if !self.inner.remember(&key, until, replacement.now).await? {
+                for Nonce { key, until, .. } in free.once.drain(..) {
+                    if !self.inner.claim_nonce(&key, until, replacement.now).await? {
                         return Err(StoreError::replayed());
                     }
                 }
@@ -72,13 +78,13 @@ impl Broken {
         }
     }
 
-    async fn update_and_leave(&self, client: &Client, replacement: &Replacement) -> Result<(), StoreError> {
+    async fn update_and_leave(&self, client: &Client, replacement: &UpdateConditions) -> Result<(), StoreError> {
         let updated = self.inner.update(client, replacement).await;
         self.leave();
         updated
     }
 
-    pub(super) async fn broken_remove(&self, id: &ClientId, removal: &Removal) -> Result<bool, StoreError> {
+    pub(super) async fn broken_remove(&self, id: &ClientId, removal: &RemoveConditions) -> Result<bool, StoreError> {
         let mut removal = removal.clone();
         match self.fault {
             Fault::RemoveIsAlwaysTrue => return self.inner.remove(id, &removal).await.map(|_| true),
@@ -117,7 +123,7 @@ impl Broken {
                 let removed = self.inner.remove(id, &removal).await?;
                 yield_now().await;
                 if let Some(gone) = gone.filter(|_| removed) {
-                    self.inner.insert(&gone, &Admission::free(SystemTime::now())).await?;
+                    self.inner.insert(&gone, &InsertConditions::unconditional(SystemTime::now())).await?;
                 }
                 return Ok(removed);
             }
@@ -145,7 +151,7 @@ impl Broken {
             Fault::TouchKeepsTheLastCall => self.overwrite(&used).await?,
             Fault::TouchRaisesTheRevision => {
                 let next = at_revision(&used, stored.revision() + 1)?;
-                self.inner.update(&next, &Replacement::free(at)).await?;
+                self.inner.update(&next, &UpdateConditions::unconditional(at)).await?;
             }
             Fault::TouchGivesUp => {
                 self.arrive();
@@ -158,12 +164,12 @@ impl Broken {
             Fault::TouchBringsBack => {
                 self.arrive();
                 self.until_left(CALLERS / 8).await;
-                self.inner.insert(&used, &Admission::free(at)).await?;
+                self.inner.insert(&used, &InsertConditions::unconditional(at)).await?;
             }
             Fault::TouchWritesInSteps => {
-                self.inner.remove(id, &Removal::new()).await?;
+                self.inner.remove(id, &RemoveConditions::new()).await?;
                 yield_now().await;
-                self.inner.insert(&used, &Admission::free(at)).await?;
+                self.inner.insert(&used, &InsertConditions::unconditional(at)).await?;
             }
             _ => return self.inner.touch(id, at).await,
         }
@@ -172,8 +178,8 @@ impl Broken {
 
     /// Puts a client in the place of another, whatever the revision.
     pub(super) async fn overwrite(&self, client: &Client) -> Result<(), StoreError> {
-        self.inner.remove(client.id(), &Removal::new()).await?;
-        self.inner.insert(client, &Admission::free(SystemTime::now())).await?;
+        self.inner.remove(client.id(), &RemoveConditions::new()).await?;
+        self.inner.insert(client, &InsertConditions::unconditional(SystemTime::now())).await?;
         Ok(())
     }
 
@@ -193,7 +199,7 @@ impl Broken {
     }
 }
 
-fn without_uniqueness(replacement: &Replacement) -> Replacement {
+fn without_uniqueness(replacement: &UpdateConditions) -> UpdateConditions {
     let mut free = replacement.clone();
     free.unique_fingerprint = None;
     free

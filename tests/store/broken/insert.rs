@@ -3,18 +3,22 @@
 use std::time::SystemTime;
 
 use tower_dcr::credential::{ClientId, Digest};
-use tower_dcr::store::{Admission, Admitted, ClientQuery, ClientStore as _, Removal};
+use tower_dcr::store::{ClientQuery, ClientStore as _, InsertConditions, InsertOutcome, RemoveConditions};
 use tower_dcr::{Client, StoreError};
 
 use super::{Broken, CALLERS, Fault};
 
 impl Broken {
-    pub(super) async fn broken_insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
+    pub(super) async fn broken_insert(
+        &self,
+        client: &Client,
+        admission: &InsertConditions,
+    ) -> Result<InsertOutcome, StoreError> {
         let mut admission = self.broken_admission(admission).await?;
         match self.fault {
-            Fault::InsertIsNotCommitted => Ok(Admitted::Inserted),
+            Fault::InsertIsNotCommitted => Ok(InsertOutcome::Inserted),
             Fault::InsertOverwrites => {
-                self.inner.remove(client.id(), &Removal::new()).await?;
+                self.inner.remove(client.id(), &RemoveConditions::new()).await?;
                 self.inner.insert(client, &admission).await
             }
             Fault::InsertLooksThenOverwrites => self.look_then_overwrite(client).await,
@@ -22,18 +26,18 @@ impl Broken {
                 self.arrive();
                 let full = self.is_full(&admission).await?;
                 self.until_arrived(CALLERS).await;
-                admission.most_clients = None;
-                if full { Ok(Admitted::Full) } else { self.inner.insert(client, &admission).await }
+                admission.max_clients = None;
+                if full { Ok(InsertOutcome::Full) } else { self.inner.insert(client, &admission).await }
             }
             Fault::PlacesAreNumbered => {
                 let number = self.arrive();
-                match admission.most_clients {
-                    Some(most) if number >= most => Ok(Admitted::Full),
+                match admission.max_clients {
+                    Some(most) if number >= most => Ok(InsertOutcome::Full),
                     _ => self.inner.insert(client, &admission).await,
                 }
             }
             Fault::NoCountIsNoUse => match self.usable_token(&admission).await? {
-                Some(token) if token.uses_left().is_none() => Ok(Admitted::TokenRefused),
+                Some(token) if token.uses_left().is_none() => Ok(InsertOutcome::TokenRefused),
                 _ => self.inner.insert(client, &admission).await,
             },
             Fault::UseIsReadThenSpent | Fault::UseBringsTheTokenBack => {
@@ -46,7 +50,7 @@ impl Broken {
             Fault::UseIsHeldForTheRefused => self.hold_then_insert(client, &admission).await,
             Fault::UniquenessIsReadThenWritten => {
                 if self.is_taken(admission.unique_fingerprint, client.id()).await? {
-                    return Ok(Admitted::FingerprintTaken);
+                    return Ok(InsertOutcome::FingerprintTaken);
                 }
                 if admission.unique_fingerprint.take().is_some() {
                     self.meet().await;
@@ -63,18 +67,18 @@ impl Broken {
             Fault::RoomIsChosenThenMade => self.choose_then_make_room(client, admission).await,
             Fault::RoomIsMadeInSilence => {
                 let admitted = self.inner.insert(client, &admission).await?;
-                Ok(if admitted.is_in() { Admitted::Inserted } else { admitted })
+                Ok(if admitted.is_in() { InsertOutcome::Inserted } else { admitted })
             }
             _ => self.inner.insert(client, &admission).await,
         }
     }
 
     /// What the fault takes the costs for.
-    async fn broken_admission(&self, admission: &Admission) -> Result<Admission, StoreError> {
+    async fn broken_admission(&self, admission: &InsertConditions) -> Result<InsertConditions, StoreError> {
         let mut admission = admission.clone();
         match self.fault {
             Fault::LimitIsOneTooHigh => {
-                admission.most_clients = admission.most_clients.map(|most| most.saturating_add(1))
+                admission.max_clients = admission.max_clients.map(|most| most.saturating_add(1))
             }
             Fault::TokenIsIgnored => admission.initial_access_token = None,
             Fault::TokenExpiresByTheClock => admission.now = SystemTime::now(),
@@ -95,7 +99,7 @@ impl Broken {
             }
             Fault::RoomIsMadeAtTheLimitAlone => {
                 let count = self.inner.count(&ClientQuery::new()).await?;
-                if admission.most_clients != Some(count) {
+                if admission.max_clients != Some(count) {
                     admission.evict.clear();
                 }
             }
@@ -111,8 +115,8 @@ impl Broken {
         Ok(same.iter().any(|client| client.id() != own))
     }
 
-    pub(super) async fn is_full(&self, admission: &Admission) -> Result<bool, StoreError> {
+    pub(super) async fn is_full(&self, admission: &InsertConditions) -> Result<bool, StoreError> {
         let count = self.inner.count(&ClientQuery::new()).await?;
-        Ok(admission.most_clients.is_some_and(|most| count >= most))
+        Ok(admission.max_clients.is_some_and(|most| count >= most))
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::task::yield_now;
 use tower_dcr::credential::{ClientId, Digest};
-use tower_dcr::store::{ClientQuery, ClientStore as _, Cutoffs, MemoryStore, Removal};
-use tower_dcr::{Client, Status, StoreError};
+use tower_dcr::store::{ClientQuery, ClientStore as _, IdleCutoffs, MemoryStore, RemoveConditions};
+use tower_dcr::{Client, ClientStatus, StoreError};
 
 use super::record::disabled;
 use super::{Broken, CALLERS, Fault};
@@ -18,7 +18,7 @@ impl Broken {
             _ => {}
         }
         let found = self.inner.get(id).await?;
-        Ok(found.filter(|client| self.fault != Fault::GetHidesTheDisabled || client.status() != Status::Disabled))
+        Ok(found.filter(|client| self.fault != Fault::GetHidesTheDisabled || client.status() != ClientStatus::Disabled))
     }
 
     pub(super) async fn broken_get_by_registration_token(
@@ -77,7 +77,11 @@ impl Broken {
         }
     }
 
-    pub(super) async fn broken_expire(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
+    pub(super) async fn broken_expire(
+        &self,
+        cutoffs: &IdleCutoffs,
+        limit: usize,
+    ) -> Result<Vec<Arc<Client>>, StoreError> {
         let mut cutoffs = cutoffs.clone();
         match self.fault {
             Fault::ExpireTakesAnybody => cutoffs.among = None,
@@ -113,7 +117,7 @@ impl Broken {
         let mut expired = self.inner.expire(&cutoffs, limit).await?;
         match self.fault {
             Fault::ExpireTakesTheDisabled => {
-                let disabled = self.inner.list(&ClientQuery::new().with_status(Status::Disabled)).await?;
+                let disabled = self.inner.list(&ClientQuery::new().with_status(ClientStatus::Disabled)).await?;
                 expired.extend(self.remove_all(disabled).await?);
             }
             Fault::ExpireTellsNothing => expired.clear(),
@@ -128,7 +132,7 @@ impl Broken {
         Ok(expired)
     }
 
-    async fn idle(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
+    async fn idle(&self, cutoffs: &IdleCutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
         self.inner.list(&ClientQuery::new().with_idle(cutoffs.clone()).with_limit(limit)).await
     }
 
@@ -136,7 +140,7 @@ impl Broken {
     async fn remove_all(&self, clients: Vec<Arc<Client>>) -> Result<Vec<Arc<Client>>, StoreError> {
         let mut removed = Vec::new();
         for client in clients {
-            if self.inner.remove(client.id(), &Removal::new()).await? {
+            if self.inner.remove(client.id(), &RemoveConditions::new()).await? {
                 removed.push(client);
             }
         }

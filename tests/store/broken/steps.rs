@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::task::yield_now;
 use tower_dcr::access::InitialAccessTokenRecord;
-use tower_dcr::store::{Admission, Admitted, ClientQuery, ClientStore as _, OneTimeKey, Removal};
+use tower_dcr::store::{ClientQuery, ClientStore as _, InsertConditions, InsertOutcome, Nonce, RemoveConditions};
 use tower_dcr::{Client, StoreError};
 
 use super::{Broken, CALLERS, Fault};
@@ -14,12 +14,12 @@ impl Broken {
     pub(super) async fn spend_then_insert(
         &self,
         client: &Client,
-        admission: &Admission,
-    ) -> Result<Admitted, StoreError> {
+        admission: &InsertConditions,
+    ) -> Result<InsertOutcome, StoreError> {
         if admission.initial_access_token.is_none() {
             return self.inner.insert(client, admission).await;
         }
-        let Some(token) = self.usable_token(admission).await? else { return Ok(Admitted::TokenRefused) };
+        let Some(token) = self.usable_token(admission).await? else { return Ok(InsertOutcome::TokenRefused) };
         match self.fault {
             Fault::UseIsReadThenSpent => self.meet().await,
             Fault::UseBringsTheTokenBack => {
@@ -33,7 +33,7 @@ impl Broken {
             yield_now().await;
         }
         let admitted = self.insert_unpaid(client, admission).await?;
-        if admitted != Admitted::Inserted && self.fault != Fault::UseIsSpentForRefusals {
+        if admitted != InsertOutcome::Inserted && self.fault != Fault::UseIsSpentForRefusals {
             self.inner.insert_token(&token).await?;
         }
         Ok(admitted)
@@ -43,15 +43,15 @@ impl Broken {
     pub(super) async fn hold_then_insert(
         &self,
         client: &Client,
-        admission: &Admission,
-    ) -> Result<Admitted, StoreError> {
+        admission: &InsertConditions,
+    ) -> Result<InsertOutcome, StoreError> {
         if admission.initial_access_token.is_none() {
             return self.inner.insert(client, admission).await;
         }
         let turn = self.one_by_one.lock().await;
         let Some(token) = self.usable_token(admission).await? else {
             self.leave();
-            return Ok(Admitted::TokenRefused);
+            return Ok(InsertOutcome::TokenRefused);
         };
         self.inner.insert_token(&token.spent_once()).await?;
         drop(turn);
@@ -64,7 +64,7 @@ impl Broken {
         Ok(admitted)
     }
 
-    async fn insert_unpaid(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
+    async fn insert_unpaid(&self, client: &Client, admission: &InsertConditions) -> Result<InsertOutcome, StoreError> {
         let mut unpaid = admission.clone();
         unpaid.initial_access_token = None;
         self.inner.insert(client, &unpaid).await
@@ -72,7 +72,7 @@ impl Broken {
 
     pub(super) async fn usable_token(
         &self,
-        admission: &Admission,
+        admission: &InsertConditions,
     ) -> Result<Option<InitialAccessTokenRecord>, StoreError> {
         let Some(digest) = &admission.initial_access_token else { return Ok(None) };
         let token = self.inner.get_token(digest).await?;
@@ -80,17 +80,17 @@ impl Broken {
     }
 
     /// Looks for the identifier and then, when somebody else has looked too, takes it.
-    pub(super) async fn look_then_overwrite(&self, client: &Client) -> Result<Admitted, StoreError> {
+    pub(super) async fn look_then_overwrite(&self, client: &Client) -> Result<InsertOutcome, StoreError> {
         if self.inner.get(client.id()).await?.is_some() {
-            return Ok(Admitted::Exists);
+            return Ok(InsertOutcome::Exists);
         }
         self.meet().await;
-        self.overwrite(client).await.map(|()| Admitted::Inserted)
+        self.overwrite(client).await.map(|()| InsertOutcome::Inserted)
     }
 
-    async fn make_room(&self, admission: &mut Admission) -> Result<Option<Arc<Client>>, StoreError> {
+    async fn make_room(&self, admission: &mut InsertConditions) -> Result<Option<Arc<Client>>, StoreError> {
         let evict = std::mem::take(&mut admission.evict);
-        if admission.most_clients.is_some_and(|most| most > 0) && self.is_full(admission).await? {
+        if admission.max_clients.is_some_and(|most| most > 0) && self.is_full(admission).await? {
             for cutoffs in &evict {
                 if let Some(gone) = self.inner.expire(cutoffs, 1).await?.pop() {
                     return Ok(Some(gone));
@@ -104,8 +104,8 @@ impl Broken {
     pub(super) async fn make_room_then_insert(
         &self,
         client: &Client,
-        admission: &Admission,
-    ) -> Result<Admitted, StoreError> {
+        admission: &InsertConditions,
+    ) -> Result<InsertOutcome, StoreError> {
         let mut roomy = admission.clone();
         let gone = self.make_room(&mut roomy).await?;
         match (self.fault, admission.evict.is_empty()) {
@@ -117,7 +117,7 @@ impl Broken {
         }
         let admitted = self.inner.insert(client, &roomy).await?;
         Ok(match gone {
-            Some(gone) if admitted == Admitted::Inserted => Admitted::InPlaceOf(gone),
+            Some(gone) if admitted == InsertOutcome::Inserted => InsertOutcome::InsertedEvicting(gone),
             _ => admitted,
         })
     }
@@ -126,35 +126,35 @@ impl Broken {
     pub(super) async fn choose_then_make_room(
         &self,
         client: &Client,
-        mut admission: Admission,
-    ) -> Result<Admitted, StoreError> {
+        mut admission: InsertConditions,
+    ) -> Result<InsertOutcome, StoreError> {
         let full = self.is_full(&admission).await?;
         let Some(room) = std::mem::take(&mut admission.evict).pop().filter(|_| full) else {
             return self.inner.insert(client, &admission).await;
         };
         let first = ClientQuery::new().with_idle(room).with_limit(1);
-        let Some(chosen) = self.inner.list(&first).await?.pop() else { return Ok(Admitted::Full) };
+        let Some(chosen) = self.inner.list(&first).await?.pop() else { return Ok(InsertOutcome::Full) };
         if self.arrive() > 0 {
-            return Ok(Admitted::Full);
+            return Ok(InsertOutcome::Full);
         }
         self.until_left(CALLERS / 4).await;
-        if !self.inner.remove(chosen.id(), &Removal::new()).await? {
-            return Ok(Admitted::Full);
+        if !self.inner.remove(chosen.id(), &RemoveConditions::new()).await? {
+            return Ok(InsertOutcome::Full);
         }
-        admission.most_clients = None;
-        self.inner.insert(client, &admission).await.map(|_| Admitted::InPlaceOf(chosen))
+        admission.max_clients = None;
+        self.inner.insert(client, &admission).await.map(|_| InsertOutcome::InsertedEvicting(chosen))
     }
 
     /// Uses keys up and then, after a pause, inserts.
     pub(super) async fn use_up_then_insert(
         &self,
         client: &Client,
-        mut admission: Admission,
-    ) -> Result<Admitted, StoreError> {
+        mut admission: InsertConditions,
+    ) -> Result<InsertOutcome, StoreError> {
         let once = std::mem::take(&mut admission.once);
-        for OneTimeKey { key, until, .. } in &once {
-            if !self.inner.remember(key, *until, admission.now).await? {
-                return Ok(Admitted::Replayed);
+        for Nonce { key, until, .. } in &once {
+            if !self.inner.claim_nonce(key, *until, admission.now).await? {
+                return Ok(InsertOutcome::Replayed);
             }
         }
         self.inner.insert(client, &admission).await
@@ -164,22 +164,22 @@ impl Broken {
     pub(super) async fn look_then_insert(
         &self,
         client: &Client,
-        mut admission: Admission,
-    ) -> Result<Admitted, StoreError> {
+        mut admission: InsertConditions,
+    ) -> Result<InsertOutcome, StoreError> {
         let once = std::mem::take(&mut admission.once);
         if once.is_empty() {
             return self.inner.insert(client, &admission).await;
         }
-        for OneTimeKey { key, .. } in &once {
+        for Nonce { key, .. } in &once {
             if !self.is_new(key, admission.now).await? {
-                return Ok(Admitted::Replayed);
+                return Ok(InsertOutcome::Replayed);
             }
         }
         self.meet().await;
         let admitted = self.inner.insert(client, &admission).await?;
         if admitted.is_in() {
-            for OneTimeKey { key, until, .. } in &once {
-                self.inner.remember(key, *until, admission.now).await?;
+            for Nonce { key, until, .. } in &once {
+                self.inner.claim_nonce(key, *until, admission.now).await?;
             }
         }
         Ok(admitted)

@@ -5,7 +5,9 @@ use std::time::SystemTime;
 
 use tower_dcr::access::InitialAccessTokenRecord;
 use tower_dcr::credential::{ClientId, Digest};
-use tower_dcr::store::{Admission, Admitted, ClientQuery, ClientStore, Cutoffs, Removal, Replacement};
+use tower_dcr::store::{
+    ClientQuery, ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, RemoveConditions, UpdateConditions,
+};
 use tower_dcr::{Client, StoreError};
 
 use super::{Broken, Fault};
@@ -22,7 +24,7 @@ impl ClientStore for Broken {
         Self { inner, ..self.clone() }
     }
 
-    async fn insert(&self, client: &Client, admission: &Admission) -> Result<Admitted, StoreError> {
+    async fn insert(&self, client: &Client, admission: &InsertConditions) -> Result<InsertOutcome, StoreError> {
         self.broken_insert(&self.written(client)?, admission).await
     }
 
@@ -42,11 +44,11 @@ impl ClientStore for Broken {
         self.broken_get_by_registration_token(id, token).await
     }
 
-    async fn update(&self, client: &Client, replacement: &Replacement) -> Result<(), StoreError> {
+    async fn update(&self, client: &Client, replacement: &UpdateConditions) -> Result<(), StoreError> {
         self.broken_update(&self.written(client)?, replacement).await
     }
 
-    async fn remove(&self, id: &ClientId, removal: &Removal) -> Result<bool, StoreError> {
+    async fn remove(&self, id: &ClientId, removal: &RemoveConditions) -> Result<bool, StoreError> {
         self.broken_remove(id, removal).await
     }
 
@@ -62,7 +64,7 @@ impl ClientStore for Broken {
         self.broken_count(query).await
     }
 
-    async fn expire(&self, cutoffs: &Cutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
+    async fn expire(&self, cutoffs: &IdleCutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
         self.broken_expire(cutoffs, limit).await
     }
 
@@ -82,7 +84,7 @@ impl ClientStore for Broken {
         self.broken_remove_token(id).await
     }
 
-    async fn remember(&self, key: &str, until: SystemTime, now: SystemTime) -> Result<bool, StoreError> {
+    async fn claim_nonce(&self, key: &str, until: SystemTime, now: SystemTime) -> Result<bool, StoreError> {
         self.broken_remember(key, until, now).await
     }
 }

@@ -59,27 +59,27 @@ impl Broken {
     ) -> Result<bool, StoreError> {
         match self.fault {
             Fault::RememberIsAlwaysTrue => Ok(true),
-            Fault::RememberNeverForgets => self.inner.remember(key, now + FOR_EVER, now).await,
-            Fault::RememberIgnoresCase => self.inner.remember(&key.to_lowercase(), until, now).await,
+            Fault::RememberNeverForgets => self.inner.claim_nonce(key, now + FOR_EVER, now).await,
+            Fault::RememberIgnoresCase => self.inner.claim_nonce(&key.to_lowercase(), until, now).await,
             Fault::RememberLooksThenWrites => {
                 let is_new = self.is_new(key, now).await?;
                 self.meet().await;
-                self.inner.remember(key, until, now).await.map(|_| is_new)
+                self.inner.claim_nonce(key, until, now).await.map(|_| is_new)
             }
             Fault::RememberWritesTheTimeLater => {
-                let remembered = self.inner.remember(key, now + FOR_EVER, now).await?;
+                let remembered = self.inner.claim_nonce(key, now + FOR_EVER, now).await?;
                 yield_now().await;
                 if remembered {
-                    self.inner.remember(key, until, now + FOR_EVER).await?;
+                    self.inner.claim_nonce(key, until, now + FOR_EVER).await?;
                 }
                 Ok(remembered)
             }
-            _ => self.inner.remember(key, until, now).await,
+            _ => self.inner.claim_nonce(key, until, now).await,
         }
     }
 
     /// Whether a key is not remembered yet: one whose time is over at once is as good as none.
     pub(super) async fn is_new(&self, key: &str, now: SystemTime) -> Result<bool, StoreError> {
-        self.inner.remember(key, now, now).await
+        self.inner.claim_nonce(key, now, now).await
     }
 }

@@ -8,7 +8,7 @@ use sqlx::Executor as _;
 
 use super::SqliteStore;
 use crate::error::StoreError;
-use crate::private_file;
+use crate::store::private_file;
 use crate::store::unreachable::unreachable;
 
 impl SqliteStore {

@@ -1,0 +1,209 @@
+//! How client secrets are kept.
+//!
+//! [RFC 7592 §3](https://www.rfc-editor.org/rfc/rfc7592#section-3) has the current secret in every answer to a read or
+//! an update, so its text must be recoverable, and a database must not hold it in the clear. [`SecretStorage`] is the choice
+//! between the two ways out.
+//!
+//! | | the text at rest | answers to GET and PUT | [`Client::verify_secret`](crate::Client::verify_secret) |
+//! | --- | --- | --- | --- |
+//! | `InMemory` | as it is; refused for a durable store | with the secret | by digest |
+//! | `Sealed` | under XChaCha20-Poly1305 | with the secret | by digest |
+//! | `Hashed` | not at all | without the secret | by digest |
+
+use std::fmt;
+use std::sync::Arc;
+
+#[cfg(feature = "sealed")]
+use super::SealingKeys;
+use super::{ClientId, ClientSecret, Digest};
+use crate::error::{RegistrationError, RegistrationErrorKind};
+
+/// A client secret at rest: a digest that verifies it and, unless that was given up, what is needed to show it again.
+#[derive(Clone, Debug)]
+pub struct StoredSecret {
+    digest: Digest,
+    text: Text,
+}
+
+#[derive(Clone, Debug)]
+enum Text {
+    Forgotten,
+    Plain(ClientSecret),
+    Sealed(SealedText),
+}
+
+/// A text under authenticated encryption, and the name of the key that opens it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct SealedText {
+    pub(crate) key: Arc<str>,
+    pub(crate) sealed: Arc<[u8]>,
+}
+
+impl fmt::Debug for SealedText {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("SealedText").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+impl StoredSecret {
+    /// A secret as a durable store gives it back.
+    pub(crate) fn from_parts(digest: Digest, sealed: Option<SealedText>) -> Self {
+        Self { digest, text: sealed.map_or(Text::Forgotten, Text::Sealed) }
+    }
+
+    pub(crate) fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// What a durable store may keep of the text.
+    pub(crate) fn sealed(&self) -> Option<&SealedText> {
+        match &self.text {
+            Text::Sealed(sealed) => Some(sealed),
+            Text::Forgotten | Text::Plain(_) => None,
+        }
+    }
+
+    /// Whether this is the secret, in constant time.
+    #[must_use]
+    pub fn verify(&self, presented: &str) -> bool {
+        self.digest.matches(&Digest::of(presented))
+    }
+}
+
+/// Whose secret it is. A sealed text opens for nobody else, so rows of a database cannot be swapped.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(feature = "sealed"), expect(dead_code, reason = "only sealing binds"))]
+pub(crate) struct SecretOwner<'a> {
+    pub(crate) tenant: &'a str,
+    pub(crate) client: &'a ClientId,
+}
+
+/// How client secrets are kept; a durable store needs a choice between `sealed` and
+/// [`hashed`](Self::hashed).
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum SecretStorage {
+    /// As text, for a store that forgets everything when the process ends.
+    #[default]
+    InMemory,
+    /// See [`sealed`](Self::sealed).
+    #[cfg(feature = "sealed")]
+    Sealed(SealingKeys),
+    /// See [`hashed`](Self::hashed).
+    Hashed,
+}
+
+impl SecretStorage {
+    /// Sealed with authenticated encryption: the first key seals, every key opens. An update of a client seals its
+    /// secret afresh under the first key.
+    #[cfg(feature = "sealed")]
+    #[must_use]
+    pub fn sealed(keys: SealingKeys) -> Self {
+        Self::Sealed(keys)
+    }
+
+    /// Only as a digest. That departs from [RFC 7592 §3](https://www.rfc-editor.org/rfc/rfc7592#section-3): a client
+    /// is told its secret once, when the secret is made; an answer to a later GET or PUT has neither `client_secret`
+    /// nor `client_secret_expires_at`. A PUT that states the secret is still compared with it.
+    #[must_use]
+    pub fn hashed() -> Self {
+        Self::Hashed
+    }
+
+    /// What is kept of a new secret.
+    pub(crate) fn keep(
+        &self,
+        secret: &ClientSecret,
+        #[cfg_attr(not(feature = "sealed"), expect(unused_variables, reason = "only sealing binds"))]
+        owner: SecretOwner<'_>,
+    ) -> Result<StoredSecret, RegistrationError> {
+        let text = match self {
+            Self::InMemory => Text::Plain(secret.clone()),
+            #[cfg(feature = "sealed")]
+            Self::Sealed(keys) => Text::Sealed(keys.seal(secret, owner)?),
+            Self::Hashed => Text::Forgotten,
+        };
+        Ok(StoredSecret { digest: secret.digest(), text })
+    }
+
+    /// The secret as it would be kept today: sealed under the newest key, or forgotten.
+    pub(crate) fn renew(
+        &self,
+        stored: &StoredSecret,
+        owner: SecretOwner<'_>,
+    ) -> Result<StoredSecret, RegistrationError> {
+        #[cfg(feature = "sealed")]
+        if let (Self::Sealed(keys), Text::Sealed(sealed)) = (self, &stored.text)
+            && keys.are_newest_for(sealed)
+        {
+            return Ok(stored.clone());
+        }
+        match self.reveal(stored, owner)? {
+            Some(secret) => self.keep(&secret, owner),
+            None => Ok(StoredSecret { digest: stored.digest, text: Text::Forgotten }),
+        }
+    }
+
+    /// The text of a secret, if it was kept. A text that does not open is a fault of the server, not a client without
+    /// a secret.
+    pub(crate) fn reveal(
+        &self,
+        stored: &StoredSecret,
+        #[cfg_attr(not(feature = "sealed"), expect(unused_variables, reason = "only sealing binds"))]
+        owner: SecretOwner<'_>,
+    ) -> Result<Option<ClientSecret>, RegistrationError> {
+        let secret = match (self, &stored.text) {
+            (Self::Hashed, _) | (_, Text::Forgotten) => return Ok(None),
+            (_, Text::Plain(secret)) => secret.clone(),
+            #[cfg(feature = "sealed")]
+            (Self::Sealed(keys), Text::Sealed(sealed)) => keys.open(sealed, owner)?,
+            (Self::InMemory, Text::Sealed(_)) => {
+                return Err(unreadable("a client secret is sealed, but no keys are given"));
+            }
+        };
+        match stored.digest.matches(&secret.digest()) {
+            true => Ok(Some(secret)),
+            false => Err(unreadable("a client secret and its digest do not belong together")),
+        }
+    }
+}
+
+pub(super) fn unreadable(cause: &'static str) -> RegistrationError {
+    RegistrationError::new(RegistrationErrorKind::Unavailable).caused_by(cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> ClientId {
+        ClientId::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_hashed_secret_verifies_and_is_never_shown() {
+        let (secret, id) = (ClientSecret::generate().unwrap(), id("a"));
+        let owner = SecretOwner { tenant: "", client: &id };
+        let stored = SecretStorage::hashed().keep(&secret, owner).unwrap();
+        assert!(stored.verify(secret.expose()) && !stored.verify("another"));
+        assert!(SecretStorage::hashed().reveal(&stored, owner).unwrap().is_none());
+        assert!(SecretStorage::InMemory.reveal(&stored, owner).unwrap().is_none());
+    }
+
+    #[test]
+    fn going_over_to_hashing_forgets_the_text() {
+        let (secret, id) = (ClientSecret::generate().unwrap(), id("a"));
+        let owner = SecretOwner { tenant: "", client: &id };
+        let stored = SecretStorage::InMemory.keep(&secret, owner).unwrap();
+        let renewed = SecretStorage::hashed().renew(&stored, owner).unwrap();
+        assert!(matches!(renewed.text, Text::Forgotten));
+        assert!(renewed.verify(secret.expose()));
+    }
+
+    #[test]
+    fn a_stored_secret_does_not_show_in_debug_output() {
+        let (secret, id) = (ClientSecret::generate().unwrap(), id("a"));
+        let stored = SecretStorage::InMemory.keep(&secret, SecretOwner { tenant: "", client: &id }).unwrap();
+        assert!(!format!("{stored:?}").contains(secret.expose()));
+    }
+}

@@ -1,0 +1,81 @@
+//! The client information response: what is registered, with the credentials of the client
+//! ([RFC 7591 §3.2.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1),
+//! [RFC 7592 §3](https://www.rfc-editor.org/rfc/rfc7592#section-3)).
+
+use std::sync::Arc;
+
+use super::credential::{ClientSecret, RegistrationAccessToken};
+use super::{Client, ClientStatus};
+use crate::clock::unix_seconds;
+use crate::protocol::json::ObjectWriter;
+use crate::protocol::metadata::STATUS;
+
+/// The answer to a registration, a read or an update: the only place where a client meets its credentials.
+#[derive(Debug, Clone)]
+pub struct ClientInformation {
+    client: Arc<Client>,
+    secret: Option<ClientSecret>,
+    token: Option<RegistrationAccessToken>,
+    uri: Option<String>,
+}
+
+impl ClientInformation {
+    pub(crate) fn new(
+        client: Arc<Client>,
+        secret: Option<ClientSecret>,
+        token: Option<RegistrationAccessToken>,
+        uri: Option<String>,
+    ) -> Self {
+        Self { client, secret, token, uri }
+    }
+
+    /// The client.
+    #[must_use]
+    pub fn client(&self) -> &Arc<Client> {
+        &self.client
+    }
+
+    /// The secret of a confidential client.
+    #[must_use]
+    pub fn client_secret(&self) -> Option<&ClientSecret> {
+        self.secret.as_ref()
+    }
+
+    /// The registration access token; none where clients do not manage their registration.
+    #[must_use]
+    pub fn registration_access_token(&self) -> Option<&RegistrationAccessToken> {
+        self.token.as_ref()
+    }
+
+    /// Where the registration is managed; present together with the token.
+    #[must_use]
+    pub fn registration_client_uri(&self) -> Option<&str> {
+        self.uri.as_deref()
+    }
+
+    /// The JSON object of the response. It contains the credentials and must not reach logs.
+    ///
+    /// `client_secret_expires_at` stands beside every secret and never without one; 0 means never. A client that waits
+    /// for approval has the extra member `"status": "pending"`; without it the client is active. An extra member of a
+    /// response is permitted by [RFC 7591 §3.2.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1).
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut object = ObjectWriter::new();
+        object.member("client_id", self.client.id.as_str());
+        object.member("client_id_issued_at", &unix_seconds(self.client.issued_at));
+        if let Some(secret) = &self.secret {
+            object.member("client_secret", secret.expose());
+            object.member("client_secret_expires_at", &self.client.secret_expires_at().map_or(0, unix_seconds));
+        }
+        if let (Some(token), Some(uri)) = (&self.token, &self.uri) {
+            object.member("registration_access_token", token.expose());
+            object.member("registration_client_uri", uri);
+        }
+        // An older server may have kept an extra member of this name.
+        if self.client.status == ClientStatus::Pending && self.client.metadata.extra.json(STATUS).is_none() {
+            object.member(STATUS, self.client.status.as_str());
+        }
+        self.client.metadata.write(&mut object);
+        object.finish()
+    }
+}

@@ -1,0 +1,121 @@
+//! The audit trail for a task: a request hands its event over and never waits.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+
+use super::record::Values;
+use super::{AuditEvent, AuditRecord, AuditSink};
+use crate::error::BoxError;
+
+/// A sink, and the other end of it for a task that does something slow with the events.
+///
+/// At most `capacity` events wait, at least one. An event for which there is no room is dropped and counted: the change
+/// is acknowledged all the same. After the receiver is gone nothing can be recorded any more, so changes are refused.
+///
+/// ```
+/// use tower_dcr::audit::{Operation, Outcome, channel};
+/// use tower_dcr::store::MemoryStore;
+/// use tower_dcr::{Access, Registry};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// let (audit, mut events) = channel(1024);
+/// let registry = Registry::builder("https://id.example.com", Access::Open).with_audit(audit).build(MemoryStore::new())?;
+/// assert!(registry.register(Default::default()).await.is_err());
+///
+/// let event = events.recv().await.unwrap();
+/// assert_eq!((event.operation, event.outcome), (Operation::Register, Outcome::Refused));
+/// assert_eq!(events.dropped(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use]
+pub fn channel(capacity: usize) -> (AuditChannel, AuditReceiver) {
+    let (sender, receiver) = mpsc::channel(capacity.max(1));
+    let dropped = Arc::new(AtomicU64::new(0));
+    let sink = AuditChannel { sender, dropped: Arc::clone(&dropped), values: Values::Names };
+    (sink, AuditReceiver { receiver, dropped })
+}
+
+/// Hands events to an [`AuditReceiver`]. It is made by [`channel`].
+#[derive(Clone)]
+pub struct AuditChannel {
+    sender: mpsc::Sender<AuditRecord>,
+    dropped: Arc<AtomicU64>,
+    values: Values,
+}
+
+impl AuditChannel {
+    /// Tells the values of changed members too, as [`AuditRecord::with_values`] does. Default: their names only.
+    #[must_use]
+    pub fn with_values(mut self, max_bytes: usize) -> Self {
+        self.values = Values::AtMost(max_bytes);
+        self
+    }
+
+    /// How many events were dropped since the beginning.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+impl AuditSink for AuditChannel {
+    fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
+        let place = match self.sender.try_reserve() {
+            Ok(place) => place,
+            Err(TrySendError::Full(())) => {
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+                #[cfg(feature = "metrics")]
+                crate::metrics::audit_dropped();
+                return Ok(());
+            }
+            Err(TrySendError::Closed(())) => return Err("nobody receives the audit trail any more".into()),
+        };
+        place.send(AuditRecord::with(event, self.values));
+        Ok(())
+    }
+}
+
+impl fmt::Debug for AuditChannel {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("AuditChannel").field("dropped", &self.dropped()).finish_non_exhaustive()
+    }
+}
+
+/// Receives the events of an [`AuditChannel`], in the order in which they were recorded.
+pub struct AuditReceiver {
+    receiver: mpsc::Receiver<AuditRecord>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl AuditReceiver {
+    /// The next event; `None` when every registry with the other end is gone. No event is lost when the future is
+    /// dropped.
+    pub async fn recv(&mut self) -> Option<AuditRecord> {
+        self.receiver.recv().await
+    }
+
+    /// As [`recv`](Self::recv), for a stream or a future written by hand.
+    pub fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Option<AuditRecord>> {
+        self.receiver.poll_recv(context)
+    }
+
+    /// How many events were dropped since the beginning, because too many waited.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for AuditReceiver {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("AuditReceiver").field("dropped", &self.dropped()).finish_non_exhaustive()
+    }
+}

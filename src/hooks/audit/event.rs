@@ -1,0 +1,220 @@
+//! One entry of the audit trail, as a sink sees it: everything by reference, nothing copied.
+
+use std::time::SystemTime;
+
+use super::change;
+use super::change::Change;
+use super::context::Context;
+use super::operation::Operation;
+use super::refusal::Refusal;
+use super::requested::RequestedClient;
+use crate::client::InitialAccessTokenRecord;
+use crate::client::credential::ClientId;
+use crate::client::{Client, RegistrationOrigin};
+use crate::error::AuthenticationError;
+use crate::error::RegistrationError;
+use crate::hooks::access::Registrant;
+
+/// One entry of the audit trail. It holds no secret and no token.
+#[derive(Debug, Clone)]
+pub struct AuditEvent<'a> {
+    operation: Operation,
+    subject: Subject<'a>,
+    refusal: Option<Refusal<'a>>,
+    requested: Option<&'a RequestedClient>,
+    at: SystemTime,
+    tenant: &'a str,
+    request_id: Option<&'a str>,
+    actor: Option<&'a str>,
+}
+
+/// Whom or what an event is about.
+#[derive(Debug, Clone)]
+enum Subject<'a> {
+    /// A client that exists, or existed until now, and what it was before.
+    Client { before: Option<&'a Client>, after: &'a Client },
+    /// What the request named; there may be no such client.
+    Named(&'a ClientId),
+    /// Somebody who may register.
+    Caller(&'a Registrant),
+    /// An initial access token, and who owns the clients that it registers.
+    Token { id: &'a str, owner: Option<&'a str> },
+    /// Nobody yet.
+    Nobody,
+}
+
+impl<'a> AuditEvent<'a> {
+    fn new(operation: Operation, subject: Subject<'a>, refusal: Option<Refusal<'a>>) -> Self {
+        let (tenant, request_id, actor) = ("", None, None);
+        let at = SystemTime::UNIX_EPOCH;
+        Self { operation, subject, refusal, requested: None, at, tenant, request_id, actor }
+    }
+
+    pub(crate) fn done(operation: Operation, client: &'a Client) -> Self {
+        Self::new(operation, Subject::Client { before: None, after: client }, None)
+    }
+
+    pub(crate) fn changed(operation: Operation, before: &'a Client, after: &'a Client) -> Self {
+        Self::new(operation, Subject::Client { before: Some(before), after }, None)
+    }
+
+    pub(crate) fn token(operation: Operation, id: &'a str) -> Self {
+        Self::new(operation, Subject::Token { id, owner: None }, None)
+    }
+
+    pub(crate) fn issued(token: &'a InitialAccessTokenRecord) -> Self {
+        let subject = Subject::Token { id: token.id(), owner: token.owner() };
+        Self::new(Operation::IssueToken, subject, None)
+    }
+
+    pub(crate) fn refused(operation: Operation, named: Option<&'a ClientId>, error: &'a RegistrationError) -> Self {
+        Self::new(operation, named.map_or(Subject::Nobody, Subject::Named), Some(Refusal::Registration(error)))
+    }
+
+    /// A client was not authenticated.
+    pub(crate) fn not_authenticated(named: Option<&'a ClientId>, error: &'a AuthenticationError) -> Self {
+        let (subject, refusal) = (named.map_or(Subject::Nobody, Subject::Named), Refusal::Authentication(error));
+        Self::new(Operation::Authenticate, subject, Some(refusal))
+    }
+
+    /// The caller was told what a registration would come to.
+    pub(crate) fn checked(grant: &'a Registrant) -> Self {
+        Self::new(Operation::Check, Subject::Caller(grant), None)
+    }
+
+    /// The caller was let in; what came then was refused.
+    pub(crate) fn refused_to(operation: Operation, grant: &'a Registrant, error: &'a RegistrationError) -> Self {
+        Self::new(operation, Subject::Caller(grant), Some(Refusal::Registration(error)))
+    }
+
+    /// The request was refused after its body was read.
+    pub(crate) fn requesting(self, requested: Option<&'a RequestedClient>) -> Self {
+        Self { requested, ..self }
+    }
+
+    pub(crate) fn within(&self, at: SystemTime, tenant: &'a str, context: &'a Context) -> Self {
+        let (request_id, actor) = (context.request_id.as_deref(), context.actor.as_deref());
+        Self { at, tenant, request_id, actor, ..self.clone() }
+    }
+
+    /// When it happened, by the registry's clock.
+    #[must_use]
+    pub fn at(&self) -> SystemTime {
+        self.at
+    }
+
+    /// What was asked.
+    #[must_use]
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// What happened, as one word: the operation, or `refused`.
+    #[must_use]
+    pub fn action(&self) -> &'static str {
+        self.refusal.map_or(self.operation.as_str(), |_| "refused")
+    }
+
+    /// For which tenant; empty for the only one.
+    #[must_use]
+    pub fn tenant(&self) -> &str {
+        self.tenant
+    }
+
+    /// In which request, as the header that
+    /// [`with_request_id_header`](crate::RegistryBuilder::with_request_id_header) names told, or
+    /// [`Registry::within_request`](crate::Registry::within_request).
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id
+    }
+
+    /// For whom the application acted, as [`Registry::with_actor`](crate::Registry::with_actor) told.
+    #[must_use]
+    pub fn actor(&self) -> Option<&str> {
+        self.actor
+    }
+
+    /// The client in question. After a refusal it is what the request named, which may not exist.
+    #[must_use]
+    pub fn client_id(&self) -> Option<&ClientId> {
+        match self.subject {
+            Subject::Client { after, .. } => Some(&after.id),
+            Subject::Named(id) => Some(id),
+            Subject::Caller(_) | Subject::Token { .. } | Subject::Nobody => None,
+        }
+    }
+
+    /// The client after the change (before it, when it was deleted); none after a refusal.
+    #[must_use]
+    pub fn client(&self) -> Option<&Client> {
+        match self.subject {
+            Subject::Client { after, .. } => Some(after),
+            _ => None,
+        }
+    }
+
+    /// The client before the change; none where there was no change or no client.
+    #[must_use]
+    pub fn before(&self) -> Option<&Client> {
+        match self.subject {
+            Subject::Client { before, .. } => before,
+            _ => None,
+        }
+    }
+
+    /// How the client came to be, or how the caller was let in who was refused later.
+    #[must_use]
+    pub fn origin(&self) -> Option<&RegistrationOrigin> {
+        match self.subject {
+            Subject::Client { after, .. } => Some(&after.origin),
+            Subject::Caller(grant) => Some(&grant.origin),
+            Subject::Named(_) | Subject::Token { .. } | Subject::Nobody => None,
+        }
+    }
+
+    /// Who owns the client, or would have.
+    #[must_use]
+    pub fn owner(&self) -> Option<&str> {
+        match self.subject {
+            Subject::Client { after, .. } => after.owner(),
+            Subject::Caller(grant) => grant.owner.as_deref(),
+            Subject::Token { owner, .. } => owner,
+            Subject::Named(_) | Subject::Nobody => None,
+        }
+    }
+
+    /// The identifier of the initial access token in question.
+    #[must_use]
+    pub fn initial_access_token_id(&self) -> Option<&str> {
+        match (&self.subject, self.origin()) {
+            (Subject::Token { id, .. }, _) => Some(id),
+            (_, Some(RegistrationOrigin::InitialAccessToken(id))) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// What is different afterwards, by the names of the members; for a registration everything that was registered.
+    /// Of credentials and of large members only the name is told.
+    #[must_use]
+    pub fn changes(&self) -> Vec<Change> {
+        match self.subject {
+            Subject::Client { before: Some(before), after } => change::between(before, after),
+            Subject::Client { before: None, after } if self.operation == Operation::Register => change::first(after),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Why it was refused; none for what was done.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal<'a>> {
+        self.refusal
+    }
+
+    /// What a refused registration, update, dry run or authentication asked for, as far as the body of the request could be read; `None`
+    /// for what was refused before that.
+    #[must_use]
+    pub fn requested(&self) -> Option<&RequestedClient> {
+        self.requested
+    }
+}

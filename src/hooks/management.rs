@@ -1,0 +1,91 @@
+//! What clients may do with their registration: which operations of
+//! [RFC 7592 §2](https://www.rfc-editor.org/rfc/rfc7592#section-2) exist here, and for which clients.
+//!
+//! ```
+//! use tower_dcr::management::ManagementOperation;
+//! use tower_dcr::store::MemoryStore;
+//! use tower_dcr::{Access, RegistrationErrorKind, RegistrationOrigin, Registry};
+//! # use tower_dcr::metadata::ClientMetadata;
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+//! # runtime.block_on(async {
+//! let registry = Registry::builder("https://id.example.com", Access::Open)
+//!     .with_management_operations([ManagementOperation::Read, ManagementOperation::Update])
+//!     .with_management_permission(|client, operation| {
+//!         operation == ManagementOperation::Read || *client.origin() != RegistrationOrigin::Application
+//!     })
+//!     .build(MemoryStore::new())?;
+//! # let metadata = ClientMetadata::from_json(br#"{ "redirect_uris": ["https://app.example.com/cb"] }"#)?;
+//! let ours = registry.register(metadata.clone()).await?;
+//! let (id, token) = (ours.client().id(), ours.registration_access_token().unwrap().expose());
+//! assert!(registry.read(id, token).await.is_ok());
+//! assert_eq!(registry.update(id, token, metadata).await.unwrap_err().kind(), RegistrationErrorKind::InsufficientScope);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::client::Client;
+
+/// An operation of a client on its own registration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ManagementOperation {
+    /// Reading it, with GET or HEAD.
+    Read,
+    /// Replacing its metadata, with PUT.
+    Update,
+    /// Removing it, with DELETE.
+    Delete,
+}
+
+/// Decides which client may do what.
+type Permission = dyn Fn(&Client, ManagementOperation) -> bool + Send + Sync;
+
+/// The operations that exist, and who may do them.
+#[derive(Clone)]
+pub(crate) struct Permissions {
+    offered: Vec<ManagementOperation>,
+    permission: Option<Arc<Permission>>,
+}
+
+impl Permissions {
+    /// Takes away every operation but these.
+    pub(crate) fn offer_only(&mut self, operations: impl IntoIterator<Item = ManagementOperation>) {
+        self.offered = operations.into_iter().collect();
+    }
+
+    /// Asks this function about each client.
+    pub(crate) fn decide_by(
+        &mut self,
+        permission: impl Fn(&Client, ManagementOperation) -> bool + Send + Sync + 'static,
+    ) {
+        self.permission = Some(Arc::new(permission));
+    }
+
+    pub(crate) fn offer(&self, operation: ManagementOperation) -> bool {
+        self.offered.contains(&operation)
+    }
+
+    pub(crate) fn allow(&self, client: &Client, operation: ManagementOperation) -> bool {
+        self.offer(operation) && self.permission.as_ref().is_none_or(|permission| permission(client, operation))
+    }
+}
+
+impl Default for Permissions {
+    fn default() -> Self {
+        Self {
+            offered: vec![ManagementOperation::Read, ManagementOperation::Update, ManagementOperation::Delete],
+            permission: None,
+        }
+    }
+}
+
+impl fmt::Debug for Permissions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Permissions").field("offered", &self.offered).finish_non_exhaustive()
+    }
+}

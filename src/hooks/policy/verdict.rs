@@ -1,0 +1,195 @@
+//! The answer of a policy, and the reasons of a refusal.
+
+use std::borrow::Cow;
+use std::future::{IntoFuture, Ready, ready};
+
+use crate::error::{BoxError, ErrorCode, RegistrationError, RegistrationErrorKind, Violation, Violations};
+use crate::protocol::metadata::ClientMetadata;
+
+/// The answer of a [`Policy`](super::Policy).
+///
+/// ```
+/// use tower_dcr::policy::{Refusal, Verdict};
+///
+/// let verdict = Verdict::refuse(Refusal::new("ACME-1", "partners only"));
+/// assert!(!verdict.is_accepted());
+///
+/// // No reason to refuse is an acceptance.
+/// let reasons: Vec<Refusal> = Vec::new();
+/// assert!(reasons.into_iter().collect::<Verdict>().is_accepted());
+/// ```
+#[derive(Debug)]
+#[must_use = "a verdict counts only when a policy returns it"]
+pub struct Verdict(pub(super) Outcome);
+
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Accepted { replacement: Option<Box<ClientMetadata>>, held: bool },
+    Refused(Violations),
+    Failed(BoxError),
+}
+
+impl Verdict {
+    /// The client is registered as it was shown.
+    pub fn accept() -> Self {
+        Self(Outcome::Accepted { replacement: None, held: false })
+    }
+
+    /// The client is registered and waits for approval ([`ClientStatus::Pending`](crate::ClientStatus::Pending)): it has its
+    /// credentials, may read, update and delete its registration, and nothing else. A client that was active waits
+    /// again when its update is held, since nobody approved what it says now.
+    pub fn hold() -> Self {
+        Self::accept().held(true)
+    }
+
+    /// The client is registered with this metadata instead, which goes through the rules once more: a policy cannot
+    /// store what the rules refuse. The reply tells the client what was registered
+    /// ([RFC 7591 §3.2.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1)).
+    pub fn replace(metadata: ClientMetadata) -> Self {
+        Self(Outcome::Accepted { replacement: Some(Box::new(metadata)), held: false })
+    }
+
+    /// As it is, and the client waits for approval if it is accepted and `held` says so; what another policy held
+    /// stays held.
+    pub fn held(mut self, hold: bool) -> Self {
+        if let Outcome::Accepted { held, .. } = &mut self.0 {
+            *held |= hold;
+        }
+        self
+    }
+
+    /// The client is not registered, or stays as it was before the update.
+    pub fn refuse(reason: Refusal) -> Self {
+        Self(Outcome::Refused(Violations::from(Violation::from(reason))))
+    }
+
+    /// The policy cannot tell, because something that it needs does not work. The caller is told to come back later:
+    /// 503 with `Retry-After`; the cause is for the operator alone.
+    pub fn fail(cause: impl Into<BoxError>) -> Self {
+        Self(Outcome::Failed(cause.into()))
+    }
+
+    /// Whether the client may be registered, as it was shown or otherwise.
+    #[must_use]
+    pub fn is_accepted(&self) -> bool {
+        matches!(self.0, Outcome::Accepted { .. })
+    }
+}
+
+/// Refuses for all these reasons, and accepts when there is none.
+impl FromIterator<Refusal> for Verdict {
+    fn from_iter<I: IntoIterator<Item = Refusal>>(reasons: I) -> Self {
+        let mut violations = Violations::default();
+        reasons.into_iter().for_each(|reason| violations.push(reason.into()));
+        match violations.is_empty() {
+            true => Self::accept(),
+            false => Self(Outcome::Refused(violations)),
+        }
+    }
+}
+
+/// A verdict is a future that is ready, so a closure may return either.
+impl IntoFuture for Verdict {
+    type Output = Self;
+    type IntoFuture = Ready<Self>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        ready(self)
+    }
+}
+
+/// One reason why a client is not registered. The client reads it as a member of `violations`, so it should say what
+/// to do instead, and must not say what only the operator may know.
+///
+/// ```
+/// use tower_dcr::policy::Refusal;
+///
+/// let reason = Refusal::new("ACME-2", "logos come from the partner portal").at("/logo_uri");
+/// assert_eq!(format!("{reason:?}"), r#"Refusal { code: InvalidClientMetadata, pointer: "/logo_uri", rule: "ACME-2", detail: "logos come from the partner portal" }"#);
+/// ```
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    code: ErrorCode,
+    pointer: String,
+    rule: &'static str,
+    detail: Cow<'static, str>,
+}
+
+impl Refusal {
+    /// A reason that concerns the document as a whole: 400 `invalid_client_metadata`, which tells the client that it
+    /// can mend it.
+    ///
+    /// The rule is a stable identifier; those of this crate are a capital letter and a number. Characters that
+    /// [RFC 6749 §5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2) does not allow in an error description (all
+    /// beyond ASCII, `"` and `\`) are replaced by `?`.
+    #[must_use]
+    pub fn new(rule: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        let detail = describable(detail.into());
+        Self { code: ErrorCode::InvalidClientMetadata, pointer: String::new(), rule, detail }
+    }
+
+    /// Where in the document it is: a JSON pointer ([RFC 6901](https://www.rfc-editor.org/rfc/rfc6901)) such as
+    /// `/redirect_uris/0`. A place in `redirect_uris` makes the error `invalid_redirect_uri`.
+    #[must_use]
+    pub fn at(mut self, pointer: impl Into<String>) -> Self {
+        self.pointer = describable(pointer.into().into()).into_owned();
+        let of_redirect_uris = self.pointer == "/redirect_uris" || self.pointer.starts_with("/redirect_uris/");
+        if self.code == ErrorCode::InvalidClientMetadata && of_redirect_uris {
+            self.code = ErrorCode::InvalidRedirectUri;
+        }
+        self
+    }
+
+    /// The client cannot mend it: 403 `access_denied`.
+    #[must_use]
+    pub fn forbidden(mut self) -> Self {
+        self.code = ErrorCode::AccessDenied;
+        self
+    }
+}
+
+impl From<Refusal> for Violation {
+    fn from(reason: Refusal) -> Self {
+        Self::new(reason.code, reason.pointer, reason.rule, reason.detail)
+    }
+}
+
+/// The error of a refusal; the first reason decides what kind of one.
+pub(super) fn refused(violations: Violations) -> RegistrationError {
+    match violations.first_code() {
+        Some(ErrorCode::AccessDenied) => RegistrationError::of(RegistrationErrorKind::Forbidden, violations),
+        _ => violations.into(),
+    }
+}
+
+/// The text with nothing in it that cannot stand in an error description.
+fn describable(text: Cow<'static, str>) -> Cow<'static, str> {
+    let fits = |character: char| matches!(character, ' '..='~') && !matches!(character, '"' | '\\');
+    match text.chars().all(fits) {
+        true => text,
+        false => text.chars().map(|character| if fits(character) { character } else { '?' }).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_becomes_a_describable_violation() {
+        let plain = || Refusal::new("X1", "no");
+        let rows = [
+            ("document", plain(), "", ErrorCode::InvalidClientMetadata, "no"),
+            ("member", plain().at("/logo_uri"), "/logo_uri", ErrorCode::InvalidClientMetadata, "no"),
+            ("element", plain().at("/redirect_uris/0"), "/redirect_uris/0", ErrorCode::InvalidRedirectUri, "no"),
+            ("longer name", plain().at("/redirect_uris_x"), "/redirect_uris_x", ErrorCode::InvalidClientMetadata, "no"),
+            ("forbidden", plain().forbidden().at("/redirect_uris"), "/redirect_uris", ErrorCode::AccessDenied, "no"),
+            ("quotes", Refusal::new("X1", "\"a\\b\""), "", ErrorCode::InvalidClientMetadata, "?a?b?"),
+            ("not ASCII", Refusal::new("X1", "caf\u{e9}\r\n"), "", ErrorCode::InvalidClientMetadata, "caf???"),
+            ("pointer", plain().at("/a\u{202e}"), "/a?", ErrorCode::InvalidClientMetadata, "no"),
+        ];
+        for (name, reason, pointer, code, detail) in rows {
+            assert_eq!(Violation::from(reason), Violation::new(code, pointer.to_owned(), "X1", detail), "{name}");
+        }
+    }
+}

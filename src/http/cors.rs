@@ -1,0 +1,88 @@
+//! Cross-origin answers for our own paths: the endpoint inside the operator's `CorsLayer`.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{Method, Request, StatusCode};
+use http_body::Body;
+use tower_http::cors::{Any, CorsLayer};
+use tower_layer::Layer as _;
+use tower_service::Service;
+
+use super::response::Reply;
+use super::route::Route;
+use super::{endpoint, response};
+use crate::error::BoxError;
+use crate::protocol::Switch;
+use crate::registry::Registry;
+
+/// One request for one resource, as a service that the layer can wrap.
+struct Resource {
+    registry: Registry,
+    route: Route,
+}
+
+impl<B> Service<Request<B>> for Resource
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    type Response = Reply;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Reply, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let reply = endpoint::respond(self.registry.clone(), self.route.clone(), request);
+        Box::pin(async move { Ok(reply.await) })
+    }
+}
+
+/// The rules of [`Switch::AnyOrigin`]: every page may register and manage clients, with the token that it was given and
+/// never with cookies.
+pub(crate) fn any_origin(registry: &Registry) -> Option<CorsLayer> {
+    let headers = [AUTHORIZATION, CONTENT_TYPE, IF_MATCH, HeaderName::from_static("mcp-protocol-version")];
+    let methods = [Method::GET, Method::POST, Method::PUT, Method::DELETE];
+    registry.settings().supported.is_on(Switch::AnyOrigin).then(|| {
+        CorsLayer::new().allow_origin(Any).allow_methods(methods).allow_headers(headers).expose_headers([
+            ETAG,
+            LOCATION,
+            RETRY_AFTER,
+            WWW_AUTHENTICATE,
+        ])
+    })
+}
+
+/// Answers a request under the rules of a `CorsLayer`. A preflight is answered by the layer, before any access control,
+/// and is given what every answer of ours to OPTIONS is.
+pub(crate) fn respond<B>(
+    cors: &CorsLayer,
+    registry: Registry,
+    route: Route,
+    request: Request<B>,
+) -> impl Future<Output = Reply> + Send + 'static
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    let methods = route.methods(registry.settings());
+    let options = *request.method() == Method::OPTIONS;
+    let answered = cors.layer(Resource { registry, route }).call(request);
+    async move {
+        let Ok(mut reply) = answered.await;
+        response::never_cached(reply.headers_mut());
+        if !options {
+            return reply;
+        }
+        *reply.status_mut() = StatusCode::NO_CONTENT;
+        response::with_allow(reply, &methods)
+    }
+}

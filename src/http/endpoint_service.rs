@@ -1,0 +1,95 @@
+//! The endpoint as a service of its own, for `nest_service`, for hyper without an application, and for tests.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use super::body::ResponseBody;
+use super::endpoint;
+use super::response::{self, Reply};
+use super::route::Route;
+use crate::error::BoxError;
+use crate::registry::Registry;
+
+/// The registration endpoint without an application behind it: for `nest_service`, for a bare hyper server, for tests.
+///
+/// It answers below the configured path, and also where a router that mounted it took the path away. Everything else
+/// is 404.
+///
+/// ```
+/// use http::{Request, StatusCode};
+/// use http_body_util::Full;
+/// use tower::ServiceExt as _;
+/// use tower_dcr::store::MemoryStore;
+/// use tower_dcr::{Access, Registry};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// let registry = Registry::builder("https://id.example.com", Access::Open).build(MemoryStore::new())?;
+/// let request = Request::post("/oidc/register")
+///     .header("content-type", "application/json")
+///     .body(Full::<bytes::Bytes>::from(r#"{ "redirect_uris": ["https://app.example.com/cb"] }"#))?;
+/// let response = registry.into_service().oneshot(request).await?;
+/// assert_eq!(response.status(), StatusCode::CREATED);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct EndpointService {
+    registry: Registry,
+}
+
+impl Registry {
+    /// The registration endpoint as a service of its own.
+    #[must_use]
+    pub fn into_service(self) -> EndpointService {
+        EndpointService { registry: self }
+    }
+}
+
+impl<ReqBody> Service<Request<ReqBody>> for EndpointService
+where
+    ReqBody: Body + Send + 'static,
+    ReqBody::Data: Send,
+    ReqBody::Error: Into<BoxError>,
+{
+    type Response = Response<ResponseBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let registry = self.registry.clone();
+        let route = Route::find_mounted(registry.settings(), &request);
+        Box::pin(async move {
+            let reply = match route {
+                Some(route) => respond(registry, route, request).await,
+                None => response::not_found(),
+            };
+            Ok(reply.map(ResponseBody::register))
+        })
+    }
+}
+
+/// Answers a request where no layer stands between.
+async fn respond<B>(registry: Registry, route: Route, request: Request<B>) -> Reply
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    #[cfg(feature = "cors")]
+    if let Some(cors) = crate::http::cors::any_origin(&registry) {
+        return crate::http::cors::respond(&cors, registry, route, request).await;
+    }
+    endpoint::respond(registry, route, request).await
+}

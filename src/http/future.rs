@@ -1,0 +1,65 @@
+//! The future of the layer's service.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::Response;
+use pin_project_lite::pin_project;
+
+use super::body::ResponseBody;
+use super::response::Reply;
+
+pin_project! {
+    /// The response of the inner service, or that of the registration endpoint.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F> {
+        #[pin]
+        kind: Kind<F>,
+    }
+}
+
+pin_project! {
+    #[project = KindProjection]
+    enum Kind<F> {
+        PassThrough { #[pin] future: F },
+        Register { future: Pin<Box<dyn Future<Output = Reply> + Send>> },
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    pub(crate) fn pass_through(future: F) -> Self {
+        Self { kind: Kind::PassThrough { future } }
+    }
+
+    pub(crate) fn register(future: impl Future<Output = Reply> + Send + 'static) -> Self {
+        Self { kind: Kind::Register { future: Box::pin(future) } }
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+{
+    type Output = Result<Response<ResponseBody<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().kind.project() {
+            KindProjection::PassThrough { future } => {
+                future.poll(context).map_ok(|response| response.map(ResponseBody::pass_through))
+            }
+            KindProjection::Register { future } => {
+                future.as_mut().poll(context).map(|reply| Ok(reply.map(ResponseBody::register)))
+            }
+        }
+    }
+}
+
+impl<F> std::fmt::Debug for ResponseFuture<F> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self.kind {
+            Kind::PassThrough { .. } => "ResponseFuture::PassThrough",
+            Kind::Register { .. } => "ResponseFuture::Register",
+        })
+    }
+}

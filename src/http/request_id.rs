@@ -1,0 +1,45 @@
+//! The identifier that a request carries in a header, for the audit trail.
+
+use http::HeaderMap;
+
+use crate::hooks::audit::is_request_id;
+
+/// The value of the only header with this name, when it can be recorded. Anything else that a caller sends there does
+/// not reach the audit trail.
+pub(super) fn request_id<'a>(headers: &'a HeaderMap, name: Option<&str>) -> Option<&'a str> {
+    let mut values = headers.get_all(name?).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    value.to_str().ok().filter(|value| is_request_id(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_one_short_visible_identifier_is_believed() {
+        let (most, longer) = ("a".repeat(128), "a".repeat(129));
+        let rows: &[(&[&str], Option<&str>)] = &[
+            (&["01J9Z-abc/{}\""], Some("01J9Z-abc/{}\"")),
+            (&[&most], Some(&most)),
+            (&[&longer], None),
+            (&[""], None),
+            (&["a b"], None),
+            (&["a\tb"], None),
+            (&["a", "a"], None),
+            (&[], None),
+        ];
+        let name = "x-request-id";
+        for (values, expected) in rows {
+            let mut headers = HeaderMap::new();
+            for value in *values {
+                headers.append(name, value.parse().unwrap());
+            }
+            assert_eq!(request_id(&headers, Some(name)), *expected, "{values:?}");
+            assert_eq!(request_id(&headers, None), None, "{values:?}: switched off");
+        }
+        let mut headers = HeaderMap::new();
+        headers.append(name, http::HeaderValue::from_bytes(b"caf\xe9").unwrap());
+        assert_eq!(request_id(&headers, Some(name)), None, "not ASCII");
+    }
+}

@@ -1,0 +1,169 @@
+//! Answers: every one of them JSON or empty, and none of them for a cache.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+
+use super::request_body::MediaType;
+use crate::client::Client;
+use crate::client::ClientInformation;
+use crate::error::{RegistrationError, RegistrationErrorKind, Violation};
+use crate::protocol::json::ObjectWriter;
+use crate::registry::DryRun;
+
+pub(crate) type Reply = Response<Full<Bytes>>;
+
+/// The client information, with its place where it is new and with its state where it was read.
+pub(super) fn information(status: StatusCode, information: &ClientInformation) -> Reply {
+    let mut reply = json(status, information.to_json());
+    let uri = information.registration_client_uri().filter(|_| status == StatusCode::CREATED);
+    if let Some(uri) = uri.and_then(|uri| HeaderValue::from_str(uri).ok()) {
+        reply.headers_mut().insert(LOCATION, uri);
+    }
+    reply
+}
+
+/// What a registration would come to.
+pub(super) fn checked(checked: &DryRun) -> Reply {
+    json(StatusCode::OK, checked.to_json())
+}
+
+/// Says in which state the client was read. Only a GET does: the answer to a PUT is not what was sent
+/// ([RFC 9110 §9.3.4](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.4)).
+pub(super) fn with_etag(mut reply: Reply, client: &Client) -> Reply {
+    if let Ok(etag) = HeaderValue::from_str(&etag(client)) {
+        reply.headers_mut().insert(ETAG, etag);
+    }
+    reply
+}
+
+pub(super) fn etag(client: &Client) -> String {
+    format!("\"{}\"", client.revision())
+}
+
+/// An answer without a body.
+pub(super) fn empty() -> Reply {
+    finish(StatusCode::NO_CONTENT, Full::default())
+}
+
+/// The answer to OPTIONS, the same for every client, existing or not.
+pub(super) fn options(methods: &[&str]) -> Reply {
+    with_allow(empty(), methods)
+}
+
+/// Names the methods of the resource ([RFC 9110 §10.2.1](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.1)).
+pub(crate) fn with_allow(mut reply: Reply, methods: &[&str]) -> Reply {
+    if let Ok(methods) = HeaderValue::try_from(methods.join(", ")) {
+        reply.headers_mut().insert(ALLOW, methods);
+    }
+    reply
+}
+
+/// A refusal as JSON, with the headers that its status calls for.
+pub(crate) fn refusal(error: &RegistrationError, realm: &str) -> Reply {
+    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut reply = match error_json(error) {
+        Some(body) => json(status, body),
+        None => finish(status, Full::default()),
+    };
+    let headers = reply.headers_mut();
+    if let Some(challenge) = challenge(error, realm) {
+        headers.insert(WWW_AUTHENTICATE, challenge);
+    }
+    if let Some(wait) = error.retry_after() {
+        headers.insert(RETRY_AFTER, whole_seconds(wait).into());
+    }
+    reply
+}
+
+/// The JSON object of a refusal ([RFC 7591 §3.2.2](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.2)), with all
+/// violations beside the standard members; none where no error code may be given.
+fn error_json(error: &RegistrationError) -> Option<Vec<u8>> {
+    let mut object = ObjectWriter::new();
+    object.member("error", error.code()?.as_str());
+    object.member("error_description", &error.to_string());
+    if !error.violations().is_empty() {
+        object.member("violations", &Vec::from_iter(error.violations().iter().map(WireViolation::from)));
+    }
+    Some(object.finish())
+}
+
+/// How a violation is shown in a reply.
+#[derive(serde::Serialize)]
+struct WireViolation<'a> {
+    pointer: &'a str,
+    rule: &'static str,
+    detail: &'a str,
+}
+
+impl<'a> From<&'a Violation> for WireViolation<'a> {
+    fn from(violation: &'a Violation) -> Self {
+        Self { pointer: violation.pointer(), rule: violation.rule(), detail: violation.detail() }
+    }
+}
+
+/// Says what is accepted in the place of what came ([RFC 9110 §15.5.16](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.16)).
+pub(super) fn with_accept(mut reply: Reply, accepted: &[MediaType]) -> Reply {
+    for media_type in accepted {
+        reply.headers_mut().append(ACCEPT, HeaderValue::from_static(media_type.name()));
+    }
+    reply.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    reply
+}
+
+/// Rounded up, since whoever comes a moment early is refused again.
+fn whole_seconds(wait: Duration) -> u64 {
+    let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
+    seconds.max(1)
+}
+
+/// The challenge of a 401, and of a 400 or 403 that is about credentials. Without credentials it names no error
+/// ([RFC 6750 §3](https://www.rfc-editor.org/rfc/rfc6750#section-3)).
+fn challenge(error: &RegistrationError, realm: &str) -> Option<HeaderValue> {
+    let challenge = match (error.kind(), error.code()) {
+        (RegistrationErrorKind::MissingCredentials, _) => format!("Bearer realm=\"{realm}\""),
+        (
+            RegistrationErrorKind::InvalidToken
+            | RegistrationErrorKind::AmbiguousCredentials
+            | RegistrationErrorKind::InsufficientScope,
+            Some(code),
+        ) => {
+            let scope = error.scope().map(|scope| format!(", scope=\"{scope}\"")).unwrap_or_default();
+            format!("Bearer realm=\"{realm}\", error=\"{code}\"{scope}, error_description=\"{error}\"")
+        }
+        _ => return None,
+    };
+    HeaderValue::try_from(challenge).ok()
+}
+
+/// Where there is nothing of ours, for a service without an application behind it.
+pub(crate) fn not_found() -> Reply {
+    json(StatusCode::NOT_FOUND, br#"{"error":"invalid_request","error_description":"there is nothing here"}"#.to_vec())
+}
+
+fn json(status: StatusCode, body: Vec<u8>) -> Reply {
+    let mut reply = finish(status, Full::from(body));
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    reply
+}
+
+fn finish(status: StatusCode, body: Full<Bytes>) -> Reply {
+    let mut reply = Response::new(body);
+    *reply.status_mut() = status;
+    never_cached(reply.headers_mut());
+    reply
+}
+
+/// Answers hold credentials, or tell something about them
+/// ([RFC 6749 §5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)).
+pub(crate) fn never_cached(headers: &mut HeaderMap) {
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}

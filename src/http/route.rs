@@ -1,0 +1,202 @@
+//! Which requests are ours: paths compared as bytes, in place, without redirects.
+
+use http::{Method, Request};
+
+use crate::hooks::access::Access;
+use crate::hooks::management::ManagementOperation;
+use crate::registry::settings::Settings;
+
+/// A resource of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// The registration endpoint.
+    Registration,
+    /// The registration endpoint, asked what it would register.
+    DryRun,
+    /// A client settingsuration endpoint, with what stands where the client identifier should be.
+    Client(String),
+}
+
+impl Route {
+    /// The resource that a request is for; `None` when it is none of ours and passes through.
+    pub(crate) fn find<B>(settings: &Settings, request: &Request<B>) -> Option<Self> {
+        let path = request.uri().path();
+        let below = |prefix: &String| {
+            let route = Self::below(settings, path.strip_prefix(prefix.as_str())?, request)?;
+            Some((prefix.len(), route))
+        };
+        // One of our paths may look like the path of a client below another one: the longer one is meant.
+        settings.endpoint.paths().filter_map(below).max_by_key(|(length, _)| *length).map(|(_, route)| route)
+    }
+
+    /// As [`find`](Self::find), for a service of its own: a router that mounted it may have taken the prefix away.
+    pub(crate) fn find_mounted<B>(settings: &Settings, request: &Request<B>) -> Option<Self> {
+        Self::find(settings, request).or_else(|| Self::below(settings, request.uri().path(), request))
+    }
+
+    fn below<B>(settings: &Settings, rest: &str, request: &Request<B>) -> Option<Self> {
+        if matches!(settings.access.access, Access::Off) {
+            return None;
+        }
+        let segment = match rest {
+            "" | "/" => return Some(Self::registration(settings, request)),
+            rest => rest.strip_prefix('/')?,
+        };
+        let segment = segment.strip_suffix('/').unwrap_or(segment);
+        let ours = settings.management.enabled && !segment.is_empty() && !segment.contains('/');
+        ours.then(|| Self::Client(segment.to_owned()))
+    }
+
+    /// The registration endpoint; with `?client_id=` a read is for that client
+    /// ([OpenID Connect Registration §4.2](https://openid.net/specs/openid-connect-registration-1_0.html#ReadRequest)).
+    fn registration<B>(settings: &Settings, request: &Request<B>) -> Self {
+        let mut parameters = request.uri().query().unwrap_or_default().split('&');
+        match *request.method() {
+            Method::GET | Method::HEAD if settings.management.enabled => {
+                let client_id = parameters.find_map(|parameter| parameter.strip_prefix("client_id="));
+                client_id.map_or(Self::Registration, |client_id| Self::Client(client_id.to_owned()))
+            }
+            Method::POST if settings.endpoint.dry_run && parameters.any(asks_for_dry_run) => Self::DryRun,
+            _ => Self::Registration,
+        }
+    }
+
+    /// What a request for this resource is called in the metrics.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn operation(&self, method: &Method) -> &'static str {
+        match (self, method) {
+            (_, &Method::OPTIONS) => "options",
+            (Self::Registration, &Method::POST) => "register",
+            (Self::DryRun, _) => "check",
+            (Self::Client(_), &(Method::GET | Method::HEAD)) => "read",
+            (Self::Client(_), &Method::PUT) => "update",
+            (Self::Client(_), &Method::DELETE) => "delete",
+            _ => "other",
+        }
+    }
+
+    /// What stands where a client identifier should be.
+    pub(crate) fn client_id(&self) -> Option<&str> {
+        match self {
+            Self::Client(id) => Some(id),
+            Self::Registration | Self::DryRun => None,
+        }
+    }
+
+    /// The methods of the resource.
+    pub(crate) fn methods(&self, settings: &Settings) -> Vec<&'static str> {
+        const MANAGEMENT: [(&str, ManagementOperation); 4] = [
+            ("GET", ManagementOperation::Read),
+            ("HEAD", ManagementOperation::Read),
+            ("PUT", ManagementOperation::Update),
+            ("DELETE", ManagementOperation::Delete),
+        ];
+        match self {
+            Self::Registration | Self::DryRun => vec!["POST", "OPTIONS"],
+            Self::Client(_) => {
+                let offered =
+                    MANAGEMENT.iter().filter(|(_, operation)| settings.management.permissions.offer(*operation));
+                offered.map(|(method, _)| *method).chain(["OPTIONS"]).collect()
+            }
+        }
+    }
+}
+
+/// A value other than `false` counts as `true`: whoever misspells it registers nothing.
+fn asks_for_dry_run(parameter: &str) -> bool {
+    let (name, value) = parameter.split_once('=').unwrap_or((parameter, "true"));
+    name == "dry_run" && value != "false"
+}
+
+#[cfg(all(test, feature = "memory"))]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::Registry;
+    use crate::store::MemoryStore;
+
+    fn find(registry: &Registry, method: Method, uri: &str) -> Option<Route> {
+        let request = Request::builder().method(method).uri(uri).body(()).unwrap();
+        Route::find(registry.settings(), &request)
+    }
+
+    #[test]
+    fn only_our_own_paths_are_ours() {
+        let registry = Registry::builder("https://id.example.com", Access::Open).build(MemoryStore::new()).unwrap();
+        let client = |id: &str| Some(Route::Client(id.to_owned()));
+        let rows = [
+            ("/oidc/register", Some(Route::Registration)),
+            ("/oidc/register/", Some(Route::Registration)),
+            ("/oidc/register?x=y", Some(Route::Registration)),
+            ("/oidc/register?client_id=abc", client("abc")),
+            ("/oidc/register/?x=y&client_id=abc", client("abc")),
+            ("/oidc/register/abc", client("abc")),
+            ("/oidc/register/abc/", client("abc")),
+            ("/oidc/register/%2e%2e", client("%2e%2e")),
+            ("/oidc/register/a%2Fb", client("a%2Fb")),
+            ("/oidc/register//", None),
+            ("/oidc/register//abc", None),
+            ("/oidc/register/abc//", None),
+            ("/oidc/register/a/b", None),
+            ("/oidc/registerfoo", None),
+            ("/oidc/register-foo/abc", None),
+            ("/OIDC/REGISTER", None),
+            ("/oidc", None),
+            ("/", None),
+            ("/x/oidc/register", None),
+            ("//oidc/register", None),
+        ];
+        for (uri, expected) in rows {
+            assert_eq!(find(&registry, Method::GET, uri), expected, "{uri}");
+        }
+        assert_eq!(find(&registry, Method::POST, "/oidc/register?client_id=abc"), Some(Route::Registration));
+    }
+
+    #[test]
+    fn aliases_are_ours_too() {
+        let builder = Registry::builder("https://id.example.com", Access::Open).with_profile(crate::Profile::Mcp);
+        let registry = builder.with_alias("/connect/register").build(MemoryStore::new()).unwrap();
+        for path in ["/oidc/register", "/register", "/connect/register"] {
+            assert_eq!(find(&registry, Method::POST, path), Some(Route::Registration), "{path}");
+            let client = Some(Route::Client("abc".to_owned()));
+            assert_eq!(find(&registry, Method::GET, &format!("{path}/abc")), client, "{path}");
+        }
+        assert_eq!(find(&registry, Method::POST, "/connect"), None);
+    }
+
+    #[test]
+    fn the_path_of_the_base_url_may_be_there_or_not() {
+        let rows = [
+            ("https://id.example.com/auth", "/oidc/register", vec!["/oidc/register", "/auth/oidc/register", "/alias"]),
+            ("https://id.example.com/auth/", "/oidc/register", vec!["/auth/oidc/register", "/auth/alias"]),
+            ("https://id.example.com/a/b", "/r", vec!["/r", "/a/b/r", "/a/b/alias"]),
+            ("https://id.example.com/r", "/r", vec!["/r", "/r/r", "/r/alias"]),
+            ("https://id.example.com", "/r", vec!["/r", "/alias"]),
+        ];
+        for (base_url, path, paths) in rows {
+            let builder = Registry::builder(base_url, Access::Open).with_path(path).with_alias("/alias");
+            let registry = builder.build(MemoryStore::new()).unwrap();
+            for path in paths {
+                let name = format!("{base_url}: {path}");
+                assert_eq!(find(&registry, Method::POST, path), Some(Route::Registration), "{name}");
+                let client = Some(Route::Client("abc".to_owned()));
+                assert_eq!(find(&registry, Method::GET, &format!("{path}/abc")), client, "{name}");
+            }
+            let endpoint: http::Uri = registry.registration_endpoint().unwrap().parse().unwrap();
+            assert_eq!(find(&registry, Method::POST, endpoint.path()), Some(Route::Registration), "{base_url}");
+            for path in ["/auth", "/b/r", "/auth/auth/oidc/register", "/a/r"] {
+                assert_eq!(find(&registry, Method::POST, path), None, "{base_url}: {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_switched_off_passes_through() {
+        let off = Registry::builder("https://id.example.com", Access::Off).build(MemoryStore::new()).unwrap();
+        assert_eq!(find(&off, Method::POST, "/oidc/register"), None);
+        let unmanaged = Registry::builder("https://id.example.com", Access::Open).with_management(false);
+        let unmanaged = unmanaged.build(MemoryStore::new()).unwrap();
+        assert_eq!(find(&unmanaged, Method::GET, "/oidc/register/abc"), None);
+        assert_eq!(find(&unmanaged, Method::GET, "/oidc/register?client_id=abc"), Some(Route::Registration));
+    }
+}

@@ -1,0 +1,96 @@
+//! The service that the layer makes: it answers requests for the endpoint and passes every other one through.
+
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use super::body::ResponseBody;
+use super::endpoint;
+use super::future::ResponseFuture;
+use super::response;
+use super::route::Route;
+use super::tenants::Tenants;
+use crate::error::{BoxError, RegistrationError};
+use crate::registry::Registry;
+
+/// Answers registration requests itself and passes every other request on as it is.
+///
+/// It is ready when the inner service is, and never fails by itself: a refusal is a response.
+#[derive(Debug, Clone)]
+pub struct RegistrationService<S> {
+    inner: S,
+    tenants: Tenants,
+    #[cfg(feature = "cors")]
+    cors: Option<tower_http::cors::CorsLayer>,
+}
+
+impl<S> RegistrationService<S> {
+    /// Puts the registration endpoint in front of a service.
+    pub fn new(inner: S, registry: Registry) -> Self {
+        Self::for_tenants(inner, registry.into())
+    }
+
+    pub(crate) fn for_tenants(inner: S, tenants: Tenants) -> Self {
+        Self {
+            inner,
+            tenants,
+            #[cfg(feature = "cors")]
+            cors: None,
+        }
+    }
+
+    #[cfg(feature = "cors")]
+    pub(crate) fn with_cors(self, cors: Option<tower_http::cors::CorsLayer>) -> Self {
+        Self { cors, ..self }
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for RegistrationService<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ReqBody: Body + Send + 'static,
+    ReqBody::Data: Send,
+    ReqBody::Error: Into<BoxError>,
+{
+    type Response = Response<ResponseBody<ResBody>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    #[inline]
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        match self.tenants.find(&request) {
+            None => ResponseFuture::pass_through(self.inner.call(request)),
+            Some(Ok((registry, route))) => self.answer(registry, route, request),
+            Some(Err(error)) => refuse(&error),
+        }
+    }
+}
+
+impl<S> RegistrationService<S> {
+    /// Kept out of `call`, so that what passes through does not pay for it.
+    #[inline(never)]
+    fn answer<F, B>(&self, registry: Registry, route: Route, request: Request<B>) -> ResponseFuture<F>
+    where
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<BoxError>,
+    {
+        #[cfg(feature = "cors")]
+        if let Some(cors) = self.cors.clone().or_else(|| crate::http::cors::any_origin(&registry)) {
+            return ResponseFuture::register(crate::http::cors::respond(&cors, registry, route, request));
+        }
+        ResponseFuture::register(endpoint::respond(registry, route, request))
+    }
+}
+
+/// Refuses a request before it is known which registry would answer it.
+#[inline(never)]
+fn refuse<F>(error: &RegistrationError) -> ResponseFuture<F> {
+    ResponseFuture::register(std::future::ready(response::refusal(error, "")))
+}

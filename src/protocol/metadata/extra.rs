@@ -1,0 +1,111 @@
+//! Members that no standard of the table defines.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::Value;
+
+use super::member::SERVER_MEMBERS;
+use super::members::MEMBERS;
+use crate::error::RegistrationError;
+use crate::protocol::json::{ObjectWriter, read};
+
+/// What a document says beyond the members of [`ClientMetadata`](super::ClientMetadata), by name.
+///
+/// A registration keeps the members that the operator declared with
+/// [`with_extra_members`](crate::RegistryBuilder::with_extra_members) and ignores every other one
+/// ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2)).
+///
+/// ```
+/// use tower_dcr::metadata::ClientMetadata;
+///
+/// let mut metadata = ClientMetadata::from_json(br#"{ "acme_plan": "gold", "acme_limits": { "requests": 5 } }"#)?;
+/// assert_eq!(metadata.extra.text("acme_plan"), Some("gold"));
+/// assert_eq!(metadata.extra.json("acme_limits").as_deref(), Some(r#"{"requests":5}"#));
+///
+/// metadata.extra.insert_json("acme_seats", "12")?;
+/// assert_eq!(metadata.extra.names().collect::<Vec<_>>(), ["acme_limits", "acme_plan", "acme_seats"]);
+/// # Ok::<(), tower_dcr::RegistrationError>(())
+/// ```
+#[derive(Clone, Default, PartialEq)]
+pub struct Extra(BTreeMap<String, Value>);
+
+impl Extra {
+    /// The value of a member that is a string.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.as_str()
+    }
+
+    /// The value of a member as JSON text.
+    #[must_use]
+    pub fn json(&self, name: &str) -> Option<String> {
+        self.0.get(name).map(Value::to_string)
+    }
+
+    /// Sets a member to a string.
+    pub fn insert(&mut self, name: impl Into<String>, text: impl Into<String>) {
+        self.put(name.into(), Value::String(text.into()));
+    }
+
+    /// Sets a member to the value that a JSON text has, read as strictly as a registration request.
+    ///
+    /// # Errors
+    ///
+    /// When the text is not one unambiguous JSON value.
+    pub fn insert_json(&mut self, name: impl Into<String>, text: &str) -> Result<(), RegistrationError> {
+        let value = read::read_value(text.as_bytes())?;
+        self.put(name.into(), value);
+        Ok(())
+    }
+
+    /// Removes a member, and tells whether it was there.
+    pub fn remove(&mut self, name: &str) -> bool {
+        self.0.remove(name).is_some()
+    }
+
+    /// The names of all members, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// Whether there is no member.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    pub(crate) fn put(&mut self, name: String, value: Value) {
+        self.0.insert(name, value);
+    }
+
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&str, &Value) -> bool) {
+        self.0.retain(|name, value| keep(name, value));
+    }
+
+    #[cfg(feature = "software-statements")]
+    pub(super) fn overlay(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    pub(super) fn write(&self, object: &mut ObjectWriter) {
+        self.0.iter().for_each(|(name, value)| object.member(name, value));
+    }
+}
+
+/// Whether a standard gives the name to something else.
+pub(crate) fn is_defined(name: &str) -> bool {
+    let by_client = MEMBERS.iter().map(|member| member.name);
+    by_client.chain(SERVER_MEMBERS.iter().map(|member| member.name)).any(|defined| defined == name)
+}
+
+/// Shows names alone: nobody can tell what the value of an unknown member gives away.
+impl fmt::Debug for Extra {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_set().entries(self.0.keys()).finish()
+    }
+}

@@ -1,0 +1,280 @@
+//! How the type of a member meets JSON: what it reads, what it writes, what the rules see of it.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::localized::Localized;
+use super::values::{
+    ApplicationType, ContentEncryption, GrantType, JsonObject, KeyManagementAlgorithm, ResponseType, SigningAlgorithm,
+    SubjectType, TokenDeliveryMode, TokenEndpointAuthMethod,
+};
+use crate::protocol::json::ObjectWriter;
+
+/// The largest `default_max_age`: 2^31 - 1 seconds, 68 years.
+const MAX_SECONDS: u64 = i32::MAX as u64;
+
+/// A value of another JSON type than the standard gives the member.
+#[derive(Debug)]
+pub(crate) struct WrongType {
+    pub(crate) index: Option<usize>,
+    pub(crate) expected: &'static str,
+}
+
+/// One string of a member, and where in the member it stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Text<'a> {
+    pub(crate) tag: Option<&'a str>,
+    pub(crate) index: Option<usize>,
+    pub(crate) value: &'a str,
+}
+
+/// The value of one member, whatever its type.
+pub(crate) trait Field: fmt::Debug {
+    /// Whether the member may carry a language tag.
+    fn localizable(&self) -> bool {
+        false
+    }
+    fn is_absent(&self) -> bool;
+    fn clear(&mut self);
+    fn put(&mut self, tag: Option<&str>, value: Value) -> Result<(), WrongType>;
+    /// Changes every free text of the member. One that is empty afterwards is removed, unless it stands in a list, where
+    /// the index of every other element would change.
+    fn edit(&mut self, _change: &mut dyn FnMut(&mut String)) {}
+    /// Shows every string of the member.
+    fn texts<'a>(&'a self, show: &mut dyn FnMut(Text<'a>));
+    fn write(&self, name: &str, object: &mut ObjectWriter);
+}
+
+/// A member that holds one value.
+pub(crate) trait Single: Sized + fmt::Debug {
+    const EXPECTED: &'static str;
+    fn read(value: Value) -> Option<Self>;
+    fn word(&self) -> Option<&dyn Token> {
+        None
+    }
+    fn free_text(&mut self) -> Option<&mut String> {
+        None
+    }
+    fn write(&self, name: &str, object: &mut ObjectWriter);
+}
+
+impl<T: Single> Field for Option<T> {
+    fn is_absent(&self) -> bool {
+        self.is_none()
+    }
+
+    fn clear(&mut self) {
+        *self = None;
+    }
+
+    fn put(&mut self, _tag: Option<&str>, value: Value) -> Result<(), WrongType> {
+        *self = Some(T::read(value).ok_or(WrongType { index: None, expected: T::EXPECTED })?);
+        Ok(())
+    }
+
+    fn edit(&mut self, change: &mut dyn FnMut(&mut String)) {
+        let Some(text) = self.as_mut().and_then(T::free_text) else { return };
+        change(text);
+        if text.is_empty() {
+            *self = None;
+        }
+    }
+
+    fn texts<'a>(&'a self, show: &mut dyn FnMut(Text<'a>)) {
+        if let Some(word) = self.as_ref().and_then(T::word) {
+            show(Text { tag: None, index: None, value: word.as_text() });
+        }
+    }
+
+    fn write(&self, name: &str, object: &mut ObjectWriter) {
+        if let Some(value) = self {
+            value.write(name, object);
+        }
+    }
+}
+
+/// A string, or an enumeration of registered strings.
+pub(crate) trait Token: fmt::Debug {
+    fn as_text(&self) -> &str;
+    /// The text to change, where it is free.
+    fn free_text(&mut self) -> Option<&mut String> {
+        None
+    }
+}
+
+impl Token for String {
+    fn as_text(&self) -> &str {
+        self
+    }
+
+    fn free_text(&mut self) -> Option<&mut String> {
+        Some(self)
+    }
+}
+
+macro_rules! enumerations {
+    ($($name:ty),+ $(,)?) => {$(
+        impl Token for $name {
+            fn as_text(&self) -> &str {
+                self.as_str()
+            }
+        }
+    )+};
+}
+
+enumerations! {
+    TokenEndpointAuthMethod,
+    GrantType,
+    ResponseType,
+    ApplicationType,
+    SubjectType,
+    TokenDeliveryMode,
+    SigningAlgorithm,
+    KeyManagementAlgorithm,
+    ContentEncryption,
+}
+
+impl<T: Token + From<String>> Single for T {
+    const EXPECTED: &'static str = "a string is expected";
+
+    fn read(value: Value) -> Option<Self> {
+        match value {
+            Value::String(text) => Some(text.into()),
+            _ => None,
+        }
+    }
+
+    fn word(&self) -> Option<&dyn Token> {
+        Some(self)
+    }
+
+    fn free_text(&mut self) -> Option<&mut String> {
+        Token::free_text(self)
+    }
+
+    fn write(&self, name: &str, object: &mut ObjectWriter) {
+        object.member(name, self.as_text());
+    }
+}
+
+impl Single for bool {
+    const EXPECTED: &'static str = "true or false is expected";
+
+    fn read(value: Value) -> Option<Self> {
+        value.as_bool()
+    }
+
+    fn write(&self, name: &str, object: &mut ObjectWriter) {
+        object.member(name, self);
+    }
+}
+
+impl Single for u32 {
+    const EXPECTED: &'static str = "an integer from 0 to 2147483647 is expected, without fraction or exponent";
+
+    fn read(value: Value) -> Option<Self> {
+        let seconds = value.as_u64().filter(|seconds| *seconds <= MAX_SECONDS)?;
+        Self::try_from(seconds).ok()
+    }
+
+    fn write(&self, name: &str, object: &mut ObjectWriter) {
+        object.member(name, self);
+    }
+}
+
+impl Single for JsonObject {
+    const EXPECTED: &'static str = "an object is expected";
+
+    fn read(value: Value) -> Option<Self> {
+        match value {
+            Value::Object(object) => Some(Self(object)),
+            _ => None,
+        }
+    }
+
+    fn write(&self, name: &str, object: &mut ObjectWriter) {
+        object.member(name, &self.0);
+    }
+}
+
+impl<T: Token + From<String>> Field for Vec<T> {
+    fn is_absent(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn clear(&mut self) {
+        *self = Self::new();
+    }
+
+    fn put(&mut self, _tag: Option<&str>, value: Value) -> Result<(), WrongType> {
+        const EXPECTED: &str = "an array of strings is expected";
+        let Value::Array(elements) = value else {
+            return Err(WrongType { index: None, expected: EXPECTED });
+        };
+        let words = elements.into_iter().enumerate().map(|(index, element)| match element {
+            Value::String(text) => Ok(T::from(text)),
+            _ => Err(WrongType { index: Some(index), expected: EXPECTED }),
+        });
+        *self = words.collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    fn edit(&mut self, change: &mut dyn FnMut(&mut String)) {
+        self.iter_mut().filter_map(Token::free_text).for_each(change);
+    }
+
+    fn texts<'a>(&'a self, show: &mut dyn FnMut(Text<'a>)) {
+        for (index, value) in self.iter().enumerate() {
+            show(Text { tag: None, index: Some(index), value: value.as_text() });
+        }
+    }
+
+    fn write(&self, name: &str, object: &mut ObjectWriter) {
+        object.list(name, self.iter().map(T::as_text));
+    }
+}
+
+impl Field for Localized {
+    fn localizable(&self) -> bool {
+        true
+    }
+
+    fn is_absent(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    fn put(&mut self, tag: Option<&str>, value: Value) -> Result<(), WrongType> {
+        let Value::String(text) = value else {
+            return Err(WrongType { index: None, expected: <String as Single>::EXPECTED });
+        };
+        match tag {
+            Some(tag) => self.insert(tag, text),
+            None => self.set_untagged(text),
+        }
+        Ok(())
+    }
+
+    fn edit(&mut self, change: &mut dyn FnMut(&mut String)) {
+        self.edit_values(change);
+    }
+
+    fn texts<'a>(&'a self, show: &mut dyn FnMut(Text<'a>)) {
+        for (tag, value) in self.iter() {
+            show(Text { tag, index: None, value });
+        }
+    }
+
+    fn write(&self, name: &str, object: &mut ObjectWriter) {
+        for (tag, value) in self.iter() {
+            match tag {
+                Some(tag) => object.member(&format!("{name}#{tag}"), value),
+                None => object.member(name, value),
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! One row of the table of members: what is known of a member before any value of it is seen.
+
+use super::extension::Group;
+use crate::error::ErrorCode;
+
+/// One row of the table of members.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) name: &'static str,
+    pub(crate) group: Group,
+    pub(crate) form: ValueKind,
+    pub(crate) omitted: Omitted,
+    pub(crate) leads: Leads,
+    /// Returned even when empty, because client parsers insist on it.
+    pub(crate) always: bool,
+}
+
+impl Member {
+    /// The error that a fault in this member is reported with
+    /// ([RFC 7591 §3.2.2](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.2)).
+    pub(crate) fn error_code(&self) -> ErrorCode {
+        match self.form {
+            ValueKind::RedirectUris => ErrorCode::InvalidRedirectUri,
+            ValueKind::Statement => ErrorCode::InvalidSoftwareStatement,
+            _ => ErrorCode::InvalidClientMetadata,
+        }
+    }
+}
+
+/// Where the URIs of a member lead. What limits the hosts of a client picks its members by this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leads {
+    /// Nowhere: the member holds no URI, or one that is only compared.
+    Nowhere,
+    /// Browsers carry authorization responses there.
+    Responses,
+    /// Browsers are sent there on other occasions.
+    Browsers,
+    /// This server tells the client there that tokens are ready, or delivers them.
+    Notifications,
+    /// This server sends other messages there.
+    Messages,
+    /// This server reads the keys of the client there.
+    Keys,
+    /// This server reads other documents there.
+    FetchDocument,
+    /// People see the page or image, or follow the link.
+    Pages,
+}
+
+impl Leads {
+    /// Whether something about a user arrives there: a code, a token, the end of a session, or the browser itself.
+    pub(crate) const fn delivers(self) -> bool {
+        matches!(self, Self::Responses | Self::Browsers | Self::Notifications | Self::Messages)
+    }
+}
+
+/// What holds when a member is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Omitted {
+    Nothing,
+    /// This JSON value is registered and returned.
+    Registered(&'static str),
+    /// A value that follows from other members is registered and returned.
+    Derived(&'static str),
+    /// This JSON value is what absence means; it is not returned.
+    Implied(&'static str),
+}
+
+/// The form of a member's value; `rules` knows what each form demands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ValueKind {
+    /// Nothing beyond the JSON type, or a rule that looks at several members.
+    Plain,
+    /// At most so many values that are names of something registered.
+    Names(usize),
+    /// One of the registered words of an enumeration without an open end. A rule of the member's own says what becomes of
+    /// another one.
+    Listed,
+    /// Text for people, at most so many code points.
+    Text(usize),
+    /// At most `most` texts of at most `each` code points.
+    Texts { most: usize, each: usize },
+    /// A word for machines: printable ASCII without spaces.
+    Token,
+    /// At most so many words for machines.
+    Words(usize),
+    /// Space-separated scope tokens.
+    Scope,
+    /// Where a browser is sent with an authorization response.
+    RedirectUris,
+    /// Where a browser is sent on other occasions; the same rules, another error.
+    ReturnUris,
+    /// One address of that kind.
+    ReturnUri,
+    /// A page or image that people are shown.
+    ShownUri,
+    /// A page that a browser loads unseen: as shown, without fragment.
+    FramedUri,
+    /// An address that this server may have to call.
+    FetchedUri,
+    /// At most so many addresses that this server may have to call.
+    FetchedUris(usize),
+    /// An address that this server may have to call, without fragment.
+    CalledUri,
+    /// A JWK Set of public keys.
+    Jwks,
+    /// A signature algorithm.
+    Signing,
+    /// The signature algorithm of client assertions, HMAC included where `client_secret_jwt` is offered.
+    AssertionSigning,
+    /// A signature algorithm whose key must be the client's own.
+    OwnSigning,
+    /// How the server encrypts for the client.
+    KeyManagement,
+    /// How the client encrypts for the server.
+    RequestKeyManagement,
+    /// A content encryption algorithm; it stands beside the key management algorithm whose name ends in `_alg`.
+    ContentEncryption,
+    /// At most so many content encryption algorithms.
+    ContentEncryptions(usize),
+    /// Values that the client could live with, of which one is registered in the named member.
+    Choices(&'static str),
+    /// An X.500 distinguished name.
+    DistinguishedName,
+    /// The name of a host.
+    HostName,
+    /// An absolute URI that is only compared.
+    ComparedUri,
+    /// An IP address.
+    IpAddress,
+    /// A mailbox.
+    EmailAddress,
+    /// An object that holds an object for each format.
+    Formats,
+    /// A software statement.
+    Statement,
+}
+
+/// A member that only the server sets ([RFC 7591 §3.2.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1),
+/// [RFC 7592 §3](https://www.rfc-editor.org/rfc/rfc7592#section-3)).
+#[derive(Debug)]
+pub(crate) struct ServerMember {
+    pub(crate) name: &'static str,
+    /// Whether an update must not contain it
+    /// ([RFC 7592 §2.2](https://www.rfc-editor.org/rfc/rfc7592#section-2.2)).
+    pub(crate) forbidden_in_updates: bool,
+}
+
+pub(crate) const SERVER_MEMBERS: [ServerMember; 6] = [
+    ServerMember { name: "client_id", forbidden_in_updates: false },
+    ServerMember { name: "client_secret", forbidden_in_updates: false },
+    ServerMember { name: "registration_access_token", forbidden_in_updates: true },
+    ServerMember { name: "registration_client_uri", forbidden_in_updates: true },
+    ServerMember { name: "client_secret_expires_at", forbidden_in_updates: true },
+    ServerMember { name: "client_id_issued_at", forbidden_in_updates: true },
+];

@@ -1,0 +1,95 @@
+//! RP Metadata Choices: a client lists what it could live with, the server registers one of it.
+//!
+//! The lists are input only. What is registered and returned is the member that each of them is about
+//! ([RP Metadata Choices §2](https://openid.net/specs/openid-connect-rp-metadata-choices-1_0.html#section-2)).
+
+use super::{algorithms, authentication, form, refuse};
+use crate::error::Violations;
+use crate::protocol::Supported;
+use crate::protocol::metadata::{ClientMetadata, Member, SubjectType, Text, TokenEndpointAuthMethod, ValueKind};
+
+/// The longest list.
+const MAX_VALUES: usize = 32;
+
+pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Supported, violations: &mut Violations) {
+    let lists = metadata.members().filter_map(|(member, field)| match member.form {
+        ValueKind::Choices(target) if !field.is_absent() => {
+            let mut values = Vec::new();
+            field.texts(&mut |text| values.push(text.value.to_owned()));
+            Some((member, target, values))
+        }
+        _ => None,
+    });
+    for (member, target, values) in Vec::from_iter(lists) {
+        choose(metadata, member, target, &values, offer, violations);
+        if let Some((_, field)) = metadata.member_mut(member.name) {
+            field.clear();
+        }
+    }
+}
+
+/// Registers one of the values in the member that the list is about: the one that the member itself names, else the
+/// first that is supported ([§4](https://openid.net/specs/openid-connect-rp-metadata-choices-1_0.html#section-4)). A value
+/// that the client has the keys for goes first.
+fn choose(
+    metadata: &mut ClientMetadata,
+    list: &Member,
+    target: &str,
+    values: &[String],
+    offer: &Supported,
+    violations: &mut Violations,
+) {
+    let Some((member, field)) = metadata.member(target).filter(|(member, _)| offer.known().contains(member.group))
+    else {
+        return;
+    };
+    let mut named = None;
+    field.texts(&mut |text| named = Some(text.value.to_owned()));
+    if values.len() > MAX_VALUES {
+        return refuse(violations, list.name, "M7", "more than 32 values");
+    }
+    if named.as_ref().is_some_and(|named| !values.contains(named)) {
+        return refuse(violations, target, "X6", "the value is not in the list of values that the client supports");
+    }
+    if is_needless(metadata, target) {
+        return;
+    }
+    let supported = Vec::from_iter(named.iter().chain(values).filter(|value| is_supported(member, value, offer)));
+    let usable = supported.iter().find(|value| is_usable(metadata, member, value, offer));
+    let Some(value) = usable.or(supported.first()) else {
+        return refuse(violations, list.name, "X6", "none of the values is supported by this server");
+    };
+    if let Some((_, field)) = metadata.member_mut(target) {
+        drop(field.put(None, value.as_str().into()));
+    }
+}
+
+/// A content encryption is nothing to choose where nothing is encrypted.
+fn is_needless(metadata: &ClientMetadata, target: &str) -> bool {
+    let alg = target.strip_suffix("_enc").map(|prefix| format!("{prefix}_alg"));
+    alg.and_then(|alg| metadata.member(&alg)).is_some_and(|(_, field)| field.is_absent())
+}
+
+fn is_supported(member: &Member, value: &str, offer: &Supported) -> bool {
+    match member.name {
+        "token_endpoint_auth_method" => offer.auth_methods.contains(&TokenEndpointAuthMethod::from(value)),
+        "subject_type" => offer.subject_types.contains(&SubjectType::from(value)),
+        _ => form::check_text(member.form, Text { tag: None, index: None, value }, offer).is_ok(),
+    }
+}
+
+/// Whether the client brings along what the value needs.
+fn is_usable(metadata: &ClientMetadata, member: &Member, value: &str, offer: &Supported) -> bool {
+    match (member.name, member.form) {
+        ("token_endpoint_auth_method", _) => {
+            let algorithm = metadata.token_endpoint_auth_signing_alg.as_ref();
+            authentication::check_method(&value.into(), algorithm, metadata, offer).is_ok()
+        }
+        (_, ValueKind::AssertionSigning) => {
+            let method = metadata.token_endpoint_auth_method.as_ref();
+            method
+                .is_none_or(|method| authentication::check_method(method, Some(&value.into()), metadata, offer).is_ok())
+        }
+        (_, form) => algorithms::is_usable(metadata, form, value, offer),
+    }
+}

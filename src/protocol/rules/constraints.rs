@@ -1,0 +1,101 @@
+//! The limits of an initial access token, which its clients keep: C1 to C3 of the policy.
+//!
+//! Grant types and authentication methods narrow what the server offers, so the rules M11 and M12 deal with them.
+//! Scope values are left out while one remains; a redirection URI or a software identifier cannot be narrowed and is
+//! refused.
+
+use std::borrow::Cow;
+
+use super::{form, refuse, text};
+use crate::error::{Violation, Violations};
+use crate::protocol::constraints::Constraints;
+use crate::protocol::metadata::{ClientMetadata, Leads, pointer};
+use crate::protocol::uri::Parts;
+use crate::protocol::{Supported, Switch};
+
+/// What is left of the offer.
+pub(super) fn narrow<'a>(offer: &'a Supported, constraints: &Constraints) -> Cow<'a, Supported> {
+    if constraints.grant_types.is_empty() && constraints.auth_methods.is_empty() {
+        return Cow::Borrowed(offer);
+    }
+    let mut offer = offer.clone();
+    offer.grant_types.retain(|grant_type| permits(&constraints.grant_types, grant_type));
+    offer.auth_methods.retain(|auth_method| permits(&constraints.auth_methods, auth_method));
+    Cow::Owned(offer)
+}
+
+/// An empty list limits nothing.
+fn permits<T: PartialEq>(permitted: &[T], value: &T) -> bool {
+    permitted.is_empty() || permitted.contains(value)
+}
+
+/// Checks what the client asks for, before anything else is settled.
+pub(super) fn check(
+    metadata: &mut ClientMetadata,
+    constraints: &Constraints,
+    offer: &Supported,
+    violations: &mut Violations,
+) {
+    check_hosts(metadata, constraints, offer, violations);
+    check_scope(metadata, constraints, offer, violations);
+    let software_id = constraints.software_id.as_deref();
+    if software_id.is_some() && metadata.software_id.as_deref() != software_id {
+        refuse(violations, "software_id", "C3", "not the software that the initial access token is for");
+    }
+}
+
+/// Checks every URI at which something about a user arrives. What breaks the rule of its own member is reported by that
+/// rule, and what this server does not know is dropped later.
+fn check_hosts(metadata: &ClientMetadata, constraints: &Constraints, offer: &Supported, violations: &mut Violations) {
+    let permitted = |host: &str| constraints.redirect_hosts.iter().any(|known| known.eq_ignore_ascii_case(host));
+    if constraints.redirect_hosts.is_empty() {
+        return;
+    }
+    let uris = metadata.uris(Leads::delivers).into_iter().filter(|(member, _)| offer.known().contains(member.group));
+    for (member, text) in uris {
+        if host(text.value).is_some_and(permitted) || form::check_text(member.form, text, offer).is_err() {
+            continue;
+        }
+        let pointer = pointer(member.name, text.tag, text.index);
+        let detail = "the initial access token does not permit this host";
+        violations.push(Violation::new(member.error_code(), pointer, "C1", detail));
+    }
+}
+
+/// The host of an `http` or `https` URI; the name after a private-use scheme is no host.
+fn host(uri: &str) -> Option<&str> {
+    let parts = Parts::read(uri).ok()?;
+    let on_the_web = parts.has_scheme("https") || parts.has_scheme("http");
+    on_the_web.then(|| parts.server().ok()).flatten().map(|server| server.host)
+}
+
+fn check_scope(
+    metadata: &mut ClientMetadata,
+    constraints: &Constraints,
+    offer: &Supported,
+    violations: &mut Violations,
+) {
+    let asked = metadata.scope.as_ref().filter(|scope| text::check_scope(scope, offer.max_scope_bytes).is_ok());
+    let Some(asked) = asked.filter(|_| !constraints.scopes.is_empty()) else { return };
+    let strict = offer.is_on(Switch::UnknownScopesRefused) || offer.is_on(Switch::UnofferedRefused);
+    match permitted_scope(asked, constraints) {
+        Some(scope) if scope == *asked || !strict => metadata.scope = Some(scope),
+        Some(_) => refuse(violations, "scope", "C2", "a scope that the initial access token does not permit"),
+        None => refuse(violations, "scope", "C2", "the initial access token permits none of the scopes"),
+    }
+}
+
+/// Limits the scope that was settled. A client without one could ask for anything, so it gets what is permitted.
+pub(super) fn limit_scope(metadata: &mut ClientMetadata, constraints: &Constraints) {
+    if constraints.scopes.is_empty() {
+        return;
+    }
+    let settled = metadata.scope.as_deref().and_then(|scope| permitted_scope(scope, constraints));
+    metadata.scope = Some(settled.unwrap_or_else(|| constraints.scopes.join(" ")));
+}
+
+fn permitted_scope(scope: &str, constraints: &Constraints) -> Option<String> {
+    let permitted = |token: &&str| constraints.scopes.iter().any(|known| known == token);
+    let kept: Vec<_> = scope.split(' ').filter(permitted).collect();
+    (!kept.is_empty()).then(|| kept.join(" "))
+}

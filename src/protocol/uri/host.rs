@@ -1,0 +1,75 @@
+//! Names of hosts (R17).
+
+use idna::uts46::{AsciiDenyList, ErrorPolicy, Hyphens, Uts46};
+
+/// The longest host name and label, in octets: [RFC 1035 §2.3.4](https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4).
+const MAX_NAME: usize = 253;
+const MAX_LABEL: usize = 63;
+
+/// How a label begins that encodes characters beyond ASCII, whatever the case of the letters.
+const A_LABEL_PREFIX: &str = "xn--";
+
+/// A name that browsers connect to, and that no parser takes for an IPv4 address. Beyond the rules for hosts it may
+/// have underscores, as names of deployed servers do.
+pub(super) fn is_host_name(host: &str) -> bool {
+    let last = host.rsplit_once('.').map_or(host, |(_, last)| last);
+    host.len() <= MAX_NAME && host.split('.').all(is_label) && !is_number(last) && has_valid_a_labels(host)
+}
+
+/// As [`is_host_name`], without underscores: [RFC 1123 §2.1](https://www.rfc-editor.org/rfc/rfc1123#section-2.1).
+pub(crate) fn is_dns_name(host: &str) -> bool {
+    !host.contains('_') && is_host_name(host)
+}
+
+/// Letters, digits, hyphens between them, and underscores.
+fn is_label(label: &str) -> bool {
+    (1..=MAX_LABEL).contains(&label.len())
+        && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-_".contains(&octet))
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+}
+
+/// What makes browsers read a whole host as an IPv4 address if it is the last label:
+/// [WHATWG URL](https://url.spec.whatwg.org/#ends-in-a-number-checker).
+fn is_number(label: &str) -> bool {
+    let hexadecimal = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
+    crate::protocol::uri::is_digits(label)
+        || hexadecimal.is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+}
+
+fn is_a_label(label: &str) -> bool {
+    label.get(..A_LABEL_PREFIX.len()).is_some_and(|prefix| prefix.eq_ignore_ascii_case(A_LABEL_PREFIX))
+}
+
+/// Whether every A-label is one that all processors of internationalized names decode to the same characters:
+/// [UTS 46 §4.1](https://www.unicode.org/reports/tr46/#Validity_Criteria), non-transitional.
+///
+/// The name is processed as a whole, because right-to-left characters in one label bind the others too
+/// ([RFC 5893 §2](https://www.rfc-editor.org/rfc/rfc5893#section-2)). The flags about hyphens and ASCII are off there,
+/// since labels that encode nothing are not held to them; [`is_regular`] has their rules for the others.
+///
+/// What decodes is what the result encodes to again
+/// ([RFC 5890 §2.3.2.1](https://www.rfc-editor.org/rfc/rfc5890#section-2.3.2.1)): this decoder takes one spelling only.
+fn has_valid_a_labels(host: &str) -> bool {
+    if !host.split('.').any(is_a_label) {
+        return true;
+    }
+    let mut regular = true;
+    let judge = |decoded: &[char], _: &[char], _| {
+        regular &= is_regular(decoded);
+        false
+    };
+    let (denied, hyphens, on_error) = (AsciiDenyList::EMPTY, Hyphens::Allow, ErrorPolicy::FailFast);
+    let output = &mut String::new();
+    Uts46::new().process(host.as_bytes(), denied, hyphens, on_error, judge, output, None).is_ok() && regular
+}
+
+/// The flags UseSTD3ASCIIRules and CheckHyphens for the characters that an A-label encodes.
+fn is_regular(decoded: &[char]) -> bool {
+    let at_an_end = decoded.first() == Some(&'-') || decoded.last() == Some(&'-');
+    let like_a_prefix = decoded.get(2..4) == Some(&['-', '-']);
+    !at_an_end && !like_a_prefix && !decoded.contains(&'_')
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+//! How long secrets and clients are kept, how many there are, and which of them share or exclude each other.
+
+use std::time::Duration;
+
+use super::RegistryBuilder;
+use crate::client::credential::SecretStorage;
+use crate::hooks::retention::Retention;
+use crate::hooks::revocation::Revocation;
+use crate::hooks::revocation::Revoke;
+
+impl RegistryBuilder {
+    /// How long clients are kept, and how many. Default: any number, for ever.
+    pub fn with_retention(mut self, retention: Retention) -> Self {
+        self.lifecycle.retention = retention;
+        self
+    }
+
+    /// How many clients there may be. Above it a registration is answered with 503, whoever is idle; see
+    /// [`Retention::with_max_clients`] for a ceiling at which the oldest unused client is evicted. Default: any number.
+    pub fn with_max_clients(mut self, clients: u64) -> Self {
+        self.lifecycle.retention = self.lifecycle.retention.with_max_clients(clients).with_grace(Duration::MAX);
+        self
+    }
+
+    /// Who ends what a removed client was granted. Default: nobody, because the registry does not know of grants.
+    pub fn with_revocation(mut self, revoke: impl Revoke) -> Self {
+        self.lifecycle.revocation = Some(Revocation::new(revoke));
+        self
+    }
+
+    /// How long a client secret counts; at least one second. An update renews a secret that has expired, or has less
+    /// than a tenth of this time left; a read never does. Default: for ever.
+    pub fn with_client_secret_lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifecycle.secret_lifetime = Some(lifetime);
+        self
+    }
+
+    /// How client secrets are kept. A store that is not durable keeps them in memory; for a durable one there is no
+    /// default.
+    pub fn with_secrets(mut self, secrets: SecretStorage) -> Self {
+        self.lifecycle.secrets = secrets;
+        self.lifecycle.secrets_chosen = true;
+        self
+    }
+
+    /// Whether a public client (`none`) that anybody may register ([`Access::Open`](crate::Access::Open)) shares the
+    /// registration of an identical one that is there already. Default: no.
+    ///
+    /// The reply is 201 with the `client_id` and `client_id_issued_at` of the client that is there and the metadata as
+    /// this caller sent it; it can differ from what is there in the order of values and in the ports of loopback
+    /// redirection URIs only. Since nobody may manage what others use as well, such registrations get no registration
+    /// access token, the first one included. A disabled client is not shared.
+    pub fn with_shared_registrations(mut self, reuse: bool) -> Self {
+        self.registration.shared = reuse;
+        self
+    }
+
+    /// The `software_id` of software of which there is one instance: while a client of it is registered, nobody else
+    /// registers or updates to the same `software_id` and `software_version` (P5), whatever its status. Of several
+    /// registrations or updates at the same moment one succeeds; the store guarantees it. Default: none.
+    ///
+    /// ```
+    /// use tower_dcr::metadata::ClientMetadata;
+    /// use tower_dcr::store::MemoryStore;
+    /// use tower_dcr::{Access, Registry};
+    ///
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    /// # runtime.block_on(async {
+    /// let registry = Registry::builder("https://id.example.com", Access::Open)
+    ///     .with_unique_software(["com.example.payroll"])
+    ///     .build(MemoryStore::new())?;
+    /// let payroll = ClientMetadata::from_json(
+    ///     br#"{ "redirect_uris": ["https://app.example.com/cb"], "software_id": "com.example.payroll" }"#,
+    /// )?;
+    /// registry.register(payroll.clone()).await?;
+    /// let error = registry.register(payroll).await.unwrap_err();
+    /// assert_eq!((error.violations()[0].rule(), error.violations()[0].pointer()), ("P5", "/software_id"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_unique_software<T: Into<String>>(mut self, software_ids: impl IntoIterator<Item = T>) -> Self {
+        self.registration.unique_software = software_ids.into_iter().map(Into::into).collect();
+        self
+    }
+}

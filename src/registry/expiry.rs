@@ -1,0 +1,163 @@
+//! Idle clients go: from time to time, and when there is no room for a new one.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::Registry;
+use super::initial_access_tokens::STATIC_TOKEN;
+use crate::client::Client;
+use crate::client::credential::ClientId;
+use crate::error::{RegistrationError, RegistrationErrorKind};
+use crate::hooks::audit::{AuditEvent, Operation};
+use crate::store::{ClientQuery, IdleCutoffs, RegistrantKey};
+
+/// How many idle clients are looked at together.
+const PAGE: usize = 100;
+/// How many pages of the oldest unused clients are asked about before a registration is refused.
+const ASKED: usize = 10;
+
+impl Registry {
+    /// Removes at most `limit` clients that are idle by the [retention](crate::retention), and tells which. Clients
+    /// that are [protected](crate::retention::Protect) stay. It also forgets what need not be
+    /// [remembered](Self::remember) any more, so it is of use without a retention too.
+    ///
+    /// # Errors
+    ///
+    /// As [`expire`](Self::expire), and when it cannot be told who is protected.
+    pub async fn sweep(&self, limit: usize) -> Result<Vec<Arc<Client>>, RegistrationError> {
+        let cutoffs = self.settings().lifecycle.retention.cutoffs(self.now());
+        if !self.settings().lifecycle.retention.is_protected() {
+            return self.expire(&cutoffs, limit).await;
+        }
+        let mut query = ClientQuery::new().with_idle(cutoffs.clone()).with_limit(PAGE);
+        let mut swept = self.expire(&cutoffs.clone().with_ids(Vec::new()), 0).await?;
+        while swept.len() < limit {
+            let idle = self.inner.store.list(&query).await?;
+            let Some(last) = idle.last() else { break };
+            query = query.after(last);
+            let free = self.unprotected(idle).await?;
+            if !free.is_empty() {
+                swept.extend(self.expire(&cutoffs.clone().with_ids(free), limit.saturating_sub(swept.len())).await?);
+            }
+        }
+        Ok(swept)
+    }
+
+    /// Sweeps for ever, at most `limit` clients each time, and sleeps between. The crate starts no task and owns no
+    /// timer, so spawn this future with the sleep of your runtime; drop it, or abort the task, to end it. A sweep that
+    /// fails is on the audit trail and the next one tries again.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tower_dcr::{Access, Registry, store::MemoryStore};
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    /// # runtime.block_on(async {
+    /// # let registry = Registry::builder("https://id.example.com", Access::Open).build(MemoryStore::new())?;
+    /// let sweeper = tokio::spawn(async move {
+    ///     registry.sweep_periodically(Duration::from_secs(60), 1000, tokio::time::sleep).await;
+    /// });
+    /// sweeper.abort();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn sweep_periodically<F>(
+        &self,
+        every: Duration,
+        limit: usize,
+        sleep: impl Fn(Duration) -> F,
+    ) -> Infallible
+    where
+        F: Future<Output = ()>,
+    {
+        loop {
+            let swept = self.sweep(limit).await;
+            drop(self.attempt(Operation::Expire).finish(swept).await);
+            sleep(every).await;
+        }
+    }
+
+    /// Removes at most `limit` clients that are idle by these cutoffs, protected or not, and tells which.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails; or, the clients being gone, when the audit trail fails or what one of them was granted may
+    /// not be gone ([`RegistrationErrorKind::RevocationFailed`]).
+    pub async fn expire(&self, cutoffs: &IdleCutoffs, limit: usize) -> Result<Vec<Arc<Client>>, RegistrationError> {
+        let mut all = Vec::new();
+        loop {
+            let expired = self.expire_some(cutoffs, limit.saturating_sub(all.len())).await?;
+            let is_over = expired.is_empty();
+            all.extend(expired);
+            if is_over || all.len() >= limit {
+                return Ok(all);
+            }
+        }
+    }
+
+    async fn expire_some(&self, cutoffs: &IdleCutoffs, limit: usize) -> Result<Vec<Arc<Client>>, RegistrationError> {
+        let expired = self.inner.store.expire(cutoffs, limit).await?;
+        // All of them are on the trail before anything is waited for: whoever drops the future leaves none untold.
+        let mut told = Ok(());
+        for client in &expired {
+            told = told.and(self.record(&AuditEvent::done(Operation::Expire, client)).await);
+        }
+        let revoked = self.revoke_each(expired.iter().map(|client| &**client)).await;
+        told.and(revoked).map(|()| expired)
+    }
+
+    /// Which clients may be evicted for a new one where none is protected.
+    pub(super) fn evictable(&self, new: &Client, now: SystemTime) -> Vec<IdleCutoffs> {
+        if self.settings().lifecycle.retention.is_protected() {
+            Vec::new()
+        } else {
+            self.evictable_if_unprotected(new, now)
+        }
+    }
+
+    /// Which client may be evicted where the application must be asked first: the oldest ones that are not protected.
+    /// None if all are protected.
+    pub(super) async fn unprotected_evictable(
+        &self,
+        new: &Client,
+        now: SystemTime,
+    ) -> Result<Option<IdleCutoffs>, RegistrationError> {
+        if !self.settings().lifecycle.retention.is_protected() {
+            return Ok(None);
+        }
+        for cutoffs in self.evictable_if_unprotected(new, now) {
+            let mut query = ClientQuery::new().with_idle(cutoffs.clone()).with_limit(PAGE);
+            for _ in 0..ASKED {
+                let oldest = self.inner.store.list(&query).await?;
+                let Some(last) = oldest.last() else { break };
+                query = query.after(last);
+                let free = self.unprotected(oldest).await?;
+                if !free.is_empty() {
+                    return Ok(Some(cutoffs.with_ids(free)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Tokens of the configuration have one name, so where there are several they do not say who the registrant is.
+    fn evictable_if_unprotected(&self, new: &Client, now: SystemTime) -> Vec<IdleCutoffs> {
+        let is_shared = |key: &RegistrantKey| match key {
+            RegistrantKey::InitialAccessToken(id) => {
+                &**id == STATIC_TOKEN && self.settings().access.static_tokens.len() > 1
+            }
+            _ => false,
+        };
+        self.settings().lifecycle.retention.evictable(now, new.registrant_keys().filter(|key| !is_shared(key)))
+    }
+
+    /// Those of the idle clients that need not stay.
+    async fn unprotected(&self, idle: Vec<Arc<Client>>) -> Result<Vec<ClientId>, RegistrationError> {
+        let unprotected = self.settings().lifecycle.retention.unprotected(idle).await;
+        let unprotected =
+            unprotected.map_err(|cause| RegistrationError::new(RegistrationErrorKind::Unavailable).caused_by(cause))?;
+        Ok(unprotected.iter().map(|client| client.id.clone()).collect())
+    }
+}

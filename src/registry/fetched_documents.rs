@@ -1,0 +1,32 @@
+//! Documents that metadata names by URL and that decide about a registration.
+
+use bytes::Bytes;
+
+use super::Registry;
+use crate::error::{ErrorCode, RegistrationError};
+use crate::protocol::metadata::ClientMetadata;
+use crate::trust::documents::{self, DocumentError};
+
+impl Registry {
+    /// Reads the documents that metadata names, where what they say decides about the registration.
+    pub(crate) async fn check_documents(&self, metadata: &ClientMetadata) -> Result<(), RegistrationError> {
+        if let Some(uri) = &metadata.sector_identifier_uri {
+            let document = self.document("sector_identifier_uri", uri).await?;
+            documents::check_sector(&document, metadata)?;
+        }
+        if let Some(uri) = metadata.jwks_uri.as_ref().filter(|_| self.settings().trust.jwks_uri_checked) {
+            let document = self.document("jwks_uri", uri).await?;
+            documents::check_keys(&document, metadata, &self.settings().supported)?;
+        }
+        Ok(())
+    }
+
+    /// What went wrong is for the operator alone: a client that is told learns what there is in the network.
+    async fn document(&self, member: &'static str, uri: &str) -> Result<Bytes, RegistrationError> {
+        let reply = |error| DocumentError::reply(error, ErrorCode::InvalidClientMetadata, &format!("/{member}"), "M18");
+        let Some(documents) = &self.settings().trust.documents else {
+            return Err(reply(DocumentError::rejected("no source of documents is configured").into()));
+        };
+        documents.get(uri).await.map_err(reply)
+    }
+}

@@ -1,0 +1,91 @@
+//! Initial access tokens: issued and revoked by the operator, redeemed by whoever registers
+//! ([RFC 7591 §1.2](https://www.rfc-editor.org/rfc/rfc7591#section-1.2)).
+
+use super::Registry;
+use crate::client::RegistrationOrigin;
+use crate::client::credential::{ClientId, Digest, InitialAccessToken};
+use crate::client::{InitialAccessTokenRecord, TokenOptions};
+use crate::error::{ErrorCode, RegistrationError, RegistrationErrorKind, StoreError, Violation};
+use crate::hooks::access::{Registrant, is_too_long};
+use crate::hooks::audit::{AuditEvent, Operation};
+
+/// The identifier of every initial access token of the configuration.
+pub(super) const STATIC_TOKEN: &str = "static";
+
+impl Registry {
+    /// Issues an initial access token for [`Access::Tokens`](crate::Access::Tokens). The token is shown only now.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistrationErrorKind::InvalidDocument`] for a token that would admit nobody, with no use or no time, and for an owner of more
+    /// than 256 bytes; or when the store, the
+    /// audit trail or the operating system's random generator fails. Then there is no new token.
+    pub async fn issue_initial_access_token(
+        &self,
+        options: TokenOptions,
+    ) -> Result<(InitialAccessToken, InitialAccessTokenRecord), RegistrationError> {
+        let token = InitialAccessToken::generate()?;
+        let now = self.now();
+        let record = InitialAccessTokenRecord {
+            id: ClientId::generate()?.as_str().into(),
+            digest: token.digest(),
+            issued_at: now,
+            expires_at: options.lifetime.and_then(|lifetime| now.checked_add(lifetime)),
+            uses_left: options.uses,
+            owner: options.owner,
+            constraints: options.constraints,
+        };
+        if !record.is_usable(now) {
+            let detail = "it would admit nobody, it needs at least one use and a lifetime";
+            return Err(Violation::new(ErrorCode::InvalidRequest, String::new(), "C4", detail).into());
+        }
+        if record.owner().is_some_and(is_too_long) {
+            let detail = "the name of the owner is longer than 256 bytes";
+            return Err(Violation::new(ErrorCode::InvalidRequest, String::new(), "M7", detail).into());
+        }
+        self.inner.store.insert_token(&record).await?;
+        if let Err(error) = self.record(&AuditEvent::issued(&record)).await {
+            self.inner.store.remove_token(&record.id).await?;
+            drop(self.record(&AuditEvent::token(Operation::TakeBack, &record.id)).await);
+            return Err(error);
+        }
+        Ok((token, record))
+    }
+
+    /// All initial access tokens that were issued and not revoked, spent and expired ones included.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn initial_access_tokens(&self) -> Result<Vec<InitialAccessTokenRecord>, StoreError> {
+        self.inner.store.list_tokens().await
+    }
+
+    /// Revokes the initial access token with this identifier; false when there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn revoke_initial_access_token(&self, id: &str) -> Result<bool, RegistrationError> {
+        let revoked = self.inner.store.remove_token(id).await?;
+        if revoked {
+            self.record(&AuditEvent::token(Operation::RevokeToken, id)).await?;
+        }
+        Ok(revoked)
+    }
+
+    /// Finds what a presented initial access token allows.
+    pub(crate) async fn redeem(&self, token: &str) -> Result<Registrant, RegistrationError> {
+        let digest = Digest::of(token);
+        let known =
+            self.settings().access.static_tokens.iter().fold(false, |known, token| known | token.matches(&digest));
+        if known {
+            return Ok(Registrant::of(RegistrationOrigin::InitialAccessToken(STATIC_TOKEN.into())));
+        }
+        let record = self.inner.store.get_token(&digest).await?;
+        let usable = record.filter(|record| record.is_usable(self.now()));
+        let record = usable.ok_or_else(|| RegistrationError::new(RegistrationErrorKind::InvalidToken))?;
+        let grant = Registrant::of(RegistrationOrigin::InitialAccessToken(record.id));
+        Ok(Registrant { owner: record.owner, constraints: record.constraints, spends: Some(digest), ..grant })
+    }
+}

@@ -1,0 +1,77 @@
+//! What the registry puts on the audit trail: every change, and every refusal with the operation that was refused.
+//!
+//! A change that cannot be recorded does not happen, so [`Registry::record`] fails where the sink fails. A refusal stays a
+//! refusal, whether or not it can be recorded.
+
+use super::Registry;
+use crate::client::credential::ClientId;
+use crate::error::{RegistrationError, RegistrationErrorKind};
+use crate::hooks::access::Registrant;
+use crate::hooks::audit::{AuditEvent, Operation, RequestedClient};
+
+/// An operation under way, with all that is recorded when it is refused.
+#[derive(Clone, Copy)]
+pub(super) struct Attempt<'a> {
+    registry: &'a Registry,
+    operation: Operation,
+    client: Option<&'a ClientId>,
+    registrant: Option<&'a Registrant>,
+    sent: &'a [u8],
+}
+
+impl Registry {
+    /// Puts an event on the audit trail.
+    pub(super) async fn record(&self, event: &AuditEvent<'_>) -> Result<(), RegistrationError> {
+        let event = event.within(self.now(), &self.settings().runtime.tenant, self.context());
+        let recorded = self.settings().runtime.audit.record(&event);
+        recorded.map_err(|source| RegistrationError::new(RegistrationErrorKind::Unavailable).caused_by(source))
+    }
+
+    /// As [`record`](Self::record), where nothing can be waited for: in a destructor.
+    pub(super) fn record_now(&self, event: &AuditEvent<'_>) {
+        let event = event.within(self.now(), &self.settings().runtime.tenant, self.context());
+        drop(self.settings().runtime.audit.record(&event));
+    }
+
+    pub(super) fn attempt(&self, operation: Operation) -> Attempt<'_> {
+        Attempt { registry: self, operation, client: None, registrant: None, sent: &[] }
+    }
+}
+
+impl<'a> Attempt<'a> {
+    /// The client that the operation is about; it need not exist.
+    pub(super) fn of_client(self, id: &'a ClientId) -> Self {
+        Self { client: Some(id), ..self }
+    }
+
+    /// The caller, once access control has let it pass.
+    pub(super) fn by(self, registrant: &'a Registrant) -> Self {
+        Self { registrant: Some(registrant), ..self }
+    }
+
+    /// The body of the request, as far as it arrived.
+    pub(super) fn with_body(self, sent: &'a [u8]) -> Self {
+        Self { sent, ..self }
+    }
+
+    /// Passes the outcome on and records a refusal. A revocation that failed was recorded where it failed.
+    pub(super) async fn finish<T>(self, outcome: Result<T, RegistrationError>) -> Result<T, RegistrationError> {
+        if let Err(error) = &outcome {
+            let is_recorded = error.kind() == RegistrationErrorKind::RevocationFailed;
+            if self.operation == Operation::Revoke || !is_recorded {
+                self.record_refusal(error).await;
+            }
+        }
+        outcome
+    }
+
+    async fn record_refusal(self, error: &RegistrationError) {
+        let requested = RequestedClient::read(self.sent);
+        let event = match self.registrant {
+            Some(registrant) => AuditEvent::refused_to(self.operation, registrant, error),
+            None => AuditEvent::refused(self.operation, self.client, error),
+        };
+        // The caller is refused in any case.
+        drop(self.registry.record(&event.requesting(requested.as_ref())).await);
+    }
+}

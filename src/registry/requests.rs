@@ -1,0 +1,160 @@
+//! The doors of the endpoint, one for each operation.
+//!
+//! Each door keeps the order that resists abuse: gates and access control first, the body only for a caller who is
+//! permitted, then the operation. What is refused on the way is recorded here, with as much as is known of the caller.
+
+use bytes::Bytes;
+
+use super::manage::IsMeant;
+use super::submission::{Payload, Submission};
+use super::{DryRun, Registry};
+use crate::client::credential::ClientId;
+use crate::client::{ClientInformation, RegistrationOrigin};
+use crate::error::{RegistrationError, RegistrationErrorKind};
+use crate::hooks::access::{Access, Registrant, RequestHead, bearer};
+use crate::hooks::audit::Operation;
+use crate::hooks::management::ManagementOperation;
+
+/// The body of a request, which is read when this is awaited.
+pub(crate) trait ReadBody: Future<Output = Result<Payload, RegistrationError>> + Send {}
+
+impl<F: Future<Output = Result<Payload, RegistrationError>> + Send> ReadBody for F {}
+
+impl Registry {
+    /// Registers the client that the body describes.
+    pub(crate) async fn register_requested(
+        &self,
+        request: RequestHead<'_>,
+        body: impl ReadBody,
+    ) -> Result<ClientInformation, RegistrationError> {
+        let attempt = self.attempt(Operation::Register);
+        let registrant = attempt.finish(self.authorize_registration(&request).await).await?;
+        let mut sent = Bytes::new();
+        let registered = async {
+            let submission = self.receive(body, &mut sent).await?;
+            self.register_document(submission, registrant.clone(), Some(request)).await
+        };
+        let registered = registered.await;
+        attempt.by(&registrant).with_body(&sent).finish(registered).await
+    }
+
+    /// What registering the client that the body describes would come to.
+    pub(crate) async fn check_requested(
+        &self,
+        request: RequestHead<'_>,
+        body: impl ReadBody,
+    ) -> Result<DryRun, RegistrationError> {
+        let attempt = self.attempt(Operation::Check);
+        let registrant = attempt.finish(self.authorize_registration(&request).await).await?;
+        let mut sent = Bytes::new();
+        let checked = async {
+            let submission = self.receive(body, &mut sent).await?;
+            self.check_document(submission, &registrant, Some(request)).await
+        };
+        let checked = checked.await;
+        attempt.by(&registrant).with_body(&sent).finish(checked).await
+    }
+
+    /// Reads the registration of the client with this identifier.
+    pub(crate) async fn read_requested(
+        &self,
+        request: RequestHead<'_>,
+        id: &str,
+    ) -> Result<ClientInformation, RegistrationError> {
+        let (id, token) = self.attempt(Operation::Read).finish(self.credentials(&request, id).await).await?;
+        self.read(&id, token).await
+    }
+
+    /// Replaces the metadata of the client with this identifier, if it is in the state that is meant.
+    pub(crate) async fn update_requested(
+        &self,
+        request: RequestHead<'_>,
+        id: &str,
+        body: impl ReadBody,
+        is_meant: IsMeant<'_>,
+    ) -> Result<ClientInformation, RegistrationError> {
+        let attempt = self.attempt(Operation::Update);
+        let (id, token) = attempt.finish(self.credentials(&request, id).await).await?;
+        let mut sent = Bytes::new();
+        let updated = async {
+            let caller = self.authorize(&id, token, ManagementOperation::Update).await?;
+            let submission = self.receive(body, &mut sent).await?;
+            self.update_document(caller, submission, Some(request), is_meant).await
+        };
+        let updated = updated.await;
+        attempt.of_client(&id).with_body(&sent).finish(updated).await
+    }
+
+    /// Deletes the client with this identifier, if it is in the state that is meant.
+    pub(crate) async fn delete_requested(
+        &self,
+        request: RequestHead<'_>,
+        id: &str,
+        is_meant: IsMeant<'_>,
+    ) -> Result<(), RegistrationError> {
+        let attempt = self.attempt(Operation::Delete);
+        let (id, token) = attempt.finish(self.credentials(&request, id).await).await?;
+        let deleted = async {
+            let caller = self.authorize(&id, token, ManagementOperation::Delete).await?;
+            self.delete_if(caller, is_meant).await
+        };
+        match attempt.of_client(&id).finish(deleted.await).await {
+            // The client is gone, as it wanted. That its grants could not be revoked is on the trail, for the operator.
+            Err(error) if error.kind() == RegistrationErrorKind::RevocationFailed => Ok(()),
+            deleted => deleted,
+        }
+    }
+
+    /// Refuses a method that the resource does not have. `id` is what stands where a client identifier should be.
+    pub(crate) async fn refuse_method(&self, id: Option<&str>) -> RegistrationError {
+        let error = RegistrationError::new(RegistrationErrorKind::MethodNotAllowed);
+        let id = id.and_then(ClientId::parse);
+        let attempt = self.attempt(Operation::UndefinedMethod);
+        let attempt = id.as_ref().map_or(attempt, |id| attempt.of_client(id));
+        match attempt.finish::<()>(Err(error)).await {
+            Err(error) => error,
+            Ok(()) => RegistrationError::new(RegistrationErrorKind::MethodNotAllowed),
+        }
+    }
+
+    /// Whether the caller may register at all, decided before the body is read.
+    async fn authorize_registration(&self, request: &RequestHead<'_>) -> Result<Registrant, RegistrationError> {
+        if !self.is_registration_enabled() {
+            return Err(RegistrationError::new(RegistrationErrorKind::RegistrationDisabled));
+        }
+        let settings = &self.settings().access;
+        for gate in &settings.registration_gates {
+            gate.authorize(request).await.granted()?;
+        }
+        match &settings.access {
+            Access::Open => Ok(Registrant::of(RegistrationOrigin::Open)),
+            Access::Tokens => self.redeem(bearer::token(request)?).await,
+            Access::Custom(gate) => gate.authorize(request).await.granted()?.within(&self.settings().runtime.tenant),
+            Access::ManagementOnly | Access::Off => {
+                Err(RegistrationError::new(RegistrationErrorKind::RegistrationDisabled))
+            }
+        }
+    }
+
+    /// The client that a request names, and the token that it presents, once the gates let the request pass. What cannot
+    /// be an identifier is answered like a client that does not exist.
+    async fn credentials<'a>(
+        &self,
+        request: &RequestHead<'a>,
+        id: &str,
+    ) -> Result<(ClientId, &'a str), RegistrationError> {
+        for gate in &self.settings().management.gates {
+            gate.authorize(request).await.granted()?;
+        }
+        let token = bearer::token(request)?;
+        let id = ClientId::parse(id).ok_or_else(|| RegistrationError::new(RegistrationErrorKind::InvalidToken))?;
+        Ok((id, token))
+    }
+
+    /// Reads the body. Its text is left in `sent`, so that a refusal can be recorded with what was asked.
+    async fn receive(&self, body: impl ReadBody, sent: &mut Bytes) -> Result<Submission, RegistrationError> {
+        let payload = body.await?;
+        *sent = payload.text().clone();
+        self.read_payload(&payload).await
+    }
+}

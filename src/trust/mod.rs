@@ -1,0 +1,13 @@
+//! What comes from somebody else: documents that are fetched and tokens that are signed.
+//!
+//! Nothing here knows the registry. Each function takes the values that it judges, so that it can be read and tested
+//! alone.
+
+pub(crate) mod client_credentials;
+pub mod documents;
+#[cfg(feature = "fetch")]
+pub mod fetch;
+#[cfg(feature = "software-statements")]
+pub mod jwt;
+#[cfg(feature = "software-statements")]
+pub mod software_statement;
