@@ -127,7 +127,6 @@ pub use trust::fetch;
 #[cfg(feature = "software-statements")]
 pub use trust::{jwt, software_statement};
 
-#[cfg(any(feature = "rate-limit", feature = "software-statements"))]
 pub mod gate {
     //! Gates that are ready-made: for signed access tokens, and against too many requests.
     //!
@@ -174,7 +173,6 @@ pub mod gate {
     //! # Ok::<(), Box<dyn std::error::Error>>(())
     //! ```
 
-    #[cfg(feature = "rate-limit")]
     pub use crate::hooks::access::peer::PeerAddress;
     #[cfg(feature = "rate-limit")]
     pub use crate::hooks::access::rate_limit::{RateLimit, RateLimitBuilder};
