@@ -53,7 +53,7 @@ pub fn describe() {
     describe_histogram!(STORE_DURATION, Unit::Seconds, "time that one verb of the client store took");
     describe_gauge!(CLIENTS, Unit::Count, "registered clients when they were counted last");
     describe_counter!(AUDIT_DROPPED, Unit::Count, "events of the audit trail for which its channel had no room");
-    describe_counter!(FETCHES, Unit::Count, "documents that the guarded fetcher was asked for");
+    describe_counter!(FETCHES, Unit::Count, "documents that the guarded fetcher was timer for");
     describe_counter!(RATE_LIMITED, Unit::Count, "requests that a rate limit refused");
 }
 
@@ -72,7 +72,7 @@ impl RequestTimer {
         Self { tenant: Arc::clone(tenant), operation, started: Instant::now(), outcome: ABANDONED, error: "none" }
     }
 
-    pub(crate) fn ended<T>(mut self, replied: &Result<T, RegistrationError>) {
+    pub(crate) fn finish<T>(mut self, replied: &Result<T, RegistrationError>) {
         self.outcome = match replied {
             Ok(_) => "done",
             Err(error) if error.status() < 500 => "refused",
@@ -111,13 +111,13 @@ impl Drop for StoreTimer {
 }
 
 /// Measures a verb of the store.
-pub(crate) async fn measured<T>(
+pub(crate) async fn timed<T>(
     verb: &'static str,
     call: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    let mut asked = StoreTimer { verb, started: Instant::now(), outcome: ABANDONED };
+    let mut timer = StoreTimer { verb, started: Instant::now(), outcome: ABANDONED };
     let answer = call.await;
-    asked.outcome = match answer.as_ref().map_err(StoreError::kind) {
+    timer.outcome = match answer.as_ref().map_err(StoreError::kind) {
         Ok(_) => "ok",
         Err(StoreErrorKind::Conflict) => "conflict",
         Err(StoreErrorKind::Replayed) => "replayed",

@@ -179,7 +179,7 @@ impl RegistrationToken {
     }
 
     /// Whether a new token can be issued while all others stay valid.
-    pub(crate) fn has_room(&self) -> bool {
+    pub(crate) fn can_add(&self) -> bool {
         self.earlier.len() < Self::MAX_EARLIER
     }
 

@@ -151,7 +151,7 @@ impl RegistrationError {
         Self { violations: violations.0, ..Self::new(kind) }
     }
 
-    pub(crate) fn retry_after_at_least(mut self, wait: Duration) -> Self {
+    pub(crate) fn with_retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
     }
@@ -160,7 +160,7 @@ impl RegistrationError {
     const MAX_SCOPE: usize = 1024;
 
     /// Names the scope that a token would have to have; what could not stand in a challenge is left out.
-    pub(crate) fn for_want_of(mut self, scope: Arc<str>) -> Self {
+    pub(crate) fn with_required_scope(mut self, scope: Arc<str>) -> Self {
         let fits = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
         let sized = |scope: &str| (1..=Self::MAX_SCOPE).contains(&scope.len());
         self.scope = Some(scope).filter(|scope| sized(scope) && scope.bytes().all(fits));

@@ -37,7 +37,7 @@ where
     };
     let replied = dispatch(&registry, &route, &methods, request, body).await;
     #[cfg(feature = "metrics")]
-    timer.ended(&replied);
+    timer.finish(&replied);
     let replied = replied.unwrap_or_else(|error| refuse(&registry, &methods, &error));
     match *request.method() {
         Method::HEAD => replied.map(|_| Full::<Bytes>::default()),

@@ -44,7 +44,7 @@ pub(crate) struct Supported {
 }
 
 impl Supported {
-    pub(crate) fn known(&self) -> KnownMembers {
+    pub(crate) fn known_members(&self) -> KnownMembers {
         KnownMembers { extensions: self.extensions, software_statements: self.software_statements }
     }
 
@@ -108,10 +108,10 @@ impl Supported {
     #[cfg(test)]
     pub(crate) fn with_switches(on: &[Switch]) -> Self {
         let builder = SupportedBuilder { extensions: Extensions::ALL, ..SupportedBuilder::default() };
-        let mut offer = builder.build(false).unwrap();
-        offer.switches = on.iter().fold(offer.switches, |switches, switch| switches.set(*switch, true));
-        offer.key_management_algorithms.push(KeyManagementAlgorithm::Dir);
-        offer
+        let mut supported = builder.build(false).unwrap();
+        supported.switches = on.iter().fold(supported.switches, |switches, switch| switches.set(*switch, true));
+        supported.key_management_algorithms.push(KeyManagementAlgorithm::Dir);
+        supported
     }
 }
 
@@ -258,10 +258,10 @@ fn default_response_types(extensions: Extensions) -> Vec<ResponseType> {
     response_types
 }
 
-fn default_auth_methods(profile: Profile, offer: &Supported) -> Vec<TokenEndpointAuthMethod> {
-    let extensions = offer.extensions.iter().flat_map(Extension::auth_methods);
+fn default_auth_methods(profile: Profile, supported: &Supported) -> Vec<TokenEndpointAuthMethod> {
+    let extensions = supported.extensions.iter().flat_map(Extension::auth_methods);
     let methods = profile.auth_methods().iter().chain(extensions);
-    methods.filter(|method| offer.can_authenticate_by(method)).cloned().collect()
+    methods.filter(|method| supported.can_authenticate_by(method)).cloned().collect()
 }
 
 fn default_key_management() -> Vec<KeyManagementAlgorithm> {

@@ -27,7 +27,7 @@ impl Registry {
         if !rules::needs_secret(metadata) {
             return Ok(None);
         }
-        let stored = self.settings().lifecycle.secrets.keep(&secret, self.owner_of(id))?;
+        let stored = self.settings().lifecycle.secrets.to_stored(&secret, self.owner_of(id))?;
         let expires_at = self.settings().lifecycle.secret_lifetime.and_then(|lifetime| now.checked_add(lifetime));
         Ok(Some((Secret { stored, expires_at }, secret)))
     }

@@ -168,7 +168,7 @@ impl Registry {
     ) -> Result<(Client, Option<ClientSecret>, RegistrationAccessToken), RegistrationError> {
         let valid = client.token.as_ref().map(|tokens| tokens.after_use_of(presented));
         let rotates =
-            self.settings().management.token_rotation && valid.as_ref().is_none_or(RegistrationToken::has_room);
+            self.settings().management.token_rotation && valid.as_ref().is_none_or(RegistrationToken::can_add);
         let (tokens, token) = match valid {
             Some(valid) if rotates => {
                 let new = RegistrationAccessToken::generate()?;

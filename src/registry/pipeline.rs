@@ -84,9 +84,9 @@ impl Registry {
             asker.registered.map(|client| &client.metadata.extra),
             &mut document.violations,
         );
-        let metadata = rules::settle_within(asker.constraints, document.metadata, document.violations, offer)?;
+        let metadata = rules::apply_within(asker.constraints, document.metadata, document.violations, offer)?;
         let status = asker.registered.map_or(ClientStatus::Active, |client| client.status);
-        let rules = |metadata| rules::settle_within(asker.constraints, metadata, Violations::default(), offer);
+        let rules = |metadata| rules::apply_within(asker.constraints, metadata, Violations::default(), offer);
         let (metadata, held) = match &self.settings().registration.policy {
             Some(policy) => policy.decide(asker, metadata, &rules).await?,
             None => (metadata, false),

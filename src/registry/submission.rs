@@ -58,7 +58,9 @@ impl Registry {
     /// Reads the document of a request.
     pub(super) async fn read_payload(&self, payload: &Payload) -> Result<Submission, RegistrationError> {
         match payload {
-            Payload::Json(text) => Document::read(text, self.settings().supported.known()).map(Submission::from),
+            Payload::Json(text) => {
+                Document::read(text, self.settings().supported.known_members()).map(Submission::from)
+            }
             #[cfg(feature = "software-statements")]
             Payload::Jwt(text) => self.open_request(text).await,
         }
@@ -95,7 +97,7 @@ impl Registry {
         Server {
             now: self.now(),
             audiences: [&endpoint.base_url, &endpoint.url],
-            known: self.settings().supported.known(),
+            known: self.settings().supported.known_members(),
             published_keys: trust.published_keys.as_ref(),
         }
     }

@@ -14,7 +14,7 @@ use crate::client::InitialAccessTokenRecord;
 use crate::client::credential::{ClientId, Digest};
 use crate::error::StoreError;
 #[cfg(feature = "metrics")]
-use crate::metrics::measured;
+use crate::metrics::timed;
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
@@ -26,7 +26,7 @@ macro_rules! erase {
 
         impl<S: ClientStore> ErasedStore for S {
             $(fn $verb<'a>(&'a self, $($name: $type),*) -> Answer<'a, $answer> {
-                Box::pin(measured(stringify!($verb), ClientStore::$verb(self, $($name),*)))
+                Box::pin(timed(stringify!($verb), ClientStore::$verb(self, $($name),*)))
             })+
         }
     };
@@ -34,7 +34,7 @@ macro_rules! erase {
 
 /// Nobody measures without the feature `metrics`.
 #[cfg(not(feature = "metrics"))]
-fn measured<F>(_verb: &'static str, call: F) -> F {
+fn timed<F>(_verb: &'static str, call: F) -> F {
     call
 }
 

@@ -144,7 +144,7 @@ impl DocumentError {
         let wait = error.retry_after;
         let reply =
             RegistrationError::of(RegistrationErrorKind::Unavailable, Violations::from(violation)).caused_by(error);
-        wait.into_iter().fold(reply, RegistrationError::retry_after_at_least)
+        wait.into_iter().fold(reply, RegistrationError::with_retry_after)
     }
 }
 

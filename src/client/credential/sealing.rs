@@ -155,7 +155,7 @@ mod tests {
         let secret = ClientSecret::generate().unwrap();
         let (one, other) = (ClientId::parse("one").unwrap(), ClientId::parse("other").unwrap());
         let owner = SecretOwner { tenant: "a", client: &one };
-        let stored = secrets(&[NEW, OLD]).keep(&secret, owner).unwrap();
+        let stored = secrets(&[NEW, OLD]).to_stored(&secret, owner).unwrap();
         let revealed = secrets(&[OLD, NEW]).reveal(&stored, owner).unwrap().unwrap();
         assert_eq!(revealed.expose(), secret.expose());
         assert!(stored.verify(secret.expose()));
@@ -186,7 +186,7 @@ mod tests {
     fn two_seals_of_one_secret_differ_and_hold_no_text() {
         let (secret, id) = (ClientSecret::new("the secret that is sealed"), ClientId::parse("one").unwrap());
         let owner = SecretOwner { tenant: "", client: &id };
-        let seal = || secrets(&[NEW]).keep(&secret, owner).unwrap().sealed().unwrap().clone();
+        let seal = || secrets(&[NEW]).to_stored(&secret, owner).unwrap().sealed().unwrap().clone();
         let (first, second) = (seal(), seal());
         assert_ne!(first.sealed, second.sealed);
         let text = secret.expose().as_bytes();
@@ -217,7 +217,7 @@ mod tests {
     fn renewing_seals_under_the_first_key() {
         let (secret, id) = (ClientSecret::generate().unwrap(), ClientId::parse("one").unwrap());
         let owner = SecretOwner { tenant: "", client: &id };
-        let stored = secrets(&[OLD]).keep(&secret, owner).unwrap();
+        let stored = secrets(&[OLD]).to_stored(&secret, owner).unwrap();
         let renewed = secrets(&[NEW, OLD]).renew(&stored, owner).unwrap();
         assert_eq!(&*renewed.sealed().unwrap().key, "new");
         let again = secrets(&[NEW, OLD]).renew(&renewed, owner).unwrap();

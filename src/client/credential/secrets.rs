@@ -27,7 +27,7 @@ pub struct StoredSecret {
 
 #[derive(Clone, Debug)]
 enum Text {
-    Forgotten,
+    NotStored,
     Plain(ClientSecret),
     Sealed(SealedText),
 }
@@ -48,7 +48,7 @@ impl fmt::Debug for SealedText {
 impl StoredSecret {
     /// A secret as a durable store gives it back.
     pub(crate) fn from_parts(digest: Digest, sealed: Option<SealedText>) -> Self {
-        Self { digest, text: sealed.map_or(Text::Forgotten, Text::Sealed) }
+        Self { digest, text: sealed.map_or(Text::NotStored, Text::Sealed) }
     }
 
     pub(crate) fn digest(&self) -> &Digest {
@@ -59,7 +59,7 @@ impl StoredSecret {
     pub(crate) fn sealed(&self) -> Option<&SealedText> {
         match &self.text {
             Text::Sealed(sealed) => Some(sealed),
-            Text::Forgotten | Text::Plain(_) => None,
+            Text::NotStored | Text::Plain(_) => None,
         }
     }
 
@@ -111,7 +111,7 @@ impl SecretStorage {
     }
 
     /// What is kept of a new secret.
-    pub(crate) fn keep(
+    pub(crate) fn to_stored(
         &self,
         secret: &ClientSecret,
         #[cfg_attr(not(feature = "sealed"), expect(unused_variables, reason = "only sealing binds"))]
@@ -121,7 +121,7 @@ impl SecretStorage {
             Self::InMemory => Text::Plain(secret.clone()),
             #[cfg(feature = "sealed")]
             Self::Sealed(keys) => Text::Sealed(keys.seal(secret, owner)?),
-            Self::Hashed => Text::Forgotten,
+            Self::Hashed => Text::NotStored,
         };
         Ok(StoredSecret { digest: secret.digest(), text })
     }
@@ -139,8 +139,8 @@ impl SecretStorage {
             return Ok(stored.clone());
         }
         match self.reveal(stored, owner)? {
-            Some(secret) => self.keep(&secret, owner),
-            None => Ok(StoredSecret { digest: stored.digest, text: Text::Forgotten }),
+            Some(secret) => self.to_stored(&secret, owner),
+            None => Ok(StoredSecret { digest: stored.digest, text: Text::NotStored }),
         }
     }
 
@@ -153,7 +153,7 @@ impl SecretStorage {
         owner: SecretOwner<'_>,
     ) -> Result<Option<ClientSecret>, RegistrationError> {
         let secret = match (self, &stored.text) {
-            (Self::Hashed, _) | (_, Text::Forgotten) => return Ok(None),
+            (Self::Hashed, _) | (_, Text::NotStored) => return Ok(None),
             (_, Text::Plain(secret)) => secret.clone(),
             #[cfg(feature = "sealed")]
             (Self::Sealed(keys), Text::Sealed(sealed)) => keys.open(sealed, owner)?,
@@ -184,7 +184,7 @@ mod tests {
     fn a_hashed_secret_verifies_and_is_never_shown() {
         let (secret, id) = (ClientSecret::generate().unwrap(), id("a"));
         let owner = SecretOwner { tenant: "", client: &id };
-        let stored = SecretStorage::hashed().keep(&secret, owner).unwrap();
+        let stored = SecretStorage::hashed().to_stored(&secret, owner).unwrap();
         assert!(stored.verify(secret.expose()) && !stored.verify("another"));
         assert!(SecretStorage::hashed().reveal(&stored, owner).unwrap().is_none());
         assert!(SecretStorage::InMemory.reveal(&stored, owner).unwrap().is_none());
@@ -194,16 +194,16 @@ mod tests {
     fn going_over_to_hashing_forgets_the_text() {
         let (secret, id) = (ClientSecret::generate().unwrap(), id("a"));
         let owner = SecretOwner { tenant: "", client: &id };
-        let stored = SecretStorage::InMemory.keep(&secret, owner).unwrap();
+        let stored = SecretStorage::InMemory.to_stored(&secret, owner).unwrap();
         let renewed = SecretStorage::hashed().renew(&stored, owner).unwrap();
-        assert!(matches!(renewed.text, Text::Forgotten));
+        assert!(matches!(renewed.text, Text::NotStored));
         assert!(renewed.verify(secret.expose()));
     }
 
     #[test]
     fn a_stored_secret_does_not_show_in_debug_output() {
         let (secret, id) = (ClientSecret::generate().unwrap(), id("a"));
-        let stored = SecretStorage::InMemory.keep(&secret, SecretOwner { tenant: "", client: &id }).unwrap();
+        let stored = SecretStorage::InMemory.to_stored(&secret, SecretOwner { tenant: "", client: &id }).unwrap();
         assert!(!format!("{stored:?}").contains(secret.expose()));
     }
 }

@@ -144,13 +144,13 @@ impl Decision {
             Self::AmbiguousCredentials => RegistrationError::new(RegistrationErrorKind::AmbiguousCredentials),
             Self::Forbidden => RegistrationError::new(RegistrationErrorKind::Forbidden),
             Self::InsufficientScope { scope } => {
-                RegistrationError::new(RegistrationErrorKind::InsufficientScope).for_want_of(scope)
+                RegistrationError::new(RegistrationErrorKind::InsufficientScope).with_required_scope(scope)
             }
             Self::TooManyRequests { retry_after } => {
-                RegistrationError::new(RegistrationErrorKind::TooManyRequests).retry_after_at_least(retry_after)
+                RegistrationError::new(RegistrationErrorKind::TooManyRequests).with_retry_after(retry_after)
             }
             Self::Throttled { retry_after, source } => RegistrationError::new(RegistrationErrorKind::TooManyRequests)
-                .retry_after_at_least(retry_after)
+                .with_retry_after(retry_after)
                 .caused_by(source),
             Self::Unavailable { source } => {
                 RegistrationError::new(RegistrationErrorKind::Unavailable).caused_by(source)

@@ -74,14 +74,14 @@ impl Strict<'_> {
     }
 
     /// The reader of what stands inside the container that begins here.
-    fn enter<E: serde::de::Error>(&self) -> Result<Self, E> {
+    fn nested<E: serde::de::Error>(&self) -> Result<Self, E> {
         if self.depth == MAX_NESTED {
             return Err(self.fail("more than 16 arrays and objects inside one another"));
         }
         Ok(Self { depth: self.depth + 1, fault: self.fault })
     }
 
-    fn again(&self) -> Self {
+    fn sibling(&self) -> Self {
         Self { depth: self.depth, fault: self.fault }
     }
 }
@@ -131,9 +131,9 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
-        let inside = self.enter()?;
+        let inside = self.nested()?;
         let mut values = Vec::new();
-        while let Some(value) = elements.next_element_seed(inside.again())? {
+        while let Some(value) = elements.next_element_seed(inside.sibling())? {
             values.push(value);
         }
         Ok(Value::Array(values))
@@ -145,9 +145,9 @@ impl<'de> Visitor<'de> for Strict<'_> {
         if *ARBITRARY_PRECISION && name.as_deref() == Some(NUMBER_TOKEN) {
             return self.number(&members.next_value::<String>()?);
         }
-        let inside = self.enter()?;
+        let inside = self.nested()?;
         while let Some(key) = name {
-            let value = members.next_value_seed(inside.again())?;
+            let value = members.next_value_seed(inside.sibling())?;
             if object.insert(key, value).is_some() {
                 return Err(self.fail("two members of one object have the same name"));
             }

@@ -100,7 +100,7 @@ impl Document {
             return self.metadata.extra.put(name.to_owned(), value);
         };
         if let Value::String(text) = &mut value {
-            normal_form::normalize(row.form, text);
+            normal_form::normalize(row.kind, text);
             if text.is_empty() {
                 return;
             }

@@ -50,7 +50,7 @@ pub(crate) trait Field: fmt::Debug {
 pub(crate) trait Single: Sized + fmt::Debug {
     const EXPECTED: &'static str;
     fn read(value: Value) -> Option<Self>;
-    fn word(&self) -> Option<&dyn Token> {
+    fn token(&self) -> Option<&dyn Token> {
         None
     }
     fn free_text(&mut self) -> Option<&mut String> {
@@ -82,8 +82,8 @@ impl<T: Single> Field for Option<T> {
     }
 
     fn texts<'a>(&'a self, show: &mut dyn FnMut(Text<'a>)) {
-        if let Some(word) = self.as_ref().and_then(T::word) {
-            show(Text { tag: None, index: None, value: word.as_text() });
+        if let Some(token) = self.as_ref().and_then(T::token) {
+            show(Text { tag: None, index: None, value: token.as_text() });
         }
     }
 
@@ -145,7 +145,7 @@ impl<T: Token + From<String>> Single for T {
         }
     }
 
-    fn word(&self) -> Option<&dyn Token> {
+    fn token(&self) -> Option<&dyn Token> {
         Some(self)
     }
 
@@ -212,11 +212,11 @@ impl<T: Token + From<String>> Field for Vec<T> {
         let Value::Array(elements) = value else {
             return Err(WrongType { index: None, expected: EXPECTED });
         };
-        let words = elements.into_iter().enumerate().map(|(index, element)| match element {
+        let values = elements.into_iter().enumerate().map(|(index, element)| match element {
             Value::String(text) => Ok(T::from(text)),
             _ => Err(WrongType { index: Some(index), expected: EXPECTED }),
         });
-        *self = words.collect::<Result<_, _>>()?;
+        *self = values.collect::<Result<_, _>>()?;
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use crate::error::ErrorCode;
 pub(crate) struct Member {
     pub(crate) name: &'static str,
     pub(crate) group: Group,
-    pub(crate) form: ValueKind,
+    pub(crate) kind: ValueKind,
     pub(crate) omitted: Omitted,
     pub(crate) leads: Leads,
     /// Returned even when empty, because client parsers insist on it.
@@ -19,7 +19,7 @@ impl Member {
     /// The error that a fault in this member is reported with
     /// ([RFC 7591 §3.2.2](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.2)).
     pub(crate) fn error_code(&self) -> ErrorCode {
-        match self.form {
+        match self.kind {
             ValueKind::RedirectUris => ErrorCode::InvalidRedirectUri,
             ValueKind::Statement => ErrorCode::InvalidSoftwareStatement,
             _ => ErrorCode::InvalidClientMetadata,
@@ -80,11 +80,11 @@ pub(crate) enum ValueKind {
     /// Text for people, at most so many code points.
     Text(usize),
     /// At most `most` texts of at most `each` code points.
-    Texts { most: usize, each: usize },
+    Texts { max: usize, each: usize },
     /// A word for machines: printable ASCII without spaces.
     Token,
     /// At most so many words for machines.
-    Words(usize),
+    Tokens(usize),
     /// Space-separated scope tokens.
     Scope,
     /// Where a browser is sent with an authorization response.

@@ -21,7 +21,7 @@ use super::values::{
 const WITH_ALG: Omitted = Derived("`A128CBC-HS256` where the member ending in `_alg` is there");
 
 macro_rules! members {
-    ($($(#[$meta:meta])* $field:ident: $type:ty = $group:expr, $form:expr $(=> $omitted:expr)? $(, $attribute:ident $($value:ident)?)*;)+) => {
+    ($($(#[$meta:meta])* $field:ident: $type:ty = $group:expr, $kind:expr $(=> $omitted:expr)? $(, $attribute:ident $($value:ident)?)*;)+) => {
         /// What a client registers about itself; an absent member is `None` or empty.
         ///
         /// URIs are kept exactly as they were received: clients and authorization servers compare them byte for byte.
@@ -40,7 +40,7 @@ macro_rules! members {
             $(Member {
                 name: stringify!($field),
                 group: $group,
-                form: $form,
+                kind: $kind,
                 omitted: members!(@omitted $($omitted)?),
                 leads: members!(@leads $($attribute $($value)?)*),
                 always: members!(@always $($attribute $($value)?)*),
@@ -129,7 +129,7 @@ members! {
     /// Space-separated scope values that the client may ask for.
     scope: Option<String> = Registration, ValueKind::Scope;
     /// How to reach the people responsible for the client, typically e-mail addresses.
-    contacts: Vec<String> = Registration, ValueKind::Texts { most: 16, each: 320 };
+    contacts: Vec<String> = Registration, ValueKind::Texts { max: 16, each: 320 };
     /// Terms of service of the client.
     tos_uri: Localized = Registration, ValueKind::ShownUri, leads Pages;
     /// Privacy policy of the client.
@@ -176,7 +176,7 @@ members! {
     /// Whether ID tokens must tell when the user was authenticated.
     require_auth_time: Option<bool> = OpenId, ValueKind::Plain => Implied("false");
     /// Authentication context classes asked for, in order of preference.
-    default_acr_values: Vec<String> = OpenId, ValueKind::Texts { most: 16, each: 320 };
+    default_acr_values: Vec<String> = OpenId, ValueKind::Texts { max: 16, each: 320 };
     /// Where a third party starts a login at the client.
     initiate_login_uri: Option<String> = OpenId, ValueKind::FetchedUri, leads Browsers;
     /// Request objects that the client refers to.
@@ -211,7 +211,7 @@ members! {
     /// Whether authorization requests must be pushed.
     require_pushed_authorization_requests: Option<bool> = Of(Par), ValueKind::Plain => Implied("false");
     /// Types of authorization details that the client uses.
-    authorization_details_types: Vec<String> = Of(Rar), ValueKind::Texts { most: 16, each: 256 };
+    authorization_details_types: Vec<String> = Of(Rar), ValueKind::Texts { max: 16, each: 256 };
     /// Whether access tokens are bound to a key of the client.
     dpop_bound_access_tokens: Option<bool> = Of(DPoP), ValueKind::Plain => Implied("false");
     /// Signature algorithm of introspection responses.
@@ -237,9 +237,9 @@ members! {
     /// Whether the client calls the mutual-TLS aliases of endpoints.
     use_mtls_endpoint_aliases: Option<bool> = Of(FapiAliases), ValueKind::Plain => Implied("false");
     /// Response modes that the client uses.
-    response_modes: Vec<String> = Of(FapiResponseModes), ValueKind::Words(16);
+    response_modes: Vec<String> = Of(FapiResponseModes), ValueKind::Tokens(16);
     /// How the client registers within a federation.
-    client_registration_types: Vec<String> = Of(Federation), ValueKind::Words(16);
+    client_registration_types: Vec<String> = Of(Federation), ValueKind::Tokens(16);
     /// Where the client's signed JWK Set is published.
     signed_jwks_uri: Option<String> = Of(Federation), ValueKind::FetchedUri, leads FetchDocument;
     /// Name of the organization behind the client.
@@ -247,7 +247,7 @@ members! {
     /// Description of the client.
     description: Localized = Of(Federation), ValueKind::Text(2048);
     /// Words that describe the client.
-    keywords: Vec<String> = Of(Federation), ValueKind::Texts { most: 32, each: 256 };
+    keywords: Vec<String> = Of(Federation), ValueKind::Texts { max: 32, each: 256 };
     /// Where more is said about the client.
     information_uri: Localized = Of(Federation), ValueKind::ShownUri, leads Pages;
     /// Home page of the organization.
@@ -259,7 +259,7 @@ members! {
     /// Where the wallet takes credential offers.
     credential_offer_endpoint: Option<String> = Of(CredentialOffer), ValueKind::ReturnUri, leads Browsers;
     /// Kinds of subject identifiers that the verifier takes.
-    subject_syntax_types_supported: Vec<String> = Of(SelfIssued), ValueKind::Words(16);
+    subject_syntax_types_supported: Vec<String> = Of(SelfIssued), ValueKind::Tokens(16);
     /// Where the provider sends commands.
     command_endpoint: Option<String> = Of(ProviderCommands), ValueKind::CalledUri, leads Messages;
     /// Digest algorithm of external attachments.

@@ -102,7 +102,7 @@ impl fmt::Debug for ClientMetadata {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = formatter.debug_struct("ClientMetadata");
         for (member, field) in self.members().filter(|(_, field)| !field.is_absent()) {
-            match member.form {
+            match member.kind {
                 ValueKind::Statement | ValueKind::Jwks => shown.field(member.name, &format_args!("..")),
                 _ => shown.field(member.name, &field),
             };

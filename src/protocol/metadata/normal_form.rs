@@ -11,19 +11,19 @@ use super::members::ClientMetadata;
 /// Brings every text of a document into its normal form. An element of a list that holds only white space stays, as an
 /// empty text, and its rule refuses it.
 pub(crate) fn apply(metadata: &mut ClientMetadata) {
-    for (member, field) in metadata.members_mut().filter(|(member, _)| has_one(member.form)) {
-        field.edit(&mut |text| normalize(member.form, text));
+    for (member, field) in metadata.members_mut().filter(|(member, _)| has_normal_form(member.kind)) {
+        field.edit(&mut |text| normalize(member.kind, text));
     }
 }
 
 /// Whether values of this form have a normal form of their own.
-fn has_one(form: ValueKind) -> bool {
-    matches!(form, ValueKind::Text(_) | ValueKind::Texts { .. } | ValueKind::Scope)
+fn has_normal_form(kind: ValueKind) -> bool {
+    matches!(kind, ValueKind::Text(_) | ValueKind::Texts { .. } | ValueKind::Scope)
 }
 
 /// Brings one text into the normal form that its member has.
-pub(super) fn normalize(form: ValueKind, text: &mut String) {
-    match form {
+pub(super) fn normalize(kind: ValueKind, text: &mut String) {
+    match kind {
         ValueKind::Text(_) | ValueKind::Texts { .. } => trim(text),
         ValueKind::Scope => single_spaces(text),
         _ => {}
@@ -64,10 +64,10 @@ mod tests {
             (ValueKind::Scope, "\topenid\u{A0}", "\topenid\u{A0}"),
             (ValueKind::FetchedUri, " a  b ", " a  b "),
         ];
-        for (form, sent, expected) in rows {
+        for (kind, sent, expected) in rows {
             let mut text = sent.to_owned();
-            normalize(form, &mut text);
-            assert_eq!(text, expected, "{sent:?} as {form:?}");
+            normalize(kind, &mut text);
+            assert_eq!(text, expected, "{sent:?} as {kind:?}");
         }
     }
 

@@ -137,11 +137,11 @@ fn every_extension_has_members_and_switches_them_on_alone() {
 #[test]
 fn a_choice_is_about_a_member_of_its_own_kind() {
     for member in MEMBERS {
-        let ValueKind::Choices(target) = member.form else { continue };
+        let ValueKind::Choices(target) = member.kind else { continue };
         let target = MEMBERS.iter().find(|row| row.name == target).unwrap();
         let fits = match member.name {
             name if name.ends_with("_alg_values_supported") || name.ends_with("_enc_values_supported") => matches!(
-                target.form,
+                target.kind,
                 ValueKind::Signing
                     | ValueKind::AssertionSigning
                     | ValueKind::OwnSigning
@@ -149,7 +149,7 @@ fn a_choice_is_about_a_member_of_its_own_kind() {
                     | ValueKind::RequestKeyManagement
                     | ValueKind::ContentEncryption
             ),
-            _ => target.form == ValueKind::Plain,
+            _ => target.kind == ValueKind::Plain,
         };
         assert!(fits, "{}", member.name);
     }
@@ -180,8 +180,8 @@ fn debug_output_shows_no_value_that_can_be_a_credential() {
 }
 
 /// Every form whose values are URIs.
-fn is_uri(form: ValueKind) -> bool {
-    match form {
+fn is_uri(kind: ValueKind) -> bool {
+    match kind {
         ValueKind::RedirectUris | ValueKind::ReturnUris | ValueKind::ReturnUri | ValueKind::ComparedUri => true,
         ValueKind::ShownUri
         | ValueKind::FramedUri
@@ -194,9 +194,11 @@ fn is_uri(form: ValueKind) -> bool {
         | ValueKind::Text(_)
         | ValueKind::Texts { .. }
         | ValueKind::Token => false,
-        ValueKind::Words(_) | ValueKind::Scope | ValueKind::Jwks | ValueKind::Signing | ValueKind::AssertionSigning => {
-            false
-        }
+        ValueKind::Tokens(_)
+        | ValueKind::Scope
+        | ValueKind::Jwks
+        | ValueKind::Signing
+        | ValueKind::AssertionSigning => false,
         ValueKind::OwnSigning
         | ValueKind::KeyManagement
         | ValueKind::RequestKeyManagement
@@ -213,10 +215,10 @@ fn is_uri(form: ValueKind) -> bool {
 fn every_member_that_holds_uris_says_where_they_lead() {
     for member in MEMBERS {
         let named_so = ["_uri", "_uris", "_endpoint"].iter().any(|end| member.name.ends_with(end));
-        assert_eq!(is_uri(member.form), named_so, "{}: form", member.name);
-        let compared = member.form == ValueKind::ComparedUri;
+        assert_eq!(is_uri(member.kind), named_so, "{}: form", member.name);
+        let compared = member.kind == ValueKind::ComparedUri;
         assert_eq!(member.leads != Leads::Nowhere, named_so && !compared, "{}: leads", member.name);
-        assert_eq!(member.leads == Leads::Pages, member.form == ValueKind::ShownUri, "{}: pages", member.name);
+        assert_eq!(member.leads == Leads::Pages, member.kind == ValueKind::ShownUri, "{}: pages", member.name);
     }
 }
 

@@ -14,18 +14,18 @@ use crate::protocol::{Supported, Switch};
 /// ([OpenID Connect Registration §2](https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata)):
 /// `_enc` needs its `_alg`, which brings a default for it; and what the server encrypts for the client needs a key of
 /// the client.
-pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Supported, violations: &mut Violations) {
-    settle_pairs(metadata, violations);
-    check_keys(metadata, offer, violations);
-    if offer.is_on(Switch::IdTokenAlgStated) && metadata.id_token_signed_response_alg.is_none() {
-        metadata.id_token_signed_response_alg = default_id_token_algorithm(offer);
+pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
+    apply_pairs(metadata, violations);
+    check_keys(metadata, supported, violations);
+    if supported.is_on(Switch::IdTokenAlgStated) && metadata.id_token_signed_response_alg.is_none() {
+        metadata.id_token_signed_response_alg = default_id_token_algorithm(supported);
     }
 }
 
-fn settle_pairs(metadata: &mut ClientMetadata, violations: &mut Violations) {
+fn apply_pairs(metadata: &mut ClientMetadata, violations: &mut Violations) {
     let present = Vec::from_iter(metadata.members().map(|(member, field)| (member, !field.is_absent())));
     let neighbours = present.iter().zip(&present[1..]);
-    for ((_, alg), (member, enc)) in neighbours.filter(|(_, (member, _))| member.form == ValueKind::ContentEncryption) {
+    for ((_, alg), (member, enc)) in neighbours.filter(|(_, (member, _))| member.kind == ValueKind::ContentEncryption) {
         match (*alg, *enc, metadata.member_mut(member.name)) {
             (false, true, _) => refuse(violations, member.name, "M15", "the matching _alg member is required"),
             (true, false, Some((_, field))) => drop(field.put(None, ContentEncryption::A128CbcHs256.as_str().into())),
@@ -35,16 +35,16 @@ fn settle_pairs(metadata: &mut ClientMetadata, violations: &mut Violations) {
 }
 
 /// The key of an asymmetric algorithm is the client's.
-fn check_keys(metadata: &ClientMetadata, offer: &Supported, violations: &mut Violations) {
+fn check_keys(metadata: &ClientMetadata, supported: &Supported, violations: &mut Violations) {
     let unclear = violations.concern("jwks") || violations.concern("jwks_uri");
     for (member, field) in metadata.members().filter(|_| !unclear) {
-        let detail = match member.form {
+        let detail = match member.kind {
             ValueKind::KeyManagement => "encryption for the client needs jwks_uri, or jwks with a key for it",
             ValueKind::OwnSigning => "signing by the client needs jwks_uri, or jwks with a key for the algorithm",
             _ => continue,
         };
         let mut keyless = false;
-        field.texts(&mut |text| keyless |= !is_usable(metadata, member.form, text.value, offer));
+        field.texts(&mut |text| keyless |= !is_usable(metadata, member.kind, text.value, supported));
         if keyless {
             refuse(violations, member.name, "M15", detail);
         }
@@ -52,31 +52,31 @@ fn check_keys(metadata: &ClientMetadata, offer: &Supported, violations: &mut Vio
 }
 
 /// Whether the client has the key for a value of a member of this form.
-pub(super) fn is_usable(metadata: &ClientMetadata, form: ValueKind, value: &str, offer: &Supported) -> bool {
-    let wanted = offer.is_on(Switch::EncryptionKeyRequired).then_some(value);
-    let has_key = || match (&metadata.jwks, form) {
+pub(super) fn is_usable(metadata: &ClientMetadata, kind: ValueKind, value: &str, supported: &Supported) -> bool {
+    let wanted = supported.is_on(Switch::EncryptionKeyRequired).then_some(value);
+    let has_key = || match (&metadata.jwks, kind) {
         (None, _) => metadata.jwks_uri.is_some(),
         (Some(jwks), ValueKind::OwnSigning) => jwks::can_sign(&jwks.0, Some(value)),
         (Some(jwks), _) => jwks::can_encrypt(&jwks.0, wanted),
     };
-    !is_by_own_key(form, value) || has_key()
+    !is_by_own_key(kind, value) || has_key()
 }
 
 /// Whether a value of a member of this form is an algorithm whose key is the client's own.
-fn is_by_own_key(form: ValueKind, value: &str) -> bool {
-    matches!(form, ValueKind::KeyManagement | ValueKind::OwnSigning) && !is_symmetric(form, value)
+fn is_by_own_key(kind: ValueKind, value: &str) -> bool {
+    matches!(kind, ValueKind::KeyManagement | ValueKind::OwnSigning) && !is_symmetric(kind, value)
 }
 
 /// Whether a member of this form holds an algorithm whose key is the client's own.
-pub(super) fn needs_key(form: ValueKind, field: &dyn Field) -> bool {
+pub(super) fn needs_key(kind: ValueKind, field: &dyn Field) -> bool {
     let mut needed = false;
-    field.texts(&mut |text| needed |= is_by_own_key(form, text.value));
+    field.texts(&mut |text| needed |= is_by_own_key(kind, text.value));
     needed
 }
 
 /// Whether a value of a member of this form is an algorithm whose key comes from the client secret.
-pub(super) fn is_symmetric(form: ValueKind, value: &str) -> bool {
-    match form {
+pub(super) fn is_symmetric(kind: ValueKind, value: &str) -> bool {
+    match kind {
         ValueKind::Signing | ValueKind::AssertionSigning | ValueKind::OwnSigning => {
             SigningAlgorithm::from(value).is_symmetric()
         }
@@ -87,9 +87,9 @@ pub(super) fn is_symmetric(form: ValueKind, value: &str) -> bool {
     }
 }
 
-fn default_id_token_algorithm(offer: &Supported) -> Option<SigningAlgorithm> {
+fn default_id_token_algorithm(supported: &Supported) -> Option<SigningAlgorithm> {
     let default = SigningAlgorithm::Rs256;
-    if offer.signs_with(&default) { Some(default) } else { offer.signing_algorithms.first().cloned() }
+    if supported.signs_with(&default) { Some(default) } else { supported.signing_algorithms.first().cloned() }
 }
 
 #[cfg(test)]
@@ -97,10 +97,10 @@ mod tests {
     use super::*;
 
     /// Settles a document and gives the rules that it breaks.
-    fn settled(document: &str, on: &[Switch]) -> (ClientMetadata, Vec<String>) {
+    fn applied(document: &str, on: &[Switch]) -> (ClientMetadata, Vec<String>) {
         let mut metadata = ClientMetadata::from_json(document.as_bytes()).unwrap();
         let mut violations = Violations::default();
-        settle(&mut metadata, &Supported::with_switches(on), &mut violations);
+        apply(&mut metadata, &Supported::with_switches(on), &mut violations);
         (metadata, violations.iter().map(|violation| violation.pointer().to_owned()).collect())
     }
 
@@ -109,21 +109,21 @@ mod tests {
         let bare = ClientMetadata::default();
         let names = bare
             .members()
-            .filter(|(member, _)| member.form == ValueKind::ContentEncryption)
+            .filter(|(member, _)| member.kind == ValueKind::ContentEncryption)
             .map(|(member, _)| member.name);
         let mut pairs = 0;
         for enc in names {
             let alg = enc.replace("_enc", "_alg").replace("_algry", "_encry");
-            let (_, broken) = settled(&format!(r#"{{"{enc}":"A256GCM"}}"#), &[]);
+            let (_, broken) = applied(&format!(r#"{{"{enc}":"A256GCM"}}"#), &[]);
             assert_eq!(broken, [format!("/{enc}")], "{enc} alone");
             let keys = r#""jwks_uri":"https://a.example/jwks""#;
-            let (metadata, broken) = settled(&format!(r#"{{{keys},"{alg}":"ECDH-ES"}}"#), &[]);
+            let (metadata, broken) = applied(&format!(r#"{{{keys},"{alg}":"ECDH-ES"}}"#), &[]);
             assert!(broken.is_empty(), "{alg}: {broken:?}");
             assert!(metadata.to_json().contains(&format!(r#""{enc}":"A128CBC-HS256""#)), "{enc} by default");
-            let (_, broken) = settled(&format!(r#"{{"{alg}":"ECDH-ES"}}"#), &[]);
+            let (_, broken) = applied(&format!(r#"{{"{alg}":"ECDH-ES"}}"#), &[]);
             let for_the_client = alg != "request_object_encryption_alg";
             assert_eq!(!broken.is_empty(), for_the_client, "{alg} without keys");
-            let (_, broken) = settled(&format!(r#"{{"{alg}":"dir"}}"#), &[]);
+            let (_, broken) = applied(&format!(r#"{{"{alg}":"dir"}}"#), &[]);
             assert!(broken.is_empty(), "{alg} with the secret");
             pairs += 1;
         }
@@ -133,15 +133,15 @@ mod tests {
     #[test]
     fn signing_by_the_client_needs_its_keys() {
         let alg = r#""backchannel_authentication_request_signing_alg":"ES256""#;
-        assert_eq!(settled(&format!("{{{alg}}}"), &[]).1.len(), 1);
+        assert_eq!(applied(&format!("{{{alg}}}"), &[]).1.len(), 1);
         // The base point of the curve.
         let (x, y) = ("axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY", "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU");
         for (purpose, broken) in [("sig", 0), ("enc", 1)] {
             let jwk = format!(r#"{{"kty":"EC","crv":"P-256","x":"{x}","y":"{y}","use":"{purpose}"}}"#);
             let document = format!(r#"{{{alg},"jwks":{{"keys":[{jwk}]}}}}"#);
-            assert_eq!(settled(&document, &[]).1.len(), broken, "a key for {purpose}");
+            assert_eq!(applied(&document, &[]).1.len(), broken, "a key for {purpose}");
         }
-        assert!(settled(&format!(r#"{{{alg},"jwks_uri":"https://a.example/jwks"}}"#), &[]).1.is_empty());
+        assert!(applied(&format!(r#"{{{alg},"jwks_uri":"https://a.example/jwks"}}"#), &[]).1.is_empty());
     }
 
     #[test]
@@ -149,7 +149,7 @@ mod tests {
         let octets = "A".repeat(43);
         let broken = |key: &str, alg: &str, on| {
             let jwks = format!(r#"{{"keys":[{{"kty":"EC","crv":"P-256","x":"{octets}","y":"{octets}"{key}}}]}}"#);
-            settled(&format!(r#"{{"jwks":{jwks},"id_token_encrypted_response_alg":"{alg}"}}"#), on).1.len()
+            applied(&format!(r#"{{"jwks":{jwks},"id_token_encrypted_response_alg":"{alg}"}}"#), on).1.len()
         };
         const ON: &[Switch] = &[Switch::EncryptionKeyRequired];
         let rows = [
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn the_algorithm_of_id_tokens_is_stated_where_the_switch_is_on() {
-        let algorithm = |on: &[Switch]| settled("{}", on).0.id_token_signed_response_alg;
+        let algorithm = |on: &[Switch]| applied("{}", on).0.id_token_signed_response_alg;
         assert_eq!(algorithm(&[]), None);
         assert_eq!(algorithm(&[Switch::IdTokenAlgStated]), Some(SigningAlgorithm::Rs256));
     }

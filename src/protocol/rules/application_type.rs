@@ -13,8 +13,8 @@ use crate::protocol::{Supported, Switch};
 ///
 /// A type that no standard defines counts as not sent
 /// ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2)), and is refused where the type is taken literally.
-pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Supported, violations: &mut Violations) {
-    let literal = offer.is_on(Switch::ApplicationTypeLiteral);
+pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
+    let literal = supported.is_on(Switch::ApplicationTypeLiteral);
     let unknown = metadata.application_type.take_if(|sent| matches!(sent, ApplicationType::Other(_))).is_some();
     if unknown && literal {
         refuse(violations, "application_type", Switch::ApplicationTypeLiteral.name(), "the type must be web or native");
@@ -48,7 +48,7 @@ mod tests {
                     application_type: sent.clone(),
                     ..ClientMetadata::default()
                 };
-                settle(&mut metadata, &Supported::with_switches(on), &mut Violations::default());
+                apply(&mut metadata, &Supported::with_switches(on), &mut Violations::default());
                 assert_eq!(metadata.application_type.as_ref(), Some(expected), "{name} with {on:?}");
             }
         }
@@ -62,7 +62,7 @@ mod tests {
             let sent = Some(ApplicationType::from("spa"));
             let mut metadata = ClientMetadata { application_type: sent, ..ClientMetadata::default() };
             let mut violations = Violations::default();
-            settle(&mut metadata, &Supported::with_switches(on), &mut violations);
+            apply(&mut metadata, &Supported::with_switches(on), &mut violations);
             let broken = violations.iter().next();
             assert_eq!(
                 broken.map(|broken| (broken.pointer(), broken.rule())),

@@ -52,31 +52,31 @@ pub(crate) fn needs_secret(metadata: &ClientMetadata) -> bool {
 fn has_symmetric_algorithm(metadata: &ClientMetadata) -> bool {
     metadata.members().any(|(member, field)| {
         let mut symmetric = false;
-        field.texts(&mut |text| symmetric |= algorithms::is_symmetric(member.form, text.value));
-        symmetric && member.form != ValueKind::AssertionSigning
+        field.texts(&mut |text| symmetric |= algorithms::is_symmetric(member.kind, text.value));
+        symmetric && member.kind != ValueKind::AssertionSigning
     })
 }
 
 /// Checks the keys, and the method that rests on them.
-pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Supported, violations: &mut Violations) {
-    check_keys(metadata, offer, violations);
+pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
+    check_keys(metadata, supported, violations);
     check_subjects(metadata, violations);
     let Some(method) = &metadata.token_endpoint_auth_method else { return };
-    if !offer.auth_methods.contains(method) {
+    if !supported.auth_methods.contains(method) {
         return refuse(violations, "token_endpoint_auth_method", "M11", "this authentication method is not offered");
     }
     if violations.concern("jwks") || violations.concern("jwks_uri") {
         return;
     }
     let algorithm = metadata.token_endpoint_auth_signing_alg.as_ref();
-    if let Err((member, fault)) = check_method(method, algorithm, metadata, offer) {
+    if let Err((member, fault)) = check_method(method, algorithm, metadata, supported) {
         refuse(violations, member, fault.rule, fault.detail);
     }
 }
 
 /// [RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2), `jwks` and `jwks_uri`. A set without keys counts as
 /// not sent when the client needs none.
-fn check_keys(metadata: &mut ClientMetadata, offer: &Supported, violations: &mut Violations) {
+fn check_keys(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
     let empty = metadata.jwks.as_ref().is_some_and(|jwks| jwks::is_without_keys(&jwks.0));
     let needed = needs_key(metadata);
     if metadata.jwks.is_some() && metadata.jwks_uri.is_some() && (!empty || needed) {
@@ -86,7 +86,7 @@ fn check_keys(metadata: &mut ClientMetadata, offer: &Supported, violations: &mut
         let pointer = format!("/jwks{below}");
         violations.push(Violation::new(ErrorCode::InvalidClientMetadata, pointer, fault.rule, fault.detail));
     }
-    let required = offer.is_on(Switch::KeyUseRequired);
+    let required = supported.is_on(Switch::KeyUseRequired);
     for index in metadata.jwks.iter().filter(|_| required).flat_map(|jwks| jwks::without_use(&jwks.0)) {
         let (rule, detail) = (Switch::KeyUseRequired.name(), "use is required where keys have different purposes");
         let pointer = format!("/jwks/keys/{index}/use");
@@ -103,7 +103,7 @@ fn check_keys(metadata: &mut ClientMetadata, offer: &Supported, violations: &mut
 fn needs_key(metadata: &ClientMetadata) -> bool {
     let method = metadata.token_endpoint_auth_method.as_ref();
     let by_method = method.is_some_and(|method| matches!(needs(method), Needs::AssertionKey | Needs::Certificate));
-    by_method || metadata.members().any(|(member, field)| algorithms::needs_key(member.form, field))
+    by_method || metadata.members().any(|(member, field)| algorithms::needs_key(member.kind, field))
 }
 
 /// Statements about a certificate mean nothing with another method
@@ -127,7 +127,7 @@ pub(super) fn check_method(
     method: &TokenEndpointAuthMethod,
     algorithm: Option<&SigningAlgorithm>,
     metadata: &ClientMetadata,
-    offer: &Supported,
+    supported: &Supported,
 ) -> Result<(), (&'static str, Fault)> {
     const METHOD: &str = "token_endpoint_auth_method";
     let fault =
@@ -141,7 +141,7 @@ pub(super) fn check_method(
             "client_secret_jwt signs with HS256, HS384 or HS512",
         ),
         Needs::AssertionKey => fault(
-            !has_assertion_key(metadata, algorithm, offer),
+            !has_assertion_key(metadata, algorithm, supported),
             METHOD,
             "M11",
             "private_key_jwt needs jwks_uri, or jwks with a key for the signing algorithm",
@@ -161,8 +161,8 @@ pub(super) fn check_method(
     }
 }
 
-fn has_assertion_key(metadata: &ClientMetadata, algorithm: Option<&SigningAlgorithm>, offer: &Supported) -> bool {
-    let mut usable = offer.assertion_algorithms(&TokenEndpointAuthMethod::PrivateKeyJwt);
+fn has_assertion_key(metadata: &ClientMetadata, algorithm: Option<&SigningAlgorithm>, supported: &Supported) -> bool {
+    let mut usable = supported.assertion_algorithms(&TokenEndpointAuthMethod::PrivateKeyJwt);
     usable.retain(|offered| algorithm.is_none_or(|wanted| wanted == offered));
     match &metadata.jwks {
         Some(jwks) => usable.iter().any(|algorithm| jwks::can_sign(&jwks.0, Some(algorithm.as_str()))),

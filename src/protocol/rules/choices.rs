@@ -3,7 +3,7 @@
 //! The lists are input only. What is registered and returned is the member that each of them is about
 //! ([RP Metadata Choices §2](https://openid.net/specs/openid-connect-rp-metadata-choices-1_0.html#section-2)).
 
-use super::{algorithms, authentication, form, refuse};
+use super::{algorithms, authentication, refuse, values};
 use crate::error::Violations;
 use crate::protocol::Supported;
 use crate::protocol::metadata::{ClientMetadata, Member, SubjectType, Text, TokenEndpointAuthMethod, ValueKind};
@@ -11,8 +11,8 @@ use crate::protocol::metadata::{ClientMetadata, Member, SubjectType, Text, Token
 /// The longest list.
 const MAX_VALUES: usize = 32;
 
-pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Supported, violations: &mut Violations) {
-    let lists = metadata.members().filter_map(|(member, field)| match member.form {
+pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
+    let lists = metadata.members().filter_map(|(member, field)| match member.kind {
         ValueKind::Choices(target) if !field.is_absent() => {
             let mut values = Vec::new();
             field.texts(&mut |text| values.push(text.value.to_owned()));
@@ -21,7 +21,7 @@ pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Supported, violation
         _ => None,
     });
     for (member, target, values) in Vec::from_iter(lists) {
-        choose(metadata, member, target, &values, offer, violations);
+        choose(metadata, member, target, &values, supported, violations);
         if let Some((_, field)) = metadata.member_mut(member.name) {
             field.clear();
         }
@@ -36,10 +36,11 @@ fn choose(
     list: &Member,
     target: &str,
     values: &[String],
-    offer: &Supported,
+    supported: &Supported,
     violations: &mut Violations,
 ) {
-    let Some((member, field)) = metadata.member(target).filter(|(member, _)| offer.known().contains(member.group))
+    let Some((member, field)) =
+        metadata.member(target).filter(|(member, _)| supported.known_members().contains(member.group))
     else {
         return;
     };
@@ -54,9 +55,9 @@ fn choose(
     if is_needless(metadata, target) {
         return;
     }
-    let supported = Vec::from_iter(named.iter().chain(values).filter(|value| is_supported(member, value, offer)));
-    let usable = supported.iter().find(|value| is_usable(metadata, member, value, offer));
-    let Some(value) = usable.or(supported.first()) else {
+    let candidates = Vec::from_iter(named.iter().chain(values).filter(|value| is_supported(member, value, supported)));
+    let usable = candidates.iter().find(|value| is_usable(metadata, member, value, supported));
+    let Some(value) = usable.or(candidates.first()) else {
         return refuse(violations, list.name, "X6", "none of the values is supported by this server");
     };
     if let Some((_, field)) = metadata.member_mut(target) {
@@ -70,26 +71,27 @@ fn is_needless(metadata: &ClientMetadata, target: &str) -> bool {
     alg.and_then(|alg| metadata.member(&alg)).is_some_and(|(_, field)| field.is_absent())
 }
 
-fn is_supported(member: &Member, value: &str, offer: &Supported) -> bool {
+fn is_supported(member: &Member, value: &str, supported: &Supported) -> bool {
     match member.name {
-        "token_endpoint_auth_method" => offer.auth_methods.contains(&TokenEndpointAuthMethod::from(value)),
-        "subject_type" => offer.subject_types.contains(&SubjectType::from(value)),
-        _ => form::check_text(member.form, Text { tag: None, index: None, value }, offer).is_ok(),
+        "token_endpoint_auth_method" => supported.auth_methods.contains(&TokenEndpointAuthMethod::from(value)),
+        "subject_type" => supported.subject_types.contains(&SubjectType::from(value)),
+        _ => values::check_text(member.kind, Text { tag: None, index: None, value }, supported).is_ok(),
     }
 }
 
 /// Whether the client brings along what the value needs.
-fn is_usable(metadata: &ClientMetadata, member: &Member, value: &str, offer: &Supported) -> bool {
-    match (member.name, member.form) {
+fn is_usable(metadata: &ClientMetadata, member: &Member, value: &str, supported: &Supported) -> bool {
+    match (member.name, member.kind) {
         ("token_endpoint_auth_method", _) => {
             let algorithm = metadata.token_endpoint_auth_signing_alg.as_ref();
-            authentication::check_method(&value.into(), algorithm, metadata, offer).is_ok()
+            authentication::check_method(&value.into(), algorithm, metadata, supported).is_ok()
         }
         (_, ValueKind::AssertionSigning) => {
             let method = metadata.token_endpoint_auth_method.as_ref();
-            method
-                .is_none_or(|method| authentication::check_method(method, Some(&value.into()), metadata, offer).is_ok())
+            method.is_none_or(|method| {
+                authentication::check_method(method, Some(&value.into()), metadata, supported).is_ok()
+            })
         }
-        (_, form) => algorithms::is_usable(metadata, form, value, offer),
+        (_, kind) => algorithms::is_usable(metadata, kind, value, supported),
     }
 }

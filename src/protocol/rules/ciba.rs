@@ -6,8 +6,8 @@ use crate::error::Violations;
 use crate::protocol::Supported;
 use crate::protocol::metadata::{ClientMetadata, Extension, GrantType, SubjectType, TokenDeliveryMode as Mode};
 
-pub(super) fn check(metadata: &mut ClientMetadata, offer: &Supported, violations: &mut Violations) {
-    if !offer.extensions.contains(Extension::Ciba) || violations.concern("backchannel_token_delivery_mode") {
+pub(super) fn check(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
+    if !supported.extensions.contains(Extension::Ciba) || violations.concern("backchannel_token_delivery_mode") {
         return;
     }
     if matches!(metadata.backchannel_token_delivery_mode, Some(Mode::Other(_))) {

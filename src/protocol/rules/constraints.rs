@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::{form, refuse, text};
+use super::{refuse, text, values};
 use crate::error::{Violation, Violations};
 use crate::protocol::constraints::Constraints;
 use crate::protocol::metadata::{ClientMetadata, Leads, pointer};
@@ -14,14 +14,14 @@ use crate::protocol::uri::Parts;
 use crate::protocol::{Supported, Switch};
 
 /// What is left of the offer.
-pub(super) fn narrow<'a>(offer: &'a Supported, constraints: &Constraints) -> Cow<'a, Supported> {
+pub(super) fn narrow<'a>(supported: &'a Supported, constraints: &Constraints) -> Cow<'a, Supported> {
     if constraints.grant_types.is_empty() && constraints.auth_methods.is_empty() {
-        return Cow::Borrowed(offer);
+        return Cow::Borrowed(supported);
     }
-    let mut offer = offer.clone();
-    offer.grant_types.retain(|grant_type| permits(&constraints.grant_types, grant_type));
-    offer.auth_methods.retain(|auth_method| permits(&constraints.auth_methods, auth_method));
-    Cow::Owned(offer)
+    let mut supported = supported.clone();
+    supported.grant_types.retain(|grant_type| permits(&constraints.grant_types, grant_type));
+    supported.auth_methods.retain(|auth_method| permits(&constraints.auth_methods, auth_method));
+    Cow::Owned(supported)
 }
 
 /// An empty list limits nothing.
@@ -33,11 +33,11 @@ fn permits<T: PartialEq>(permitted: &[T], value: &T) -> bool {
 pub(super) fn check(
     metadata: &mut ClientMetadata,
     constraints: &Constraints,
-    offer: &Supported,
+    supported: &Supported,
     violations: &mut Violations,
 ) {
-    check_hosts(metadata, constraints, offer, violations);
-    check_scope(metadata, constraints, offer, violations);
+    check_hosts(metadata, constraints, supported, violations);
+    check_scope(metadata, constraints, supported, violations);
     let software_id = constraints.software_id.as_deref();
     if software_id.is_some() && metadata.software_id.as_deref() != software_id {
         refuse(violations, "software_id", "C3", "not the software that the initial access token is for");
@@ -46,14 +46,22 @@ pub(super) fn check(
 
 /// Checks every URI at which something about a user arrives. What breaks the rule of its own member is reported by that
 /// rule, and what this server does not know is dropped later.
-fn check_hosts(metadata: &ClientMetadata, constraints: &Constraints, offer: &Supported, violations: &mut Violations) {
+fn check_hosts(
+    metadata: &ClientMetadata,
+    constraints: &Constraints,
+    supported: &Supported,
+    violations: &mut Violations,
+) {
     let permitted = |host: &str| constraints.redirect_hosts.iter().any(|known| known.eq_ignore_ascii_case(host));
     if constraints.redirect_hosts.is_empty() {
         return;
     }
-    let uris = metadata.uris(Leads::delivers).into_iter().filter(|(member, _)| offer.known().contains(member.group));
+    let uris = metadata
+        .uris(Leads::delivers)
+        .into_iter()
+        .filter(|(member, _)| supported.known_members().contains(member.group));
     for (member, text) in uris {
-        if host(text.value).is_some_and(permitted) || form::check_text(member.form, text, offer).is_err() {
+        if host(text.value).is_some_and(permitted) || values::check_text(member.kind, text, supported).is_err() {
             continue;
         }
         let pointer = pointer(member.name, text.tag, text.index);
@@ -72,12 +80,12 @@ fn host(uri: &str) -> Option<&str> {
 fn check_scope(
     metadata: &mut ClientMetadata,
     constraints: &Constraints,
-    offer: &Supported,
+    supported: &Supported,
     violations: &mut Violations,
 ) {
-    let asked = metadata.scope.as_ref().filter(|scope| text::check_scope(scope, offer.max_scope_bytes).is_ok());
+    let asked = metadata.scope.as_ref().filter(|scope| text::check_scope(scope, supported.max_scope_bytes).is_ok());
     let Some(asked) = asked.filter(|_| !constraints.scopes.is_empty()) else { return };
-    let strict = offer.is_on(Switch::UnknownScopesRefused) || offer.is_on(Switch::UnofferedRefused);
+    let strict = supported.is_on(Switch::UnknownScopesRefused) || supported.is_on(Switch::UnofferedRefused);
     match permitted_scope(asked, constraints) {
         Some(scope) if scope == *asked || !strict => metadata.scope = Some(scope),
         Some(_) => refuse(violations, "scope", "C2", "a scope that the initial access token does not permit"),
@@ -90,8 +98,8 @@ pub(super) fn limit_scope(metadata: &mut ClientMetadata, constraints: &Constrain
     if constraints.scopes.is_empty() {
         return;
     }
-    let settled = metadata.scope.as_deref().and_then(|scope| permitted_scope(scope, constraints));
-    metadata.scope = Some(settled.unwrap_or_else(|| constraints.scopes.join(" ")));
+    let applied = metadata.scope.as_deref().and_then(|scope| permitted_scope(scope, constraints));
+    metadata.scope = Some(applied.unwrap_or_else(|| constraints.scopes.join(" ")));
 }
 
 fn permitted_scope(scope: &str, constraints: &Constraints) -> Option<String> {

@@ -7,22 +7,22 @@ use crate::protocol::uri::Parts;
 use crate::protocol::{Supported, Switch};
 
 /// Front-channel logout, bound tokens and authorization details; what needs more has a file of its own.
-pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Supported, violations: &mut Violations) {
-    raise(metadata, offer);
+pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
+    raise(metadata, supported);
     check_front_channel(metadata, violations);
     check_bound_tokens(metadata, violations);
-    check_authorization_details(metadata, offer, violations);
+    check_authorization_details(metadata, supported, violations);
 }
 
 /// Makes a client stricter than it asked to be, where the server is
 /// ([FAPI 2.0 §5.3.2](https://openid.net/specs/fapi-security-profile-2_0-final.html#section-5.3.2)).
-fn raise(metadata: &mut ClientMetadata, offer: &Supported) {
-    if offer.is_on(Switch::PushedRequestsRequired) {
+fn raise(metadata: &mut ClientMetadata, supported: &Supported) {
+    if supported.is_on(Switch::PushedRequestsRequired) {
         metadata.require_pushed_authorization_requests = Some(true);
     }
     let by_certificate = metadata.tls_client_certificate_bound_access_tokens == Some(true);
     let by_key = metadata.dpop_bound_access_tokens == Some(true);
-    if !offer.is_on(Switch::SenderConstrainedTokens) || by_certificate || by_key {
+    if !supported.is_on(Switch::SenderConstrainedTokens) || by_certificate || by_key {
         return;
     }
     match metadata.token_endpoint_auth_method {
@@ -70,8 +70,8 @@ fn check_bound_tokens(metadata: &ClientMetadata, violations: &mut Violations) {
 }
 
 /// [RFC 9396 §10](https://www.rfc-editor.org/rfc/rfc9396#section-10).
-fn check_authorization_details(metadata: &ClientMetadata, offer: &Supported, violations: &mut Violations) {
-    let Some(offered) = &offer.authorization_details_types else { return };
+fn check_authorization_details(metadata: &ClientMetadata, supported: &Supported, violations: &mut Violations) {
+    let Some(offered) = &supported.authorization_details_types else { return };
     for (index, details) in metadata.authorization_details_types.iter().enumerate() {
         if !offered.contains(details) {
             let pointer = pointer("authorization_details_types", None, Some(index));

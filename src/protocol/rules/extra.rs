@@ -154,9 +154,9 @@ pub(crate) fn repeated_or_invalid(members: &[ExtraMember]) -> Option<&str> {
 }
 
 /// Drops what nobody declared and checks the rest.
-pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Supported, violations: &mut Violations) {
+pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
     metadata.extra.retain(|name, value| {
-        let Some(member) = offer.extra_members.iter().find(|member| member.is_called(name)) else { return false };
+        let Some(member) = supported.extra_members.iter().find(|member| member.is_called(name)) else { return false };
         if let Err(detail) = member.check(value) {
             refuse(name, detail, violations);
         }

@@ -29,18 +29,18 @@ const CORRESPONDENCE: &[(ResponseType, &[GrantType])] = {
 };
 
 /// Leaves out what is not offered, and checks that grants and responses agree.
-pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Supported, violations: &mut Violations) {
-    settle_grant_types(metadata, offer, violations);
-    settle_response_types(metadata, offer, violations);
+pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
+    apply_grant_types(metadata, supported, violations);
+    apply_response_types(metadata, supported, violations);
 }
 
-fn settle_grant_types(metadata: &mut ClientMetadata, offer: &Supported, violations: &mut Violations) {
+fn apply_grant_types(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
     let public = metadata.token_endpoint_auth_method == Some(TokenEndpointAuthMethod::None);
     let asked = std::mem::take(&mut metadata.grant_types);
     for grant in asked {
         // A public client has nothing to authenticate with (RFC 6749 §4.4).
-        let offered = offer.grant_types.contains(&grant) && !(public && grant == GrantType::ClientCredentials);
-        if !offered && offer.is_on(Switch::UnofferedRefused) {
+        let offered = supported.grant_types.contains(&grant) && !(public && grant == GrantType::ClientCredentials);
+        if !offered && supported.is_on(Switch::UnofferedRefused) {
             return refuse(violations, "grant_types", "M12", "a grant type that is not offered to this client");
         }
         if offered && !metadata.grant_types.contains(&grant) {
@@ -58,7 +58,7 @@ fn settle_grant_types(metadata: &mut ClientMetadata, offer: &Supported, violatio
     }
 }
 
-fn settle_response_types(metadata: &mut ClientMetadata, offer: &Supported, violations: &mut Violations) {
+fn apply_response_types(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
     if violations.concern("grant_types") || violations.concern("response_types") {
         return;
     }
@@ -68,12 +68,12 @@ fn settle_response_types(metadata: &mut ClientMetadata, offer: &Supported, viola
         if asked.is_empty() && granted(&GrantType::AuthorizationCode) { vec![ResponseType::Code] } else { asked };
     let mut registered = Vec::new();
     for response in asked.iter().map(in_registered_order) {
-        let offered =
-            response.filter(|(response, needs)| offer.response_types.contains(response) && needs.iter().all(granted));
+        let offered = response
+            .filter(|(response, needs)| supported.response_types.contains(response) && needs.iter().all(granted));
         let offered = offered.map(|(response, _)| response);
         match offered {
             Some(response) if !registered.contains(response) => registered.push(response.clone()),
-            None if offer.is_on(Switch::UnofferedRefused) => {
+            None if supported.is_on(Switch::UnofferedRefused) => {
                 return refuse(
                     violations,
                     "response_types",
@@ -118,10 +118,10 @@ mod tests {
             ..ClientMetadata::default()
         };
         let grant_types = offered.iter().map(|grant| GrantType::from(*grant)).collect();
-        let offer = Supported { grant_types, ..Supported::with_switches(&[]) };
+        let supported = Supported { grant_types, ..Supported::with_switches(&[]) };
         let mut violations = Violations::default();
-        super::super::fill_defaults(&mut metadata, &offer, &mut violations);
-        settle(&mut metadata, &offer, &mut violations);
+        super::super::fill_defaults(&mut metadata, &supported, &mut violations);
+        apply(&mut metadata, &supported, &mut violations);
         let text = |value: &dyn ToString| value.to_string();
         violations.is_empty().then(|| {
             (
@@ -206,13 +206,13 @@ mod tests {
                 response_types: asked.iter().map(|response| ResponseType::from(*response)).collect(),
                 ..ClientMetadata::default()
             };
-            let offer = Supported {
+            let supported = Supported {
                 grant_types: metadata.grant_types.clone(),
                 response_types: offered.iter().map(|response| ResponseType::from(*response)).collect(),
                 ..Supported::with_switches(on)
             };
             let mut violations = Violations::default();
-            settle(&mut metadata, &offer, &mut violations);
+            apply(&mut metadata, &supported, &mut violations);
             let registered = metadata.response_types.iter().map(ResponseType::as_str).collect::<Vec<_>>().join(",");
             assert_eq!(violations.is_empty().then_some(&*registered), *expected, "{name}");
         }

@@ -54,7 +54,7 @@ pub(crate) fn can_encrypt(set: &Map<String, Value>, wanted: Option<&str>) -> boo
 fn key_can_encrypt(key: &Value, wanted: Option<&str>) -> bool {
     let operations = ["encrypt", "wrapKey", "deriveKey", "deriveBits"];
     let algorithms = KeyType::of(key).map_or(&[][..], |key_type| key_type.encryption);
-    is_for(key, "enc", &operations) && fitting(key, algorithms, wanted).next().is_some()
+    is_for(key, "enc", &operations) && matching_algorithms(key, algorithms, wanted).next().is_some()
 }
 
 /// The positions of the usable keys that do not say what they are for, in a set with keys for signatures alone and keys
@@ -74,12 +74,12 @@ pub(crate) fn without_use(set: &Map<String, Value>) -> Vec<usize> {
 pub(crate) fn key_can_sign(key: &Value, wanted: Option<&str>) -> bool {
     let algorithms = KeyType::of(key).map_or(&[][..], |key_type| key_type.signing);
     let is_verifiable = |alg: &&str| signature::can_verify(key, &(*alg).into());
-    is_for(key, "sig", &["verify"]) && fitting(key, algorithms, wanted).any(|alg| is_verifiable(&alg))
+    is_for(key, "sig", &["verify"]) && matching_algorithms(key, algorithms, wanted).any(|alg| is_verifiable(&alg))
 }
 
 /// Whether a single key breaks no rule of its own. In a set that somebody publishes, one that does is skipped.
 #[cfg(feature = "software-statements")]
-pub(crate) fn is_sound(key: &Value) -> bool {
+pub(crate) fn is_valid_key(key: &Value) -> bool {
     check_key(std::slice::from_ref(key), 0).is_empty()
 }
 
@@ -97,7 +97,7 @@ fn is_for(key: &Value, purpose: &str, operations: &[&str]) -> bool {
 
 /// Those of these algorithms that are wanted, and are the key's own if the key names one
 /// ([RFC 7517 §4.4](https://www.rfc-editor.org/rfc/rfc7517#section-4.4)).
-fn fitting<'a>(
+fn matching_algorithms<'a>(
     key: &'a Value,
     algorithms: &'static [&'static str],
     wanted: Option<&'a str>,

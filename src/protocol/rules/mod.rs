@@ -1,6 +1,6 @@
 //! The policy: what may be registered, and what an accepted document becomes.
 //!
-//! [`settle`] is the one door. A new registration, an update and the application's own calls all pass through it, so
+//! [`apply`] is the one door. A new registration, an update and the application's own calls all pass through it, so
 //! nothing can be reached by an update that a registration refuses. First every value is checked by the form that the
 //! table of members gives it, then the rules that look at several members follow ([`RULES`]). All violations are
 //! collected.
@@ -14,7 +14,6 @@ mod ciba;
 mod constraints;
 mod extensions;
 pub(crate) mod extra;
-mod form;
 mod grants;
 pub(crate) mod jwks;
 mod redirects;
@@ -23,6 +22,7 @@ mod subject;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;
+mod values;
 
 pub(crate) use authentication::needs_secret;
 pub(crate) use subject::uris_of_sector;
@@ -39,40 +39,40 @@ type Rule = fn(&mut ClientMetadata, &Supported, &mut Violations);
 const RULES: &[Rule] = &[
     check_statement,
     drop_unknown,
-    choices::settle,
-    form::check,
+    choices::apply,
+    values::check,
     fill_defaults,
-    grants::settle,
+    grants::apply,
     redirects::check,
-    application_type::settle,
-    authentication::settle,
-    algorithms::settle,
-    scope::settle,
-    subject::settle,
-    extensions::settle,
+    application_type::apply,
+    authentication::apply,
+    algorithms::apply,
+    scope::apply,
+    subject::apply,
+    extensions::apply,
     ciba::check,
-    extra::settle,
+    extra::apply,
 ];
 
 /// Whether a key set that the client publishes at its `jwks_uri` has the keys that the client needs, by the rules for one
 /// in the metadata.
-pub(crate) fn accepts_keys(metadata: &ClientMetadata, set: JsonObject, offer: &Supported) -> bool {
+pub(crate) fn accepts_keys(metadata: &ClientMetadata, set: JsonObject, supported: &Supported) -> bool {
     let usable = jwks::can_sign(&set.0, None) || jwks::can_encrypt(&set.0, None);
     let mut metadata = ClientMetadata { jwks: Some(set), jwks_uri: None, ..metadata.clone() };
     let mut violations = Violations::default();
-    authentication::settle(&mut metadata, offer, &mut violations);
-    algorithms::settle(&mut metadata, offer, &mut violations);
+    authentication::apply(&mut metadata, supported, &mut violations);
+    algorithms::apply(&mut metadata, supported, &mut violations);
     usable && violations.is_empty()
 }
 
 /// Checks a document as a whole and gives what is registered: defaults applied, values that are not offered left out.
-pub(crate) fn settle(
+pub(crate) fn apply(
     mut metadata: ClientMetadata,
     mut violations: Violations,
-    offer: &Supported,
+    supported: &Supported,
 ) -> Result<ClientMetadata, Violations> {
     for rule in RULES {
-        rule(&mut metadata, offer, &mut violations);
+        rule(&mut metadata, supported, &mut violations);
     }
     match violations.is_empty() {
         true => Ok(metadata),
@@ -80,25 +80,25 @@ pub(crate) fn settle(
     }
 }
 
-/// As [`settle`], within the limits that the client keeps from its initial access token.
-pub(crate) fn settle_within(
+/// As [`apply`], within the limits that the client keeps from its initial access token.
+pub(crate) fn apply_within(
     constraints: &Constraints,
     mut metadata: ClientMetadata,
     mut violations: Violations,
-    offer: &Supported,
+    supported: &Supported,
 ) -> Result<ClientMetadata, Violations> {
     normal_form::apply(&mut metadata);
-    constraints::check(&mut metadata, constraints, offer, &mut violations);
-    let mut settled = settle(metadata, violations, &constraints::narrow(offer, constraints))?;
-    constraints::limit_scope(&mut settled, constraints);
-    Ok(settled)
+    constraints::check(&mut metadata, constraints, supported, &mut violations);
+    let mut applied = apply(metadata, violations, &constraints::narrow(supported, constraints))?;
+    constraints::limit_scope(&mut applied, constraints);
+    Ok(applied)
 }
 
 /// A statement that is not verified says nothing (M19); a client may better be told than be left to believe that it does.
-fn check_statement(metadata: &mut ClientMetadata, offer: &Supported, violations: &mut Violations) {
+fn check_statement(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
     const NAME: &str = "software_statement";
     let sent = metadata.software_statement.is_some() || metadata.extra.get(NAME).is_some();
-    if sent && !offer.software_statements && offer.is_on(Switch::UnverifiedStatementsRefused) {
+    if sent && !supported.software_statements && supported.is_on(Switch::UnverifiedStatementsRefused) {
         let (rule, detail) =
             (Switch::UnverifiedStatementsRefused.name(), "this server verifies no software statements");
         let code = ErrorCode::UnapprovedSoftwareStatement;
@@ -107,8 +107,8 @@ fn check_statement(metadata: &mut ClientMetadata, offer: &Supported, violations:
 }
 
 /// A member of an extension that is off is an unknown member, however it came here (M3).
-fn drop_unknown(metadata: &mut ClientMetadata, offer: &Supported, _violations: &mut Violations) {
-    let known = offer.known();
+fn drop_unknown(metadata: &mut ClientMetadata, supported: &Supported, _violations: &mut Violations) {
+    let known = supported.known_members();
     for (member, field) in metadata.members_mut().filter(|(member, _)| !known.contains(member.group)) {
         debug_assert!(!member.always, "a member that is always returned must always be known");
         field.clear();

@@ -8,15 +8,15 @@ use crate::protocol::uri::redirect::Kind;
 use crate::protocol::{Supported, Switch};
 
 /// Each one was accepted by its form before.
-pub(super) fn check(metadata: &mut ClientMetadata, offer: &Supported, violations: &mut Violations) {
+pub(super) fn check(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
     if violations.concern("redirect_uris") {
         return;
     }
-    if metadata.redirect_uris.is_empty() && must_have_some(metadata, offer) {
+    if metadata.redirect_uris.is_empty() && must_have_some(metadata, supported) {
         return refuse(violations, None, Fault::new("M13", "at least one redirection URI is required"));
     }
     for (index, uri) in metadata.redirect_uris.iter().enumerate() {
-        if let Err(fault) = check_one(uri, metadata, offer) {
+        if let Err(fault) = check_one(uri, metadata, supported) {
             refuse(violations, Some(index), fault);
         }
     }
@@ -27,20 +27,20 @@ fn refuse(violations: &mut Violations, index: Option<usize>, fault: Fault) {
     violations.push(Violation::new(ErrorCode::InvalidRedirectUri, pointer, fault.rule, fault.detail));
 }
 
-fn must_have_some(metadata: &ClientMetadata, offer: &Supported) -> bool {
+fn must_have_some(metadata: &ClientMetadata, supported: &Supported) -> bool {
     let redirects = [GrantType::AuthorizationCode, GrantType::Implicit];
     let redirected = metadata.grant_types.iter().any(|grant| redirects.contains(grant));
-    offer.is_on(Switch::RedirectUrisRequired) || redirected && !offer.is_on(Switch::RedirectUrisPushed)
+    supported.is_on(Switch::RedirectUrisRequired) || redirected && !supported.is_on(Switch::RedirectUrisPushed)
 }
 
-fn check_one(uri: &str, metadata: &ClientMetadata, offer: &Supported) -> Result<(), Fault> {
+fn check_one(uri: &str, metadata: &ClientMetadata, supported: &Supported) -> Result<(), Fault> {
     let native = metadata.application_type == Some(ApplicationType::Native);
     if !native && metadata.grant_types.contains(&GrantType::Implicit) {
         // Tokens arrive at the URI itself, so nobody else may be able to read it there.
         redirect::check_for_implicit(uri)?;
     }
     let kind = Kind::of(uri);
-    if !native && kind == Kind::PrivateUse && offer.is_on(Switch::ApplicationTypeLiteral) {
+    if !native && kind == Kind::PrivateUse && supported.is_on(Switch::ApplicationTypeLiteral) {
         return Err(Fault::new("R11", "a web client cannot have a private-use scheme, register as native"));
     }
     let dotless = !uri.split(':').next().is_some_and(|scheme| scheme.contains('.'));
@@ -50,7 +50,7 @@ fn check_one(uri: &str, metadata: &ClientMetadata, offer: &Supported) -> Result<
         (Switch::PrivateUseRefused, kind == Kind::PrivateUse, "the scheme must be https, or http on loopback"),
         (Switch::PrivateUseDotRequired, kind == Kind::PrivateUse && dotless, "a private-use scheme needs a dot"),
     ];
-    match refusals.iter().find(|(switch, broken, _)| *broken && offer.is_on(*switch)) {
+    match refusals.iter().find(|(switch, broken, _)| *broken && supported.is_on(*switch)) {
         Some((switch, _, detail)) => Err(Fault::new(switch.name(), detail)),
         None => Ok(()),
     }

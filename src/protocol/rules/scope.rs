@@ -7,18 +7,18 @@ use crate::protocol::{Supported, Switch};
 
 /// Narrows the scope to what is allowed, and gives a client that names none the configured default
 /// ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2)).
-pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Supported, violations: &mut Violations) {
+pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
     if violations.concern("scope") {
         return;
     }
     let Some(asked) = &metadata.scope else {
-        metadata.scope.clone_from(&offer.default_scope);
+        metadata.scope.clone_from(&supported.default_scope);
         return;
     };
-    let Some(allowed) = &offer.scopes else { return };
+    let Some(allowed) = &supported.scopes else { return };
     let known: Vec<_> = asked.split(' ').filter(|token| allowed.iter().any(|scope| scope == token)).collect();
     let unknown = asked.split(' ').count() > known.len();
-    if unknown && offer.is_on(Switch::UnknownScopesRefused) {
+    if unknown && supported.is_on(Switch::UnknownScopesRefused) {
         refuse(violations, "scope", Switch::UnknownScopesRefused.name(), "a scope that is not allowed");
     } else if known.is_empty() {
         refuse(violations, "scope", "M10", "none of the scopes is allowed");
@@ -39,14 +39,14 @@ mod tests {
         strict: bool,
     ) -> Result<Option<String>, ()> {
         let on: &[Switch] = if strict { &[Switch::UnknownScopesRefused] } else { &[] };
-        let offer = Supported {
+        let supported = Supported {
             scopes: allowed.map(|scopes| scopes.split(' ').map(str::to_owned).collect()),
             default_scope: default.map(str::to_owned),
             ..Supported::with_switches(on)
         };
         let mut metadata = ClientMetadata { scope: asked.map(str::to_owned), ..ClientMetadata::default() };
         let mut violations = Violations::default();
-        settle(&mut metadata, &offer, &mut violations);
+        apply(&mut metadata, &supported, &mut violations);
         if violations.is_empty() { Ok(metadata.scope) } else { Err(()) }
     }
 

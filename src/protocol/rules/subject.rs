@@ -9,18 +9,18 @@ use crate::protocol::Supported;
 use crate::protocol::metadata::{ClientMetadata, Leads, SubjectType, TokenDeliveryMode};
 use crate::protocol::uri::Parts;
 
-pub(super) fn settle(metadata: &mut ClientMetadata, offer: &Supported, violations: &mut Violations) {
+pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
     if let Some(subject_type) = &metadata.subject_type
-        && !offer.subject_types.contains(subject_type)
+        && !supported.subject_types.contains(subject_type)
     {
         refuse(violations, "subject_type", "M16", "this subject type is not offered");
     }
-    if !offer.subject_types.contains(&SubjectType::Pairwise) {
+    if !supported.subject_types.contains(&SubjectType::Pairwise) {
         // A sector would not be used.
         metadata.sector_identifier_uri = None;
     }
-    if !offer.subject_types.contains(&SubjectType::Public) && metadata.subject_type.is_none() {
-        metadata.subject_type = offer.subject_types.first().cloned();
+    if !supported.subject_types.contains(&SubjectType::Public) && metadata.subject_type.is_none() {
+        metadata.subject_type = supported.subject_types.first().cloned();
     }
     let pairwise = metadata.subject_type == Some(SubjectType::Pairwise);
     let members = metadata.uris(|leads| is_of_sector(leads, metadata));
@@ -63,11 +63,11 @@ fn is_of_sector(leads: Leads, metadata: &ClientMetadata) -> bool {
 mod tests {
     use super::*;
 
-    fn settled(document: &str, offered: &[SubjectType]) -> (ClientMetadata, Vec<String>) {
+    fn applied(document: &str, offered: &[SubjectType]) -> (ClientMetadata, Vec<String>) {
         let mut metadata = ClientMetadata::from_json(document.as_bytes()).unwrap();
-        let offer = Supported { subject_types: offered.to_vec(), ..Supported::with_switches(&[]) };
+        let supported = Supported { subject_types: offered.to_vec(), ..Supported::with_switches(&[]) };
         let mut violations = Violations::default();
-        settle(&mut metadata, &offer, &mut violations);
+        apply(&mut metadata, &supported, &mut violations);
         (metadata, violations.iter().map(|violation| violation.pointer().to_owned()).collect())
     }
 
@@ -116,12 +116,12 @@ mod tests {
             ),
         ];
         for (name, document, offered, expected) in rows {
-            assert_eq!(settled(&document, offered).1, Vec::from_iter(expected), "{name}");
+            assert_eq!(applied(&document, offered).1, Vec::from_iter(expected), "{name}");
         }
-        let kept = |offered| settled(&format!("{{{one},{sector}}}"), offered).0.sector_identifier_uri.is_some();
+        let kept = |offered| applied(&format!("{{{one},{sector}}}"), offered).0.sector_identifier_uri.is_some();
         assert!(kept(BOTH) && !kept(&[Public]));
-        assert_eq!(settled(&format!("{{{one}}}"), &[Pairwise]).0.subject_type, Some(Pairwise));
-        assert_eq!(settled(&format!("{{{one}}}"), BOTH).0.subject_type, None);
+        assert_eq!(applied(&format!("{{{one}}}"), &[Pairwise]).0.subject_type, Some(Pairwise));
+        assert_eq!(applied(&format!("{{{one}}}"), BOTH).0.subject_type, None);
     }
 
     #[test]

@@ -14,9 +14,9 @@ fn members() -> String {
     for (member, field) in ClientMetadata::default().members() {
         let name = member.name;
         let tagged = if field.localizable() { format!(", `{name}#tag`") } else { String::new() };
-        let (form, leads) = (form(member.form), leads(member.leads));
+        let (kind, leads) = (form(member.kind), leads(member.leads));
         let (json_type, omitted, group) = (json_type(member), omitted(member.omitted), group(member.group));
-        writeln!(table, "| `{name}`{tagged} | {json_type} | {form} | {leads} | {omitted} | {group} |").unwrap();
+        writeln!(table, "| `{name}`{tagged} | {json_type} | {kind} | {leads} | {omitted} | {group} |").unwrap();
     }
     table
 }
@@ -32,21 +32,21 @@ fn json_type(member: &Member) -> &'static str {
     types.into_iter().find(|(_, value)| takes(value)).unwrap().0
 }
 
-fn form(form: ValueKind) -> String {
-    let text = match form {
+fn form(kind: ValueKind) -> String {
+    let text = match kind {
         ValueKind::Plain => "",
         ValueKind::Listed => "a listed value",
-        ValueKind::Names(most) => return format!("up to {most} (M12)"),
-        ValueKind::Text(most) => return format!("up to {most} characters (M8)"),
-        ValueKind::Texts { most, each } => return format!("up to {most} of up to {each} characters (M8)"),
-        ValueKind::Token => "a word",
-        ValueKind::Words(most) => return format!("up to {most} words"),
+        ValueKind::Names(max) => return format!("up to {max} (M12)"),
+        ValueKind::Text(max) => return format!("up to {max} characters (M8)"),
+        ValueKind::Texts { max, each } => return format!("up to {max} of up to {each} characters (M8)"),
+        ValueKind::Token => "a token",
+        ValueKind::Tokens(max) => return format!("up to {max} tokens"),
         ValueKind::Scope => "M10",
         ValueKind::RedirectUris | ValueKind::ReturnUris | ValueKind::ReturnUri => "R1 to R22",
         ValueKind::ShownUri => "M17",
         ValueKind::FramedUri => "M17, no fragment",
         ValueKind::FetchedUri => "M18",
-        ValueKind::FetchedUris(most) => return format!("up to {most}, M18"),
+        ValueKind::FetchedUris(max) => return format!("up to {max}, M18"),
         ValueKind::CalledUri => "M18, no fragment",
         ValueKind::Jwks => "M14",
         ValueKind::Signing
@@ -54,7 +54,7 @@ fn form(form: ValueKind) -> String {
         | ValueKind::RequestKeyManagement
         | ValueKind::ContentEncryption => "M15",
         ValueKind::OwnSigning | ValueKind::KeyManagement => "M15, with a key of the client",
-        ValueKind::ContentEncryptions(most) => return format!("up to {most}, M15"),
+        ValueKind::ContentEncryptions(max) => return format!("up to {max}, M15"),
         ValueKind::Choices(target) => return format!("values of `{target}` (X6)"),
         ValueKind::DistinguishedName => "a distinguished name (X1)",
         ValueKind::HostName => "a DNS name (X1)",
@@ -160,11 +160,11 @@ fn every_default_passes_its_own_check() {
             r#"{{"redirect_uris":["https://a.example/cb"],"jwks_uri":"https://a.example/jwks","{}":{default}}}"#,
             member.name
         );
-        let offer = Supported::with_switches(&[]);
+        let supported = Supported::with_switches(&[]);
         let metadata = ClientMetadata::from_json(document.as_bytes()).unwrap();
-        let settled = settle(metadata, Violations::default(), &offer);
-        let refused = settled.map_err(|violations| violations.iter().next().map(ToString::to_string));
+        let applied = apply(metadata, Violations::default(), &supported);
+        let refused = applied.map_err(|violations| violations.iter().next().map(ToString::to_string));
         assert!(refused.is_ok(), "{}: {refused:?}", member.name);
     }
-    assert_eq!(Supported::with_switches(&[]).known().extensions, KnownMembers::ALL.extensions);
+    assert_eq!(Supported::with_switches(&[]).known_members().extensions, KnownMembers::ALL.extensions);
 }

@@ -80,11 +80,11 @@ const VISIBLE: GeneralCategoryGroup = GeneralCategoryGroup::Letter
     .union(GeneralCategoryGroup::Symbol);
 
 /// Checks a text of at most `most` code points for length (M7) and hygiene (M8).
-pub(crate) fn check(text: &str, most: usize) -> Result<(), Fault> {
+pub(crate) fn check(text: &str, max: usize) -> Result<(), Fault> {
     if text.is_empty() {
         return Err(Fault::new("M8", "the text is empty, leave the member out instead"));
     }
-    if text.len() > most && text.chars().count() > most {
+    if text.len() > max && text.chars().count() > max {
         return Err(Fault::new("M7", "the text is too long"));
     }
     if text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace) {
@@ -133,8 +133,8 @@ fn check_characters(text: &str) -> Result<(), Fault> {
 
 /// Checks a scope of at most `most` octets: tokens between single spaces, M10:
 /// [RFC 6749 §3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3).
-pub(crate) fn check_scope(scope: &str, most: usize) -> Result<(), Fault> {
-    if scope.len() > most {
+pub(crate) fn check_scope(scope: &str, max: usize) -> Result<(), Fault> {
+    if scope.len() > max {
         return Err(Fault::new("M7", "the scope is too long"));
     }
     if !scope.split(' ').all(is_scope_token) {
@@ -147,11 +147,11 @@ pub(crate) fn check_scope(scope: &str, most: usize) -> Result<(), Fault> {
 }
 
 /// The longest token for machines.
-const MAX_WORD: usize = 256;
+const MAX_TOKEN: usize = 256;
 
 /// Checks a token for machines: printable ASCII without spaces.
-pub(crate) fn check_word(word: &str) -> Result<(), Fault> {
-    if word.len() > MAX_WORD {
+pub(crate) fn check_token(word: &str) -> Result<(), Fault> {
+    if word.len() > MAX_TOKEN {
         return Err(Fault::new("M7", "the value is longer than 256 characters"));
     }
     if word.is_empty() || !word.bytes().all(|octet| octet.is_ascii_graphic()) {

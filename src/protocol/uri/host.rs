@@ -46,7 +46,7 @@ fn is_a_label(label: &str) -> bool {
 ///
 /// The name is processed as a whole, because right-to-left characters in one label bind the others too
 /// ([RFC 5893 §2](https://www.rfc-editor.org/rfc/rfc5893#section-2)). The flags about hyphens and ASCII are off there,
-/// since labels that encode nothing are not held to them; [`is_regular`] has their rules for the others.
+/// since labels that encode nothing are not held to them; [`follows_ascii_rules`] has their rules for the others.
 ///
 /// What decodes is what the result encodes to again
 /// ([RFC 5890 §2.3.2.1](https://www.rfc-editor.org/rfc/rfc5890#section-2.3.2.1)): this decoder takes one spelling only.
@@ -55,17 +55,17 @@ fn has_valid_a_labels(host: &str) -> bool {
         return true;
     }
     let mut regular = true;
-    let judge = |decoded: &[char], _: &[char], _| {
-        regular &= is_regular(decoded);
+    let check_label = |decoded: &[char], _: &[char], _| {
+        regular &= follows_ascii_rules(decoded);
         false
     };
     let (denied, hyphens, on_error) = (AsciiDenyList::EMPTY, Hyphens::Allow, ErrorPolicy::FailFast);
     let output = &mut String::new();
-    Uts46::new().process(host.as_bytes(), denied, hyphens, on_error, judge, output, None).is_ok() && regular
+    Uts46::new().process(host.as_bytes(), denied, hyphens, on_error, check_label, output, None).is_ok() && regular
 }
 
 /// The flags UseSTD3ASCIIRules and CheckHyphens for the characters that an A-label encodes.
-fn is_regular(decoded: &[char]) -> bool {
+fn follows_ascii_rules(decoded: &[char]) -> bool {
     let at_an_end = decoded.first() == Some(&'-') || decoded.last() == Some(&'-');
     let like_a_prefix = decoded.get(2..4) == Some(&['-', '-']);
     !at_an_end && !like_a_prefix && !decoded.contains(&'_')

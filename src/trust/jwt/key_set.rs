@@ -110,7 +110,7 @@ impl KeySet {
 impl Key {
     fn read(jwk: &Value) -> Option<Self> {
         let id = jwk.get("kid").and_then(Value::as_str).filter(|id| !id.is_empty()).map(str::to_owned);
-        jwks::is_sound(jwk).then(|| Self { id, jwk: jwk.clone() })
+        jwks::is_valid_key(jwk).then(|| Self { id, jwk: jwk.clone() })
     }
 
     /// Whether type, `use` and `alg` of the key fit signatures, or those by this algorithm.

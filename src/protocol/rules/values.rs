@@ -13,9 +13,9 @@ use crate::protocol::{Supported, Switch, uri};
 const NOT_SUPPORTED: Fault = Fault::new("M15", "the value is not one that this server supports");
 
 /// Checks every member by its form.
-pub(super) fn check(metadata: &mut ClientMetadata, offer: &Supported, violations: &mut Violations) {
+pub(super) fn check(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
     for (member, field) in metadata.members().filter(|(_, field)| !field.is_absent()) {
-        check_member(member, field, offer, violations);
+        check_member(member, field, supported, violations);
     }
     if let Some(formats) = &metadata.vp_formats_supported
         && !formats.0.values().all(serde_json::Value::is_object)
@@ -25,29 +25,29 @@ pub(super) fn check(metadata: &mut ClientMetadata, offer: &Supported, violations
 }
 
 /// Checks one member. Where there are too many values, they are not looked at one by one.
-fn check_member(member: &Member, field: &dyn Field, offer: &Supported, violations: &mut Violations) {
+fn check_member(member: &Member, field: &dyn Field, supported: &Supported, violations: &mut Violations) {
     let mut texts = Vec::new();
     field.texts(&mut |text| texts.push(text));
-    let most = max_values(member.form);
-    if texts.iter().filter(|text| text.index.is_some()).count() > most {
-        let detail = format!("more than {most} values");
+    let max = max_values(member.kind);
+    if texts.iter().filter(|text| text.index.is_some()).count() > max {
+        let detail = format!("more than {max} values");
         return violations.push(Violation::new(member.error_code(), pointer(member.name, None, None), "M7", detail));
     }
     for text in texts {
-        let verdict = check_tag(text).and_then(|()| check_text(member.form, text, offer));
-        let Err(fault) = verdict.and_then(|()| check_switches(member, text.value, offer)) else { continue };
+        let verdict = check_tag(text).and_then(|()| check_text(member.kind, text, supported));
+        let Err(fault) = verdict.and_then(|()| check_switches(member, text.value, supported)) else { continue };
         let pointer = pointer(member.name, text.tag, text.index);
         violations.push(Violation::new(member.error_code(), pointer, fault.rule, fault.detail));
     }
 }
 
-fn max_values(form: ValueKind) -> usize {
-    match form {
-        ValueKind::Names(most)
-        | ValueKind::Words(most)
-        | ValueKind::Texts { most, .. }
-        | ValueKind::FetchedUris(most)
-        | ValueKind::ContentEncryptions(most) => most,
+fn max_values(kind: ValueKind) -> usize {
+    match kind {
+        ValueKind::Names(max)
+        | ValueKind::Tokens(max)
+        | ValueKind::Texts { max, .. }
+        | ValueKind::FetchedUris(max)
+        | ValueKind::ContentEncryptions(max) => max,
         ValueKind::RedirectUris | ValueKind::ReturnUris => 32,
         _ => usize::MAX,
     }
@@ -63,26 +63,26 @@ fn check_tag(text: Text<'_>) -> Result<(), Fault> {
 }
 
 /// Checks one string of a member; where the server offers a list, it must be on it.
-pub(super) fn check_text(form: ValueKind, text: Text<'_>, offer: &Supported) -> Result<(), Fault> {
+pub(super) fn check_text(kind: ValueKind, text: Text<'_>, supported: &Supported) -> Result<(), Fault> {
     let value = text.value;
-    match form {
+    match kind {
         ValueKind::RedirectUris | ValueKind::ReturnUris | ValueKind::ReturnUri => redirect::check(value).map(|_| ()),
         ValueKind::ShownUri => uri::check_shown(value),
         ValueKind::FramedUri => uri::check_shown(value).and_then(|()| uri::check_no_fragment(value)),
         ValueKind::FetchedUri | ValueKind::FetchedUris(_) => uri::check_fetched(value),
         ValueKind::CalledUri => uri::check_fetched(value).and_then(|()| uri::check_no_fragment(value)),
         ValueKind::ComparedUri => uri::check_compared(value),
-        ValueKind::Text(most) | ValueKind::Texts { each: most, .. } => text::check(value, most),
-        ValueKind::Token | ValueKind::Words(_) => text::check_word(value),
-        ValueKind::Scope => text::check_scope(value, offer.max_scope_bytes),
-        ValueKind::Signing => supported(offer.signs_with(&value.into())),
-        ValueKind::AssertionSigning => supported(offer.verifies_with(&value.into())),
-        ValueKind::OwnSigning => supported(is_own_signing(&value.into(), offer)),
+        ValueKind::Text(max) | ValueKind::Texts { each: max, .. } => text::check(value, max),
+        ValueKind::Token | ValueKind::Tokens(_) => text::check_token(value),
+        ValueKind::Scope => text::check_scope(value, supported.max_scope_bytes),
+        ValueKind::Signing => require(supported.signs_with(&value.into())),
+        ValueKind::AssertionSigning => require(supported.verifies_with(&value.into())),
+        ValueKind::OwnSigning => require(is_own_signing(&value.into(), supported)),
         ValueKind::KeyManagement | ValueKind::RequestKeyManagement => {
-            supported(offer.key_management_algorithms.contains(&KeyManagementAlgorithm::from(value)))
+            require(supported.key_management_algorithms.contains(&KeyManagementAlgorithm::from(value)))
         }
-        ValueKind::ContentEncryption => supported(offer.content_encryptions.contains(&value.into())),
-        ValueKind::ContentEncryptions(_) => supported(!matches!(value.into(), ContentEncryption::Other(_))),
+        ValueKind::ContentEncryption => require(supported.content_encryptions.contains(&value.into())),
+        ValueKind::ContentEncryptions(_) => require(!matches!(value.into(), ContentEncryption::Other(_))),
         ValueKind::DistinguishedName => certificate::check_distinguished_name(value),
         ValueKind::HostName => certificate::check_host_name(value),
         ValueKind::IpAddress => certificate::check_ip_address(value),
@@ -97,18 +97,18 @@ pub(super) fn check_text(form: ValueKind, text: Text<'_>, offer: &Supported) -> 
     }
 }
 
-fn supported(supported: bool) -> Result<(), Fault> {
-    if supported { Ok(()) } else { Err(NOT_SUPPORTED) }
+fn require(is_supported: bool) -> Result<(), Fault> {
+    if is_supported { Ok(()) } else { Err(NOT_SUPPORTED) }
 }
 
-fn is_own_signing(algorithm: &SigningAlgorithm, offer: &Supported) -> bool {
-    !algorithm.is_symmetric() && offer.signs_with(algorithm)
+fn is_own_signing(algorithm: &SigningAlgorithm, supported: &Supported) -> bool {
+    !algorithm.is_symmetric() && supported.signs_with(algorithm)
 }
 
 /// What single members owe to switches.
-fn check_switches(member: &Member, value: &str, offer: &Supported) -> Result<(), Fault> {
+fn check_switches(member: &Member, value: &str, supported: &Supported) -> Result<(), Fault> {
     let refuse_if = |switch: Switch, broken: bool, detail| {
-        if offer.is_on(switch) && broken { Err(Fault::new(switch.name(), detail)) } else { Ok(()) }
+        if supported.is_on(switch) && broken { Err(Fault::new(switch.name(), detail)) } else { Ok(()) }
     };
     match member.name {
         "contacts" => refuse_if(
