@@ -125,6 +125,11 @@ pub enum ConfigErrorKind {
     /// Initial access tokens are part of the configuration, and [`Access::Tokens`](crate::Access::Tokens) was not chosen,
     /// so that nobody can present them.
     StaticTokens,
+    /// An option of management is set, and management is off
+    /// ([`with_management`](crate::RegistryBuilder::with_management)), so that it cannot have an effect.
+    Management,
+    /// The `software_id` of unique software is not text of 1 to 256 bytes that a client could register.
+    UniqueSoftware,
     /// The header of request identifiers has a name that no header can have
     /// ([RFC 9110 §5.1](https://www.rfc-editor.org/rfc/rfc9110#section-5.1)).
     RequestIdHeader,
@@ -214,6 +219,10 @@ impl ConfigErrorKind {
             Self::LegacyAudiences => {
                 "legacy audiences must not be empty, need client_secret_jwt or private_key_jwt, and are not possible \
                  with the switch audience-string, which fapi2 turns on (with_legacy_audiences)"
+            }
+            Self::Management => "an option of management has no effect while management is off (with_management)",
+            Self::UniqueSoftware => {
+                "the software_id of unique software must be 1 to 256 bytes of plain text (with_unique_software)"
             }
             Self::StaticTokens => "initial access tokens in the configuration need Access::Tokens",
             Self::RequestIdHeader => "the request id header must have the name of a header, such as x-request-id",

@@ -66,6 +66,12 @@ impl Permissions {
         self.permission = Some(Arc::new(permission));
     }
 
+    /// Whether an operator restricted what clients may do.
+    pub(crate) fn is_restricted(&self) -> bool {
+        let all = [ManagementOperation::Read, ManagementOperation::Update, ManagementOperation::Delete];
+        self.permission.is_some() || all.into_iter().any(|operation| !self.offer(operation))
+    }
+
     pub(crate) fn offer(&self, operation: ManagementOperation) -> bool {
         self.offered.contains(&operation)
     }

@@ -31,10 +31,10 @@ where
     let registry = id.map_or_else(|| registry.clone(), |id| registry.within_request(id));
     let methods = route.methods(registry.settings());
     #[cfg(feature = "metrics")]
-    let timer = {
-        let tenant = &registry.settings().runtime.tenant;
-        crate::metrics::RequestTimer::begin(tenant, route.operation(request.method()))
-    };
+    let timer = crate::metrics::RequestTimer::begin(
+        &registry.settings().runtime.tenant_name(),
+        route.operation(request.method()),
+    );
     let replied = dispatch(&registry, &route, &methods, request, body).await;
     #[cfg(feature = "metrics")]
     timer.finish(&replied);

@@ -227,7 +227,7 @@ fn parent(path: &str) -> Option<&str> {
 /// On a shared store the name is what keeps tenants apart, so forgetting it must not go unnoticed.
 fn named_apart(registries: impl IntoIterator<Item = Registry>) -> Result<Vec<Registry>, ConfigError> {
     let registries: Vec<_> = registries.into_iter().collect();
-    let mut names: Vec<_> = registries.iter().map(|registry| &*registry.settings().runtime.tenant).collect();
+    let mut names: Vec<_> = registries.iter().map(|registry| registry.settings().runtime.tenant()).collect();
     names.sort_unstable();
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(ConfigErrorKind::Tenants.found(format_args!("two with the name {:?}", pair[0])));
@@ -244,7 +244,7 @@ fn host_of(registry: &Registry) -> String {
 
 impl fmt::Debug for Tenants {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = |registry: &Registry| registry.settings().runtime.tenant.to_string();
+        let name = |registry: &Registry| registry.settings().runtime.tenant().to_owned();
         let (kind, names): (_, Vec<_>) = match &self.kind {
             Kind::Only(registry) => ("Only", vec![name(registry)]),
             Kind::Hosts(hosts) => ("Hosts", hosts.registries.iter().map(|(host, _)| host.clone()).collect()),
@@ -286,7 +286,7 @@ mod tests {
         let request = Request::post(uri).version(version);
         let request = hosts.iter().fold(request, |request, host| request.header(HOST, *host));
         Some(match tenants.find(&request.body(()).unwrap())? {
-            Ok((registry, _)) => registry.settings().runtime.tenant.to_string(),
+            Ok((registry, _)) => registry.settings().runtime.tenant().to_owned(),
             Err(error) => error.status().to_string(),
         })
     }

@@ -168,7 +168,7 @@ impl Registry {
         let secret = client.filter(|_| assertion.is_symmetric()).map(|client| self.known_secret(client)).transpose()?;
         let verifier = Verifier {
             now: self.now(),
-            issuer: &settings.endpoint.issuer,
+            issuer: settings.endpoint.issuer(),
             legacy_audiences: &settings.trust.legacy_audiences,
             supported: &settings.supported,
             published_keys: settings.trust.published_keys.as_ref(),

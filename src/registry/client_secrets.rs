@@ -27,14 +27,14 @@ impl Registry {
         if !rules::needs_secret(metadata) {
             return Ok(None);
         }
-        let stored = self.settings().lifecycle.secrets.to_stored(&secret, self.owner_of(id))?;
+        let stored = self.settings().lifecycle.secrets().to_stored(&secret, self.owner_of(id))?;
         let expires_at = self.settings().lifecycle.secret_lifetime.and_then(|lifetime| now.checked_add(lifetime));
         Ok(Some((Secret { stored, expires_at }, secret)))
     }
 
     /// The same secret as it would be kept today, so that an update takes it to the newest key.
     pub(super) fn renewed_secret(&self, id: &ClientId, secret: &Secret) -> Result<Secret, RegistrationError> {
-        let stored = self.settings().lifecycle.secrets.renew(&secret.stored, self.owner_of(id))?;
+        let stored = self.settings().lifecycle.secrets().renew(&secret.stored, self.owner_of(id))?;
         Ok(Secret { stored, ..*secret })
     }
 
@@ -64,10 +64,10 @@ impl Registry {
     /// The secret that a client has, where its text was kept.
     pub(crate) fn known_secret(&self, client: &Client) -> Result<Option<ClientSecret>, RegistrationError> {
         let Some(secret) = &client.secret else { return Ok(None) };
-        self.settings().lifecycle.secrets.reveal(&secret.stored, self.owner_of(&client.id))
+        self.settings().lifecycle.secrets().reveal(&secret.stored, self.owner_of(&client.id))
     }
 
     fn owner_of<'a>(&'a self, client: &'a ClientId) -> SecretOwner<'a> {
-        SecretOwner { tenant: &self.settings().runtime.tenant, client }
+        SecretOwner { tenant: self.settings().runtime.tenant(), client }
     }
 }

@@ -68,7 +68,7 @@ impl Registry {
     /// ([`with_issuer`](RegistryBuilder::with_issuer)).
     #[must_use]
     pub fn issuer(&self) -> &str {
-        &self.settings().endpoint.issuer
+        self.settings().endpoint.issuer()
     }
 
     /// The URL for `registration_endpoint` in the server's metadata

@@ -106,7 +106,7 @@ impl Registry {
     pub async fn count(&self) -> Result<u64, StoreError> {
         let count = self.count_of(&ClientQuery::new()).await?;
         #[cfg(feature = "metrics")]
-        crate::metrics::clients(&self.settings().runtime.tenant, count);
+        crate::metrics::clients(&self.settings().runtime.tenant_name(), count);
         Ok(count)
     }
 

@@ -22,14 +22,14 @@ pub(super) struct Attempt<'a> {
 impl Registry {
     /// Puts an event on the audit trail.
     pub(super) async fn record(&self, event: &AuditEvent<'_>) -> Result<(), RegistrationError> {
-        let event = event.within(self.now(), &self.settings().runtime.tenant, self.context());
+        let event = event.within(self.now(), self.settings().runtime.tenant(), self.context());
         let recorded = self.settings().runtime.audit.record(&event);
         recorded.map_err(|source| RegistrationError::new(RegistrationErrorKind::Unavailable).caused_by(source))
     }
 
     /// As [`record`](Self::record), where nothing can be waited for: in a destructor.
     pub(super) fn record_now(&self, event: &AuditEvent<'_>) {
-        let event = event.within(self.now(), &self.settings().runtime.tenant, self.context());
+        let event = event.within(self.now(), self.settings().runtime.tenant(), self.context());
         drop(self.settings().runtime.audit.record(&event));
     }
 

@@ -129,7 +129,7 @@ impl Registry {
         match &settings.access {
             Access::Open => Ok(Registrant::of(RegistrationOrigin::Open)),
             Access::Tokens => self.redeem(bearer::token(request)?).await,
-            Access::Custom(gate) => gate.authorize(request).await.granted()?.within(&self.settings().runtime.tenant),
+            Access::Custom(gate) => gate.authorize(request).await.granted()?.within(self.settings().runtime.tenant()),
             Access::ManagementOnly | Access::Off => {
                 Err(RegistrationError::new(RegistrationErrorKind::RegistrationDisabled))
             }

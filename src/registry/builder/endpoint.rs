@@ -30,8 +30,7 @@ impl RegistryBuilder {
     /// The name of the tenant, 1 to 64 of `A-Z a-z 0-9 - . _ ~`: the registry works on the tenant's part of the store
     /// and its events name the tenant. Default: no name, and the store as it was given.
     pub fn with_tenant(mut self, name: impl Into<Arc<str>>) -> Self {
-        self.runtime.tenant = name.into();
-        self.runtime.tenant_named = true;
+        self.runtime.tenant = Some(name.into());
         self
     }
 
@@ -67,7 +66,7 @@ impl RegistryBuilder {
     /// `https` (or `http` on this machine) without query and fragment. Client assertions name it as their audience.
     /// Default: the base URL without a slash at its end.
     pub fn with_issuer(mut self, issuer: impl Into<String>) -> Self {
-        self.endpoint.issuer = issuer.into();
+        self.endpoint.issuer = Some(issuer.into());
         self
     }
 

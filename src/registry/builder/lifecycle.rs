@@ -38,8 +38,7 @@ impl RegistryBuilder {
     /// How client secrets are kept. A store that is not durable keeps them in memory; for a durable one there is no
     /// default.
     pub fn with_secrets(mut self, secrets: SecretStorage) -> Self {
-        self.lifecycle.secrets = secrets;
-        self.lifecycle.secrets_chosen = true;
+        self.lifecycle.secrets = Some(secrets);
         self
     }
 

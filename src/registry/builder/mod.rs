@@ -78,10 +78,17 @@ impl RegistryBuilder {
         let supported = self.supported.build(is_anonymous)?;
         self.endpoint.check(&supported)?;
         self.access.check()?;
+        self.management.check()?;
+        self.registration.check()?;
         self.lifecycle.check(store.is_durable(), &supported)?;
-        self.trust.check(&supported)?;
+        self.trust.check()?;
+        #[cfg(feature = "software-statements")]
+        self.trust.check_signatures(&supported)?;
         self.runtime.check()?;
-        let store = if self.runtime.tenant.is_empty() { store } else { store.for_tenant(&self.runtime.tenant) };
+        let store = match self.runtime.tenant() {
+            "" => store,
+            tenant => store.for_tenant(tenant),
+        };
         let settings = Settings {
             endpoint: self.endpoint,
             access: self.access,
