@@ -86,21 +86,21 @@ impl ClientStore for LockedStore {
     }
 
     /// Whatever refuses a client comes first; only then something changes.
-    async fn insert(&self, client: &Client, admission: &InsertConditions) -> Result<InsertOutcome, StoreError> {
+    async fn insert(&self, client: &Client, conditions: &InsertConditions) -> Result<InsertOutcome, StoreError> {
         Ok(self.with(|tenant| {
-            let is_full = admission.max_clients.is_some_and(|most| tenant.clients.len() as u64 >= most);
-            let mut evictable = admission.evict.iter().filter(|_| is_full);
+            let is_full = conditions.max_clients.is_some_and(|most| tenant.clients.len() as u64 >= most);
+            let mut evictable = conditions.evict.iter().filter(|_| is_full);
             let evicted = evictable.find_map(|cutoffs| tenant.select(|client| cutoffs.is_idle(client), 1).pop());
-            let is_taken = tenant.is_taken(admission.unique_fingerprint, client.id());
-            let mut usable = tenant.tokens.iter_mut().filter(|token| token.is_usable(admission.now));
-            let digest = admission.initial_access_token.as_ref();
+            let is_taken = tenant.is_taken(conditions.unique_fingerprint, client.id());
+            let mut usable = tenant.tokens.iter_mut().filter(|token| token.is_usable(conditions.now));
+            let digest = conditions.initial_access_token.as_ref();
             let token = digest.map(|digest| usable.find(|token| token.digest().matches(digest)));
             match token {
                 _ if tenant.clients.contains_key(client.id()) => return InsertOutcome::Exists,
                 _ if is_taken => return InsertOutcome::FingerprintTaken,
                 _ if is_full && evicted.is_none() => return InsertOutcome::Full,
                 Some(None) => return InsertOutcome::TokenRefused,
-                _ if !tenant.remembered.claim(&admission.once, admission.now) => return InsertOutcome::Replayed,
+                _ if !tenant.remembered.claim(&conditions.nonces, conditions.now) => return InsertOutcome::Replayed,
                 Some(Some(token)) => *token = token.spent_once(),
                 None => {}
             }
@@ -110,31 +110,31 @@ impl ClientStore for LockedStore {
         }))
     }
 
-    async fn update(&self, client: &Client, replacement: &UpdateConditions) -> Result<(), StoreError> {
+    async fn update(&self, client: &Client, conditions: &UpdateConditions) -> Result<(), StoreError> {
         self.with(|tenant| {
             let stored = tenant.clients.get(client.id()).filter(|stored| stored.revision() + 1 == client.revision());
             let last_used = stored.ok_or_else(StoreError::conflict)?.last_used().max(client.last_used());
-            if tenant.is_taken(replacement.unique_fingerprint, client.id()) {
+            if tenant.is_taken(conditions.unique_fingerprint, client.id()) {
                 return Err(StoreError::fingerprint_taken());
             }
-            let is_new = tenant.remembered.claim(&replacement.once, replacement.now);
+            let is_new = tenant.remembered.claim(&conditions.nonces, conditions.now);
             is_new.then_some(()).ok_or_else(StoreError::replayed)?;
-            tenant.remembered.forget(&replacement.forgets);
+            tenant.remembered.forget(&conditions.release_nonces);
             tenant.clients.insert(client.id().clone(), Arc::new(client.clone().with_last_used(last_used)));
             Ok(())
         })
     }
 
-    async fn remove(&self, id: &ClientId, removal: &RemoveConditions) -> Result<bool, StoreError> {
+    async fn remove(&self, id: &ClientId, conditions: &RemoveConditions) -> Result<bool, StoreError> {
         self.with(|tenant| {
             let Some(client) = tenant.clients.get(id) else { return Ok(false) };
-            if !removal.permits(client) {
+            if !conditions.permits(client) {
                 return Err(StoreError::conflict());
             }
-            let is_meant = |token: &&mut Token| removal.refunds.is_some_and(|digest| token.digest().matches(&digest));
+            let is_meant = |token: &&mut Token| conditions.refund.is_some_and(|digest| token.digest().matches(&digest));
             tenant.tokens.iter_mut().filter(is_meant).for_each(|token| *token = token.refunded_once());
-            tenant.remembered.forget(&removal.forgets);
-            tenant.clients.extend(removal.restores.iter().map(|client| (client.id().clone(), Arc::clone(client))));
+            tenant.remembered.forget(&conditions.release_nonces);
+            tenant.clients.extend(conditions.restore.iter().map(|client| (client.id().clone(), Arc::clone(client))));
             Ok(tenant.clients.remove(id).is_some())
         })
     }

@@ -86,7 +86,7 @@ impl Registry {
 
     async fn remove_any(&self, id: &ClientId) -> Result<bool, RegistrationError> {
         let Some(client) = self.inner.store.get_current(id).await? else { return Ok(false) };
-        if !self.inner.store.remove(id, &RemoveConditions::new()).await? {
+        if !self.inner.store.remove(id, &RemoveConditions::unconditional()).await? {
             return Ok(false);
         }
         self.after_removal(Operation::Remove, &client).await.map(|()| true)

@@ -125,11 +125,11 @@ impl Registry {
             is_meant(client)?;
             let (updated, secret, new_token) = self.updated(client, settled, token, *presented)?;
             let unique_fingerprint = self.instance(&updated.metadata);
-            let replacement =
-                UpdateConditions { once: nonces, unique_fingerprint, ..UpdateConditions::unconditional(self.now()) };
-            match self.inner.store.update(&updated, &replacement).await {
+            let conditions =
+                UpdateConditions { nonces, unique_fingerprint, ..UpdateConditions::unconditional(self.now()) };
+            match self.inner.store.update(&updated, &conditions).await {
                 Ok(()) => {
-                    self.keep_update(client, &updated, replacement.once).await?;
+                    self.keep_update(client, &updated, conditions.nonces).await?;
                     return Ok(self.information(Arc::new(updated), secret, Some(new_token)));
                 }
                 Err(error) if error.kind() == StoreErrorKind::Conflict => {
@@ -189,10 +189,10 @@ impl Registry {
     }
 
     /// An update stays unless it cannot be put on the audit trail.
-    async fn keep_update(&self, before: &Client, after: &Client, once: Vec<Nonce>) -> Result<(), RegistrationError> {
+    async fn keep_update(&self, before: &Client, after: &Client, nonces: Vec<Nonce>) -> Result<(), RegistrationError> {
         let kept = self.record(&AuditEvent::changed(Operation::Update, before, after)).await;
         if kept.is_err() {
-            self.take_back_update(before, after, once).await?;
+            self.take_back_update(before, after, nonces).await?;
         }
         kept
     }
@@ -204,11 +204,14 @@ impl Registry {
         &self,
         before: &Client,
         after: &Client,
-        once: Vec<Nonce>,
+        nonces: Vec<Nonce>,
     ) -> Result<(), RegistrationError> {
         let unique_fingerprint = self.instance(&before.metadata);
-        let undo =
-            UpdateConditions { forgets: once, unique_fingerprint, ..UpdateConditions::unconditional(self.now()) };
+        let undo = UpdateConditions {
+            release_nonces: nonces,
+            unique_fingerprint,
+            ..UpdateConditions::unconditional(self.now())
+        };
         let mut current = Arc::new(after.clone());
         loop {
             let status = if current.status == after.status { before.status } else { current.status };
@@ -239,7 +242,7 @@ impl Registry {
         let Authenticated { mut client, token, .. } = caller;
         for _ in 0..ATTEMPTS {
             is_meant(&client)?;
-            match self.inner.store.remove(&client.id, &RemoveConditions::at(client.revision)).await {
+            match self.inner.store.remove(&client.id, &RemoveConditions::at_revision(client.revision)).await {
                 Ok(true) => return self.after_removal(Operation::Delete, &client).await,
                 Ok(false) => return Err(RegistrationError::new(RegistrationErrorKind::InvalidToken)),
                 Err(error) if error.kind() == StoreErrorKind::Conflict => {

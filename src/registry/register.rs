@@ -38,7 +38,7 @@ impl Registry {
         let asker = Caller::registering(&grant, request);
         #[cfg(feature = "software-statements")]
         let submission = self.attest(submission, asker).await?;
-        let once = submission.nonces;
+        let nonces = submission.nonces;
         let (metadata, status) = self.settle(submission.document, asker).await?;
         let now = self.now();
         let instance = self.instance(&metadata);
@@ -65,15 +65,15 @@ impl Registry {
             fingerprint: shareable.or(instance),
             network: self.network_of(request),
         };
-        let admission = InsertConditions {
+        let conditions = InsertConditions {
             initial_access_token: grant.spends,
-            once,
+            nonces,
             max_clients: self.settings().lifecycle.retention.max_clients,
             evict: self.evictable(&client, now),
             unique_fingerprint: instance,
             ..InsertConditions::unconditional(now)
         };
-        self.admit(&client, admission).await?;
+        self.insert_recorded(&client, conditions).await?;
         Ok(self.information(Arc::new(client), shown, token))
     }
 
@@ -86,25 +86,25 @@ impl Registry {
 
     /// Inserts a client and keeps it, or else takes it back with all that it cost. What who made room was granted ends;
     /// that this may fail is nothing to the new client, and on the audit trail.
-    async fn admit(&self, client: &Client, admission: InsertConditions) -> Result<(), RegistrationError> {
-        let gone = self.insert(client, &admission).await?;
-        if let Err(error) = self.keep(client, gone.as_deref()).await {
-            self.inner.store.remove(&client.id, &RemoveConditions::undoing(admission, gone)).await?;
+    async fn insert_recorded(&self, client: &Client, conditions: InsertConditions) -> Result<(), RegistrationError> {
+        let evicted = self.insert(client, &conditions).await?;
+        if let Err(error) = self.keep(client, evicted.as_deref()).await {
+            self.inner.store.remove(&client.id, &RemoveConditions::undoing(conditions, evicted)).await?;
             drop(self.record(&AuditEvent::done(Operation::TakeBack, client)).await);
             return Err(error);
         }
-        if let Some(gone) = gone {
-            drop(self.revoke(&gone).await);
+        if let Some(evicted) = evicted {
+            drop(self.revoke(&evicted).await);
         }
         Ok(())
     }
 
     /// A client that was inserted stays unless this cannot be put on the audit trail. The evicted client is recorded
     /// last, since its end is final.
-    async fn keep(&self, client: &Client, gone: Option<&Client>) -> Result<(), RegistrationError> {
+    async fn keep(&self, client: &Client, evicted: Option<&Client>) -> Result<(), RegistrationError> {
         self.record(&AuditEvent::done(Operation::Register, client)).await?;
-        match gone {
-            Some(gone) => self.record(&AuditEvent::done(Operation::Expire, gone)).await,
+        match evicted {
+            Some(evicted) => self.record(&AuditEvent::done(Operation::Expire, evicted)).await,
             None => Ok(()),
         }
     }
@@ -113,13 +113,13 @@ impl Registry {
     async fn insert(
         &self,
         client: &Client,
-        admission: &InsertConditions,
+        conditions: &InsertConditions,
     ) -> Result<Option<Arc<Client>>, RegistrationError> {
-        let mut admission = admission.clone();
+        let mut conditions = conditions.clone();
         for attempt in 1..=ATTEMPTS {
-            match self.inner.store.insert(client, &admission).await? {
+            match self.inner.store.insert(client, &conditions).await? {
                 InsertOutcome::Inserted => return Ok(None),
-                InsertOutcome::InsertedEvicting(gone) => return Ok(Some(gone)),
+                InsertOutcome::InsertedEvicting(evicted) => return Ok(Some(evicted)),
                 InsertOutcome::TokenRefused => return Err(RegistrationError::new(RegistrationErrorKind::InvalidToken)),
                 InsertOutcome::Replayed => return Err(StoreError::replayed().into()),
                 InsertOutcome::FingerprintTaken => return Err(StoreError::fingerprint_taken().into()),
@@ -128,9 +128,9 @@ impl Registry {
                         .caused_by("a random identifier came twice"));
                 }
                 // Clients that could be evicted may have been evicted or locked by others at that moment.
-                InsertOutcome::Full => match self.unprotected_evictable(client, admission.now).await? {
-                    Some(cutoffs) => admission.evict = vec![cutoffs],
-                    None if admission.evict.is_empty() || attempt > 1 => break,
+                InsertOutcome::Full => match self.unprotected_evictable(client, conditions.now).await? {
+                    Some(cutoffs) => conditions.evict = vec![cutoffs],
+                    None if conditions.evict.is_empty() || attempt > 1 => break,
                     None => {}
                 },
             }

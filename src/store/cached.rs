@@ -245,13 +245,13 @@ impl<S: ClientStore> ClientStore for CachedStore<S> {
         }
     }
 
-    async fn insert(&self, client: &Client, admission: &InsertConditions) -> Result<InsertOutcome, StoreError> {
+    async fn insert(&self, client: &Client, conditions: &InsertConditions) -> Result<InsertOutcome, StoreError> {
         let _change = self.change(&client.id);
-        let admitted = self.store.insert(client, admission).await?;
-        if let Some(gone) = admitted.evicted() {
+        let outcome = self.store.insert(client, conditions).await?;
+        if let Some(gone) = outcome.evicted() {
             drop(self.change(gone));
         }
-        Ok(admitted)
+        Ok(outcome)
     }
 
     /// Of many callers who miss the same client, one asks the store and all get its answer.
@@ -277,15 +277,15 @@ impl<S: ClientStore> ClientStore for CachedStore<S> {
         self.store.get_by_registration_token(id, token).await
     }
 
-    async fn update(&self, client: &Client, replacement: &UpdateConditions) -> Result<(), StoreError> {
+    async fn update(&self, client: &Client, conditions: &UpdateConditions) -> Result<(), StoreError> {
         let _change = self.change(&client.id);
-        self.store.update(client, replacement).await
+        self.store.update(client, conditions).await
     }
 
-    async fn remove(&self, id: &ClientId, removal: &RemoveConditions) -> Result<bool, StoreError> {
+    async fn remove(&self, id: &ClientId, conditions: &RemoveConditions) -> Result<bool, StoreError> {
         let _change = self.change(id);
-        let _restored = removal.restores.as_ref().map(|client| self.change(&client.id));
-        self.store.remove(id, removal).await
+        let _restored = conditions.restore.as_ref().map(|client| self.change(&client.id));
+        self.store.remove(id, conditions).await
     }
 
     /// A use is written into the answer that is kept, since otherwise each use would cost another read. Where there is

@@ -39,12 +39,12 @@ fn timed<F>(_verb: &'static str, call: F) -> F {
 }
 
 erase! {
-    insert(client: &'a Client, admission: &'a InsertConditions) -> InsertOutcome;
+    insert(client: &'a Client, conditions: &'a InsertConditions) -> InsertOutcome;
     get(id: &'a ClientId) -> Option<Arc<Client>>;
     get_current(id: &'a ClientId) -> Option<Arc<Client>>;
     get_by_registration_token(id: &'a ClientId, token: &'a Digest) -> Option<Arc<Client>>;
-    update(client: &'a Client, replacement: &'a UpdateConditions) -> ();
-    remove(id: &'a ClientId, removal: &'a RemoveConditions) -> bool;
+    update(client: &'a Client, conditions: &'a UpdateConditions) -> ();
+    remove(id: &'a ClientId, conditions: &'a RemoveConditions) -> bool;
     touch(id: &'a ClientId, at: SystemTime) -> bool;
     list(query: &'a ClientQuery) -> Vec<Arc<Client>>;
     count(query: &'a ClientQuery) -> u64;

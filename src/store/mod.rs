@@ -30,7 +30,7 @@
 
 #[cfg(feature = "cache")]
 mod cached;
-mod change;
+mod conditions;
 #[cfg(feature = "store-tests")]
 pub mod contract;
 mod erased;
@@ -53,7 +53,7 @@ mod unreachable;
 pub use crate::client::RegistrantKey;
 #[cfg(feature = "cache")]
 pub use cached::CachedStore;
-pub use change::{InsertConditions, InsertOutcome, Nonce, NonceCache, RemoveConditions, UpdateConditions};
+pub use conditions::{InsertConditions, InsertOutcome, Nonce, NonceCache, RemoveConditions, UpdateConditions};
 pub(crate) use erased::ErasedStore;
 #[cfg(feature = "memory")]
 pub use memory::MemoryStore;
@@ -98,7 +98,7 @@ pub trait ClientStore: Send + Sync + 'static {
     fn insert(
         &self,
         client: &Client,
-        admission: &InsertConditions,
+        conditions: &InsertConditions,
     ) -> impl Future<Output = Result<InsertOutcome, StoreError>> + Send;
 
     /// Finds a client. A cache may answer with a copy, as old as it promises; see [`get_current`](Self::get_current).
@@ -131,7 +131,7 @@ pub trait ClientStore: Send + Sync + 'static {
     fn update(
         &self,
         client: &Client,
-        replacement: &UpdateConditions,
+        conditions: &UpdateConditions,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Removes a client; true for exactly one caller, false when there is no such client. What the removal gives back
@@ -144,7 +144,7 @@ pub trait ClientStore: Send + Sync + 'static {
     fn remove(
         &self,
         id: &ClientId,
-        removal: &RemoveConditions,
+        conditions: &RemoveConditions,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Records that a client was used, unless a later use is known; false when there is no such client. The revision

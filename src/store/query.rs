@@ -191,7 +191,7 @@ pub struct IdleCutoffs {
     /// Last used before this time.
     pub idle_since: Option<SystemTime>,
     /// Only clients among these.
-    pub among: Option<Vec<ClientId>>,
+    pub ids: Option<Vec<ClientId>>,
     /// Only clients of this registrant.
     pub registrant: Option<RegistrantKey>,
 }
@@ -200,7 +200,7 @@ impl IdleCutoffs {
     /// No client is idle.
     #[must_use]
     pub fn none(now: SystemTime) -> Self {
-        Self { now, unused_since: None, idle_since: None, among: None, registrant: None }
+        Self { now, unused_since: None, idle_since: None, ids: None, registrant: None }
     }
 
     /// Clients that were never used are idle when they were issued before this time.
@@ -220,7 +220,7 @@ impl IdleCutoffs {
     /// Only these clients can be idle.
     #[must_use]
     pub fn with_ids(mut self, clients: Vec<ClientId>) -> Self {
-        self.among = Some(clients);
+        self.ids = Some(clients);
         self
     }
 
@@ -238,10 +238,10 @@ impl IdleCutoffs {
             Some(used) => self.idle_since.is_some_and(|since| used < since),
             None => self.unused_since.is_some_and(|since| client.issued_at < since),
         };
-        let meant = |among: &Vec<ClientId>| among.contains(&client.id);
+        let is_named = |ids: &Vec<ClientId>| ids.contains(&client.id);
         let same = |registrant: &RegistrantKey| client.registrant_keys().any(|key| key == *registrant);
         idle && client.status != ClientStatus::Disabled
-            && self.among.as_ref().is_none_or(meant)
+            && self.ids.as_ref().is_none_or(is_named)
             && self.registrant.as_ref().is_none_or(same)
     }
 }

@@ -80,8 +80,8 @@ impl ClientStore for Probe {
         Self { inner: self.inner.for_tenant(tenant), watch: Arc::clone(&self.watch) }
     }
 
-    async fn insert(&self, client: &Client, admission: &InsertConditions) -> Result<InsertOutcome, StoreError> {
-        self.inner.insert(client, admission).await
+    async fn insert(&self, client: &Client, conditions: &InsertConditions) -> Result<InsertOutcome, StoreError> {
+        self.inner.insert(client, conditions).await
     }
 
     async fn get(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
@@ -110,12 +110,12 @@ impl ClientStore for Probe {
         self.inner.get_by_registration_token(id, token).await
     }
 
-    async fn update(&self, client: &Client, replacement: &UpdateConditions) -> Result<(), StoreError> {
-        self.inner.update(client, replacement).await
+    async fn update(&self, client: &Client, conditions: &UpdateConditions) -> Result<(), StoreError> {
+        self.inner.update(client, conditions).await
     }
 
-    async fn remove(&self, id: &ClientId, removal: &RemoveConditions) -> Result<bool, StoreError> {
-        self.inner.remove(id, removal).await
+    async fn remove(&self, id: &ClientId, conditions: &RemoveConditions) -> Result<bool, StoreError> {
+        self.inner.remove(id, conditions).await
     }
 
     async fn touch(&self, id: &ClientId, at: SystemTime) -> Result<bool, StoreError> {
@@ -277,7 +277,7 @@ async fn an_expired_client_is_gone_at_once() {
 async fn a_slow_read_brings_no_removed_client_back() {
     let setting = Setting::new().await;
     let read = setting.slow_read().await;
-    assert!(setting.cached.remove(&setting.id, &RemoveConditions::new()).await.unwrap());
+    assert!(setting.cached.remove(&setting.id, &RemoveConditions::unconditional()).await.unwrap());
     setting.probe.release();
     assert_eq!(read.await.unwrap().as_deref(), Some("first"), "it began when the client was there");
     assert_eq!(setting.get().await, None);
@@ -324,10 +324,10 @@ async fn a_conflict_tells_that_the_client_was_changed() {
 async fn a_slow_read_of_nobody_hides_no_client() {
     let setting = Setting::new().await;
     let client = setting.probe.inner.get(&setting.id).await.unwrap().unwrap();
-    assert!(setting.probe.inner.remove(&setting.id, &RemoveConditions::new()).await.unwrap());
+    assert!(setting.probe.inner.remove(&setting.id, &RemoveConditions::unconditional()).await.unwrap());
     let read = setting.slow_read().await;
-    let admitted = setting.cached.insert(&client, &InsertConditions::unconditional(SystemTime::now())).await.unwrap();
-    assert_eq!(admitted, InsertOutcome::Inserted);
+    let outcome = setting.cached.insert(&client, &InsertConditions::unconditional(SystemTime::now())).await.unwrap();
+    assert_eq!(outcome, InsertOutcome::Inserted);
     setting.probe.release();
     assert_eq!(read.await.unwrap(), None, "it began when the client was not there");
     assert_eq!(setting.get().await.as_deref(), Some("first"));
@@ -465,7 +465,7 @@ async fn whatever_may_have_changed_a_client_is_told_to_the_listener() {
     let cutoffs = IdleCutoffs::none(SystemTime::now()).with_idle_since(SystemTime::now() + LONG);
     assert_eq!(cached.expire(&cutoffs, 1).await.unwrap().len(), 1);
     told_once("expire");
-    assert!(!cached.remove(id, &RemoveConditions::new()).await.unwrap());
+    assert!(!cached.remove(id, &RemoveConditions::unconditional()).await.unwrap());
     told_once("remove");
 }
 
@@ -540,7 +540,7 @@ async fn credentials_are_refused_by_the_store_and_not_by_a_copy() {
     let nobody = setting.here.authenticate(&credentials("nobody", "secret")).await;
     assert_eq!(nobody.unwrap_err().kind(), AuthenticationErrorKind::InvalidClient);
     let client = setting.probe.inner.get(&setting.id).await.unwrap().unwrap();
-    setting.probe.inner.remove(&setting.id, &RemoveConditions::new()).await.unwrap();
+    setting.probe.inner.remove(&setting.id, &RemoveConditions::unconditional()).await.unwrap();
     assert!(setting.cached.get(&setting.id).await.unwrap().is_none());
     setting.probe.inner.insert(&client, &InsertConditions::unconditional(SystemTime::now())).await.unwrap();
     let registered = credentials(setting.id.as_str(), &setting.secret);

@@ -32,7 +32,7 @@ async fn rush(nodes: &[Registry], each: usize) -> Vec<Result<(), RegistrationErr
     tasks.join_all().await
 }
 
-fn admitted(outcomes: &[Result<(), RegistrationError>]) -> usize {
+fn outcome(outcomes: &[Result<(), RegistrationError>]) -> usize {
     for outcome in outcomes {
         let refused = outcome.as_ref().err().map(RegistrationError::kind);
         assert!(matches!(refused, None | Some(RegistrationErrorKind::Unavailable)), "{outcome:?}");
@@ -44,11 +44,11 @@ fn admitted(outcomes: &[Result<(), RegistrationError>]) -> usize {
 async fn a_limit_holds_across_nodes(one: impl ClientStore + Clone, other: impl ClientStore) {
     let store = one.clone();
     let (one, other) = (registry(one, Some(20)), registry(other, Some(20)));
-    assert_eq!(admitted(&rush(&[one.clone(), other], 20).await), 20);
+    assert_eq!(outcome(&rush(&[one.clone(), other], 20).await), 20);
     assert_eq!(store.count(&ClientQuery::new()).await.unwrap(), 20);
     let cutoffs = IdleCutoffs::none(SystemTime::now()).with_unused_since(SystemTime::now());
     assert_eq!(store.expire(&cutoffs, 5).await.unwrap().len(), 5);
-    assert_eq!(admitted(&rush(&[one], 9).await), 5);
+    assert_eq!(outcome(&rush(&[one], 9).await), 5);
     let listed = store.list(&ClientQuery::new()).await.unwrap();
     assert_eq!(store.count(&ClientQuery::new()).await.unwrap(), listed.len() as u64);
 }
@@ -57,7 +57,7 @@ async fn a_limit_holds_across_nodes(one: impl ClientStore + Clone, other: impl C
 async fn counting_begins_in_the_midst(one: impl ClientStore + Clone, other: impl ClientStore) {
     let store = one.clone();
     let (unlimited, limited) = (registry(one, None), registry(other, Some(1 << 40)));
-    assert_eq!(admitted(&rush(&[unlimited, limited], 30).await), 60);
+    assert_eq!(outcome(&rush(&[unlimited, limited], 30).await), 60);
     let filtered = ClientQuery::new().with_issued_from(SystemTime::UNIX_EPOCH);
     assert_eq!(store.count(&filtered).await.unwrap(), 60, "the rows");
     assert_eq!(store.count(&ClientQuery::new()).await.unwrap(), 60, "the count of them");
@@ -419,7 +419,7 @@ mod postgres {
         connection.execute("DROP SCHEMA IF EXISTS \"select\" CASCADE").await.unwrap();
         let options = PostgresOptions::new().with_schema("select");
         let registry = super::registry(PostgresStore::connect(&crate::sql::url(), options).await.unwrap(), Some(1));
-        assert_eq!(super::admitted(&super::rush(&[registry], 2).await), 1);
+        assert_eq!(super::outcome(&super::rush(&[registry], 2).await), 1);
         connection.execute("DROP SCHEMA \"select\" CASCADE").await.unwrap();
     }
 

@@ -104,9 +104,9 @@ mod postgres {
         let (link, lost) = linked(&bed, 1).await;
         let (_, record) =
             registry(bed.store()).issue_initial_access_token(TokenOptions::new().with_uses(9)).await.unwrap();
-        let mut admission = InsertConditions::unconditional(std::time::SystemTime::now());
-        admission.max_clients = Some(10);
-        let mut spending = admission.clone();
+        let mut conditions = InsertConditions::unconditional(std::time::SystemTime::now());
+        conditions.max_clients = Some(10);
+        let mut spending = conditions.clone();
         spending.initial_access_token = Some(*record.digest());
 
         let mut connection = Postgres::connection().await;
@@ -121,8 +121,8 @@ mod postgres {
         while observer.fetch_all(&*waiting).await.unwrap().is_empty() {}
         link.lose();
         transaction.rollback().await.unwrap();
-        let admitted = bed.store().insert(&*client().await, &admission).await.unwrap();
-        assert_eq!(admitted, InsertOutcome::Inserted);
+        let outcome = bed.store().insert(&*client().await, &conditions).await.unwrap();
+        assert_eq!(outcome, InsertOutcome::Inserted);
         inserting.abort();
         bed.clear().await;
     }

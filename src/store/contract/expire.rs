@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::sample::{DAY, HOUR, assert_same, client, clients, now, renamed};
+use super::fixtures::{DAY, HOUR, assert_same, client, clients, now, renamed};
 use super::subject::Subject;
 use crate::client::{Client, ClientStatus};
 use crate::store::{ClientQuery, ClientStore, IdleCutoffs};

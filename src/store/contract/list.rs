@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::sample::{client, clients, id, now, renamed};
+use super::fixtures::{client, clients, id, now, renamed};
 use super::subject::Subject;
 use crate::client::credential::{ClientId, Digest};
 use crate::client::{Client, ClientStatus};
@@ -196,11 +196,11 @@ pub(super) async fn pages_survive_clients_that_come_and_go<S: ClientStore>(store
     let query = seen.last().map_or_else(ClientQuery::new, |last| ClientQuery::new().after(last));
     seen.extend(store.list(&query).await);
     assert!(seen.is_sorted_by_key(|client| (client.issued_at, client.id.clone())), "list: pages keep the order");
-    let mut once = ids(&seen);
-    once.sort();
-    once.dedup();
-    assert_eq!(once.len(), seen.len(), "list: pages repeat nobody while clients come and go");
+    let mut distinct = ids(&seen);
+    distinct.sort();
+    distinct.dedup();
+    assert_eq!(distinct.len(), seen.len(), "list: pages repeat nobody while clients come and go");
     for client in &stay {
-        assert!(once.contains(&client.id), "list: pages show {} who was there all the time", client.id);
+        assert!(distinct.contains(&client.id), "list: pages show {} who was there all the time", client.id);
     }
 }

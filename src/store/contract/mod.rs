@@ -41,23 +41,23 @@
 //! - **A use is later or it is not.** Of two uses of a client the later one stays, in whatever order they arrive and
 //!   whatever is updated meanwhile.
 
-mod abandoned;
-mod admission;
-mod change;
-mod clients;
-mod data;
+mod cancellation;
+mod claim_nonce;
+mod eviction;
 mod expire;
+mod fixtures;
+mod initial_access_tokens;
+mod insert_and_remove;
+mod insert_conditions;
 mod list;
-mod once;
+mod nonces;
 mod races;
 mod registration_tokens;
-mod remember;
-mod room;
-mod sample;
+mod round_trip;
 mod subject;
 mod tenants;
-mod tokens;
-mod unique;
+mod unique_fingerprints;
+mod update_and_touch;
 
 use std::fmt;
 use std::future::Future;
@@ -134,7 +134,7 @@ macro_rules! checks {
 }
 
 checks! {
-    clients {
+    insert_and_remove {
         an_inserted_client_is_found
         insert_never_replaces_a_client
         identifiers_are_compared_byte_by_byte
@@ -142,7 +142,7 @@ checks! {
         a_removal_is_for_one_revision
         count_follows_insertions_and_removals
     }
-    change {
+    update_and_touch {
         update_replaces_the_revision_before
         update_conflicts_with_any_other_revision
         update_keeps_what_touch_recorded
@@ -155,7 +155,7 @@ checks! {
         a_registration_token_finds_its_client_alone
         a_registration_token_follows_every_change
     }
-    data {
+    round_trip {
         every_field_of_a_client_comes_back
         every_field_of_a_token_comes_back
         unusual_metadata_come_back_unchanged
@@ -173,13 +173,13 @@ checks! {
         pages_are_complete_and_repeat_nobody
         pages_survive_clients_that_come_and_go
     }
-    tokens {
+    initial_access_tokens {
         tokens_are_found_also_spent_and_expired
         tokens_are_listed_in_order
         a_token_of_the_same_digest_is_replaced
         remove_token_is_true_once
     }
-    admission {
+    insert_conditions {
         an_unusable_token_admits_nobody
         an_admission_spends_one_use
         an_uncounted_token_admits_any_number
@@ -196,19 +196,19 @@ checks! {
         expire_takes_those_issued_first
         expire_tells_whom_it_removed
     }
-    remember {
+    claim_nonce {
         remember_is_true_once_until_its_time
         remembered_keys_are_compared_byte_by_byte
         expire_forgets_no_key_too_early
     }
-    once {
+    nonces {
         an_insertion_uses_its_keys_up
         a_refused_insertion_uses_no_key_up
         an_update_uses_its_keys_up
         a_removal_forgets_keys
         one_key_admits_one_of_many
     }
-    room {
+    eviction {
         the_first_idle_client_makes_room
         nobody_makes_room_for_itself_or_for_the_refused
         a_removal_brings_who_made_room_back
@@ -221,7 +221,7 @@ checks! {
         what_a_registrant_has_follows_every_change
         registrants_evict_only_their_own_clients_at_once
     }
-    unique {
+    unique_fingerprints {
         a_fingerprint_that_is_taken_is_refused
         an_update_to_a_fingerprint_that_is_taken_is_refused
         one_of_many_of_a_unique_fingerprint_wins
@@ -246,7 +246,7 @@ checks! {
         expire_spares_who_is_touched_in_time
         one_of_many_is_remembered
     }
-    abandoned {
+    cancellation {
         an_abandoned_insertion_is_whole
         an_abandoned_update_is_whole
         an_abandoned_removal_is_whole

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use super::sample::{DAY, HOUR, assert_same, below, client, clients, now, renamed, spending, token};
+use super::fixtures::{DAY, HOUR, assert_same, below, client, clients, now, renamed, spending, token};
 use super::subject::{CALLERS, ROUNDS, Subject, race, times};
 use crate::client::Client;
 use crate::client::credential::ClientId;
 use crate::store::{ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, RemoveConditions};
 
 /// Lets every caller insert a client of its own under one admission.
-async fn rush<S: ClientStore>(store: &Subject<S>, prefix: &str, admission: &InsertConditions) -> Vec<InsertOutcome> {
+async fn rush<S: ClientStore>(store: &Subject<S>, prefix: &str, conditions: &InsertConditions) -> Vec<InsertOutcome> {
     let insert = |caller| {
-        let (store, admission) = (store.clone(), admission.clone());
-        let client = client(&format!("{prefix}-{caller}"), admission.now);
-        async move { store.admit(&client, &admission).await }
+        let (store, conditions) = (store.clone(), conditions.clone());
+        let client = client(&format!("{prefix}-{caller}"), conditions.now);
+        async move { store.insert_with(&client, &conditions).await }
     };
     race(CALLERS, insert).await
 }
@@ -22,9 +22,9 @@ pub(super) async fn one_use_admits_one_of_many<S: ClientStore>(store: Subject<S>
     for round in 0..ROUNDS {
         let token = token(&format!("once-{round}"), Some(1), now());
         store.insert_token(&token).await;
-        let admitted = rush(&store, &format!("rush-{round}"), &spending(&token, now())).await;
-        assert_eq!(times(&admitted, &InsertOutcome::Inserted), 1, "insert: one use of a token admits one of many");
-        assert_eq!(times(&admitted, &InsertOutcome::TokenRefused), CALLERS - 1, "insert: all others are TokenRefused");
+        let outcome = rush(&store, &format!("rush-{round}"), &spending(&token, now())).await;
+        assert_eq!(times(&outcome, &InsertOutcome::Inserted), 1, "insert: one use of a token admits one of many");
+        assert_eq!(times(&outcome, &InsertOutcome::TokenRefused), CALLERS - 1, "insert: all others are TokenRefused");
         assert_eq!(store.uses_left(&token.digest).await, 0, "insert: the use is spent");
         assert_eq!(store.count().await, round as u64 + 1, "count: one of many");
     }
@@ -35,10 +35,10 @@ pub(super) async fn many_insertions_stop_at_the_limit<S: ClientStore>(store: Sub
     store.insert_token(&token).await;
     for round in 1..=ROUNDS {
         let most = 10 * round as u64;
-        let admission = InsertConditions { max_clients: Some(most), ..spending(&token, now()) };
-        let admitted = rush(&store, &format!("rush-{round}"), &admission).await;
-        assert_eq!(times(&admitted, &InsertOutcome::Inserted), 10, "insert: fills ten places with ten of many");
-        assert_eq!(times(&admitted, &InsertOutcome::Full), CALLERS - 10, "insert: the store is Full for all others");
+        let conditions = InsertConditions { max_clients: Some(most), ..spending(&token, now()) };
+        let outcome = rush(&store, &format!("rush-{round}"), &conditions).await;
+        assert_eq!(times(&outcome, &InsertOutcome::Inserted), 10, "insert: fills ten places with ten of many");
+        assert_eq!(times(&outcome, &InsertOutcome::Full), CALLERS - 10, "insert: the store is Full for all others");
         assert_eq!(store.count().await, most, "count: exactly the limit");
         let spent = 1000 - store.uses_left(&token.digest).await;
         assert_eq!(u64::from(spent), most, "insert: spends a use for every client and none for the others");
@@ -53,7 +53,7 @@ pub(super) async fn one_of_many_insertions_of_an_identifier_wins<S: ClientStore>
             async move { (store.insert(&client).await, client) }
         };
         let (winners, others): (Vec<_>, Vec<_>) =
-            race(CALLERS, insert).await.into_iter().partition(|(admitted, _)| *admitted == InsertOutcome::Inserted);
+            race(CALLERS, insert).await.into_iter().partition(|(outcome, _)| *outcome == InsertOutcome::Inserted);
         let [(_, winner)] = &winners[..] else { panic!("insert: one of many of an identifier, not {}", winners.len()) };
         assert!(
             others.iter().all(|(told, _)| *told == InsertOutcome::Exists),
@@ -82,16 +82,12 @@ pub(super) async fn refused_insertions_are_in_nobodys_way<S: ClientStore>(store:
                 _ if caller.is_multiple_of(2) => (new, token("unknown", Some(1), now)),
                 _ => (held.clone(), good.clone()),
             };
-            let (store, admission) = (store.clone(), InsertConditions { max_clients, ..spending(&token, now) });
-            async move { (caller, store.admit(&client, &admission).await) }
+            let (store, conditions) = (store.clone(), InsertConditions { max_clients, ..spending(&token, now) });
+            async move { (caller, store.insert_with(&client, &conditions).await) }
         };
-        for (caller, admitted) in race(CALLERS, insert).await {
-            let inserted = admitted == InsertOutcome::Inserted;
-            assert_eq!(
-                inserted,
-                caller == ENTITLED,
-                "insert: whoever is refused is in nobody's way (got {admitted:?})"
-            );
+        for (caller, outcome) in race(CALLERS, insert).await {
+            let inserted = outcome == InsertOutcome::Inserted;
+            assert_eq!(inserted, caller == ENTITLED, "insert: whoever is refused is in nobody's way (got {outcome:?})");
         }
     }
 }
@@ -102,13 +98,13 @@ pub(super) async fn spending_brings_no_revoked_token_back<S: ClientStore>(store:
         let token = token(&name, Some(1000), now());
         store.insert_token(&token).await;
         let act = |caller: usize| {
-            let (store, name, admission) = (store.clone(), name.clone(), spending(&token, now()));
+            let (store, name, conditions) = (store.clone(), name.clone(), spending(&token, now()));
             let client = client(&format!("rush-{round}-{caller}"), now());
             async move {
                 match caller % 8 {
                     0 => store.remove_token(&name).await,
                     _ => {
-                        store.admit(&client, &admission).await;
+                        store.insert_with(&client, &conditions).await;
                         false
                     }
                 }
@@ -145,8 +141,8 @@ pub(super) async fn one_of_many_removals_is_true<S: ClientStore>(store: Subject<
         };
         assert_eq!(times(&race(CALLERS, remove).await, &true), 1, "remove: true for one of many");
     }
-    let admitted = rush(&store, "after", &below(10, now())).await;
-    assert_eq!(times(&admitted, &InsertOutcome::Inserted), 10, "remove: gives a place back once, however many ask");
+    let outcome = rush(&store, "after", &below(10, now())).await;
+    assert_eq!(times(&outcome, &InsertOutcome::Inserted), 10, "remove: gives a place back once, however many ask");
 }
 
 pub(super) async fn a_removal_outlasts_the_updates_around_it<S: ClientStore>(store: Subject<S>) {
@@ -208,10 +204,10 @@ pub(super) async fn a_removal_at_a_revision_and_an_update_exclude_each_other<S: 
         store.hold(std::slice::from_ref(&start)).await;
         let act = |caller: usize| {
             let (store, next) = (store.clone(), renamed(&start, &caller.to_string()));
-            let removal = RemoveConditions::at(1).with_refund(token.digest);
+            let conditions = RemoveConditions::at_revision(1).with_refund(token.digest);
             async move {
                 match caller.is_multiple_of(2) {
-                    true => (store.remove_as(&next.id, &removal).await == Some(true), false),
+                    true => (store.remove_with(&next.id, &conditions).await == Some(true), false),
                     false => (false, store.update(&next).await),
                 }
             }
@@ -264,7 +260,7 @@ pub(super) async fn expire_spares_who_is_touched_in_time<S: ClientStore>(store: 
         let removals = expired.len();
         expired.sort();
         expired.dedup();
-        assert_eq!(expired.len(), removals, "expire: tells of a removal once");
+        assert_eq!(expired.len(), removals, "expire: reports a removal once");
         for client in &idle {
             store.remove(&client.id).await;
         }

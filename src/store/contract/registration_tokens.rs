@@ -1,6 +1,6 @@
 //! A registration access token finds the client that it belongs to, and no other.
 
-use super::sample::{HOUR, assert_same, client, now, renamed};
+use super::fixtures::{HOUR, assert_same, client, now, renamed};
 use super::subject::Subject;
 use crate::client::credential::Digest;
 use crate::client::{Client, RegistrationToken};

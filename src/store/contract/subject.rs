@@ -53,7 +53,7 @@ impl<S: ClientStore> Subject<S> {
 
     /// An insertion that costs nothing.
     pub(super) async fn insert(&self, client: &Client) -> InsertOutcome {
-        self.admit(client, &InsertConditions::unconditional(client.issued_at)).await
+        self.insert_with(client, &InsertConditions::unconditional(client.issued_at)).await
     }
 
     /// Inserts what the rest of a check starts from.
@@ -63,8 +63,8 @@ impl<S: ClientStore> Subject<S> {
         }
     }
 
-    pub(super) async fn admit(&self, client: &Client, admission: &InsertConditions) -> InsertOutcome {
-        answer("insert", self.0.insert(client, admission).await)
+    pub(super) async fn insert_with(&self, client: &Client, conditions: &InsertConditions) -> InsertOutcome {
+        answer("insert", self.0.insert(client, conditions).await)
     }
 
     pub(super) async fn get(&self, id: &ClientId) -> Option<Arc<Client>> {
@@ -81,19 +81,19 @@ impl<S: ClientStore> Subject<S> {
 
     /// True for an update that took place, false for a conflict.
     pub(super) async fn update(&self, client: &Client) -> bool {
-        match self.update_as(client, &UpdateConditions::unconditional(client.issued_at)).await {
+        match self.update_with(client, &UpdateConditions::unconditional(client.issued_at)).await {
             Err(StoreErrorKind::Replayed) => panic!("update: without a key none is Replayed"),
             updated => updated.is_ok(),
         }
     }
 
     /// An update that costs something, or why it did not take place.
-    pub(super) async fn update_as(
+    pub(super) async fn update_with(
         &self,
         client: &Client,
-        replacement: &UpdateConditions,
+        conditions: &UpdateConditions,
     ) -> Result<(), StoreErrorKind> {
-        match self.0.update(client, replacement).await {
+        match self.0.update(client, conditions).await {
             Err(error) if error.kind() != StoreErrorKind::Unavailable => Err(error.kind()),
             updated => {
                 answer("update", updated);
@@ -104,12 +104,12 @@ impl<S: ClientStore> Subject<S> {
 
     /// Whatever the revision.
     pub(super) async fn remove(&self, id: &ClientId) -> bool {
-        answer("remove", self.0.remove(id, &RemoveConditions::new()).await)
+        answer("remove", self.0.remove(id, &RemoveConditions::unconditional()).await)
     }
 
     /// None for a conflict.
-    pub(super) async fn remove_as(&self, id: &ClientId, removal: &RemoveConditions) -> Option<bool> {
-        match self.0.remove(id, removal).await {
+    pub(super) async fn remove_with(&self, id: &ClientId, conditions: &RemoveConditions) -> Option<bool> {
+        match self.0.remove(id, conditions).await {
             Err(error) if error.kind() == StoreErrorKind::Conflict => None,
             removed => Some(answer("remove", removed)),
         }

@@ -1,6 +1,8 @@
 //! Tenants share a database and nothing else.
 
-use super::sample::{DAY, HOUR, assert_same, assert_same_token, below, client, clients, now, renamed, spending, token};
+use super::fixtures::{
+    DAY, HOUR, assert_same, assert_same_token, below, client, clients, now, renamed, spending, token,
+};
 use super::subject::{CALLERS, Subject, race, times};
 use crate::client::credential::Digest;
 use crate::store::{ClientQuery, ClientStore, IdleCutoffs, InsertOutcome, RemoveConditions};
@@ -52,19 +54,23 @@ pub(super) async fn tokens_and_places_belong_to_a_tenant<S: ClientStore>(store: 
     assert!(two.list_tokens().await.is_empty(), "for_tenant: a token of another tenant is none");
     assert!(!two.remove_token(&token.id).await, "for_tenant: a token of another tenant is none");
     let client = client("client", now);
-    let refused = two.admit(&client, &spending(&token, now)).await;
+    let refused = two.insert_with(&client, &spending(&token, now)).await;
     assert_eq!(refused, InsertOutcome::TokenRefused, "for_tenant: a token of another tenant admits nobody");
     for tenant in [&one, &two] {
         assert_eq!(
-            tenant.admit(&client, &below(1, now)).await,
+            tenant.insert_with(&client, &below(1, now)).await,
             InsertOutcome::Inserted,
             "for_tenant: places of its own"
         );
-        let late = renamed(&super::sample::client("late", now), "Late");
-        assert_eq!(tenant.admit(&late, &below(1, now)).await, InsertOutcome::Full, "for_tenant: a limit of its own");
+        let late = renamed(&super::fixtures::client("late", now), "Late");
+        assert_eq!(
+            tenant.insert_with(&late, &below(1, now)).await,
+            InsertOutcome::Full,
+            "for_tenant: a limit of its own"
+        );
     }
-    let refund = RemoveConditions::new().with_refund(token.digest);
-    assert_eq!(two.remove_as(&client.id, &refund).await, Some(true), "remove: true for a client that is there");
+    let refund = RemoveConditions::unconditional().with_refund(token.digest);
+    assert_eq!(two.remove_with(&client.id, &refund).await, Some(true), "remove: true for a client that is there");
     assert_same_token(
         one.get_token(&token.digest).await.as_ref(),
         &token,
@@ -91,12 +97,12 @@ pub(super) async fn tenants_fill_up_side_by_side<S: ClientStore>(store: Subject<
     let insert = |caller: usize| {
         let tenant = tenants[caller % 2].clone();
         let client = client(&format!("rush-{}", caller / 2), now);
-        async move { (caller % 2, tenant.admit(&client, &below(10, now)).await) }
+        async move { (caller % 2, tenant.insert_with(&client, &below(10, now)).await) }
     };
-    let admitted = race(CALLERS, insert).await;
+    let outcome = race(CALLERS, insert).await;
     for (number, tenant) in tenants.iter().enumerate() {
         assert_eq!(
-            times(&admitted, &(number, InsertOutcome::Inserted)),
+            times(&outcome, &(number, InsertOutcome::Inserted)),
             10,
             "insert: fills the ten places of each tenant"
         );

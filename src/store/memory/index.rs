@@ -79,7 +79,7 @@ impl Index {
     }
 
     /// At most so many places after the last one, in the order that leaves out most of what the query does not select.
-    pub(super) fn places(&self, query: &ClientQuery, last: Option<&Place>, most: usize) -> Vec<Place> {
+    pub(super) fn places(&self, query: &ClientQuery, last: Option<&Place>, max: usize) -> Vec<Place> {
         let unused_only = query.idle.as_ref().filter(|cutoffs| cutoffs.idle_since.is_none());
         if unused_only.is_some_and(|cutoffs| cutoffs.unused_since.is_none()) {
             return Vec::new();
@@ -98,7 +98,7 @@ impl Index {
             _ => Bound::Unbounded,
         };
         let places = places.into_iter().flat_map(|places| places.range((from.clone(), Bound::Unbounded)));
-        places.take_while(|(issued_at, _)| end.is_none_or(|end| *issued_at < end)).take(most).cloned().collect()
+        places.take_while(|(issued_at, _)| end.is_none_or(|end| *issued_at < end)).take(max).cloned().collect()
     }
 }
 

@@ -55,8 +55,8 @@ impl ClientStore for MemoryStore {
         Self { shared, tenants: Arc::clone(&self.tenants) }
     }
 
-    async fn insert(&self, client: &Client, admission: &InsertConditions) -> Result<InsertOutcome, StoreError> {
-        Ok(self.shared.insert(client, admission))
+    async fn insert(&self, client: &Client, conditions: &InsertConditions) -> Result<InsertOutcome, StoreError> {
+        Ok(self.shared.insert(client, conditions))
     }
 
     async fn get(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
@@ -75,12 +75,12 @@ impl ClientStore for MemoryStore {
         Ok(self.shared.get(id).filter(|client| client.has_registration_token(token)))
     }
 
-    async fn update(&self, client: &Client, replacement: &UpdateConditions) -> Result<(), StoreError> {
-        self.shared.update(client, replacement)
+    async fn update(&self, client: &Client, conditions: &UpdateConditions) -> Result<(), StoreError> {
+        self.shared.update(client, conditions)
     }
 
-    async fn remove(&self, id: &ClientId, removal: &RemoveConditions) -> Result<bool, StoreError> {
-        self.shared.remove(id, removal)
+    async fn remove(&self, id: &ClientId, conditions: &RemoveConditions) -> Result<bool, StoreError> {
+        self.shared.remove(id, conditions)
     }
 
     async fn touch(&self, id: &ClientId, at: SystemTime) -> Result<bool, StoreError> {
@@ -104,8 +104,8 @@ impl ClientStore for MemoryStore {
         self.shared.remembered().expire(cutoffs.now);
         let query = ClientQuery::new().with_idle(cutoffs.clone());
         loop {
-            let idle = match &cutoffs.among {
-                Some(among) => self.shared.idle_among(among, cutoffs),
+            let idle = match &cutoffs.ids {
+                Some(ids) => self.shared.idle_with_ids(ids, cutoffs),
                 None => self.shared.select(&query, limit).await,
             };
             let still = |client: &Arc<Client>| self.shared.remove_if(&client.id, |client| cutoffs.is_idle(client));

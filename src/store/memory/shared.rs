@@ -37,49 +37,49 @@ pub(super) struct Shared {
 
 impl Shared {
     /// Takes a place below the limit, unless all are taken.
-    fn take_place(&self, most: Option<u64>) -> bool {
-        let most = most.unwrap_or(u64::MAX);
-        let below = |taken| (taken < most).then_some(taken + 1);
+    fn take_place(&self, max: Option<u64>) -> bool {
+        let max = max.unwrap_or(u64::MAX);
+        let below = |taken| (taken < max).then_some(taken + 1);
         self.places.fetch_update(Ordering::AcqRel, Ordering::Acquire, below).is_ok()
     }
 
     /// What it costs stays locked until the client is in or refused, so it is paid exactly when the client comes in and a
     /// refusal is in nobody's way.
-    pub(super) fn insert(&self, client: &Client, admission: &InsertConditions) -> InsertOutcome {
+    pub(super) fn insert(&self, client: &Client, conditions: &InsertConditions) -> InsertOutcome {
         let mut remembered = self.remembered();
-        let token = admission.initial_access_token.as_ref().map(|digest| self.tokens.get_mut(digest.as_bytes()));
-        let token = token.map(|token| token.filter(|token| token.is_usable(admission.now)));
+        let token = conditions.initial_access_token.as_ref().map(|digest| self.tokens.get_mut(digest.as_bytes()));
+        let token = token.map(|token| token.filter(|token| token.is_usable(conditions.now)));
         if matches!(token, Some(None)) {
             return InsertOutcome::TokenRefused;
         }
-        if !remembered.claim(&admission.once, admission.now) {
+        if !remembered.claim(&conditions.nonces, conditions.now) {
             return InsertOutcome::Replayed;
         }
-        let admitted = self.insert_client(client, admission);
-        match (admitted.is_in(), token.flatten()) {
+        let outcome = self.insert_client(client, conditions);
+        match (outcome.is_inserted(), token.flatten()) {
             (true, Some(mut token)) => *token = token.spent_once(),
             (true, None) => {}
-            (false, _) => remembered.forget(&admission.once),
+            (false, _) => remembered.forget(&conditions.nonces),
         }
-        admitted
+        outcome
     }
 
-    fn insert_client(&self, client: &Client, admission: &InsertConditions) -> InsertOutcome {
+    fn insert_client(&self, client: &Client, conditions: &InsertConditions) -> InsertOutcome {
         if self.clients.contains_key(&client.id) {
             return InsertOutcome::Exists;
         }
-        if self.is_taken(admission.unique_fingerprint.as_ref(), &client.id) {
+        if self.is_taken(conditions.unique_fingerprint.as_ref(), &client.id) {
             return InsertOutcome::FingerprintTaken;
         }
-        let admitted = if self.take_place(admission.max_clients) {
+        let outcome = if self.take_place(conditions.max_clients) {
             InsertOutcome::Inserted
-        } else if let Some(gone) = admission.evict.iter().find_map(|cutoffs| self.evict(cutoffs)) {
+        } else if let Some(gone) = conditions.evict.iter().find_map(|cutoffs| self.evict(cutoffs)) {
             InsertOutcome::InsertedEvicting(gone)
         } else {
             return InsertOutcome::Full;
         };
         self.put(Arc::new(client.clone()));
-        admitted
+        outcome
     }
 
     /// The index comes first: until the client is in the map, nobody changes it.
@@ -97,8 +97,8 @@ impl Shared {
     /// Removes the first client that is idle; its place stays taken.
     fn evict(&self, cutoffs: &IdleCutoffs) -> Option<Arc<Client>> {
         let gone = |id: &ClientId| self.take_out(id, |client| cutoffs.is_idle(client));
-        if let Some(among) = &cutoffs.among {
-            return self.idle_among(among, cutoffs).iter().find_map(|client| gone(&client.id));
+        if let Some(ids) = &cutoffs.ids {
+            return self.idle_with_ids(ids, cutoffs).iter().find_map(|client| gone(&client.id));
         }
         let (query, mut last) = (ClientQuery::new().with_idle(cutoffs.clone()), None);
         loop {
@@ -112,8 +112,8 @@ impl Shared {
     }
 
     /// Shows the clients that a query selects, in the order of the list, at most so many of them.
-    pub(super) async fn visit(&self, query: &ClientQuery, most: usize, mut show: impl FnMut(Arc<Client>)) {
-        let (mut last, mut left) = (query.after.clone(), most);
+    pub(super) async fn visit(&self, query: &ClientQuery, max: usize, mut show: impl FnMut(Arc<Client>)) {
+        let (mut last, mut left) = (query.after.clone(), max);
         while left > 0 {
             let step = left.clamp(FEW, AT_ONCE);
             let places = self.index().places(query, last.as_ref(), step);
@@ -133,15 +133,15 @@ impl Shared {
         }
     }
 
-    pub(super) async fn select(&self, query: &ClientQuery, most: usize) -> Vec<Arc<Client>> {
+    pub(super) async fn select(&self, query: &ClientQuery, max: usize) -> Vec<Arc<Client>> {
         let mut selected = Vec::new();
-        self.visit(query, most, |client| selected.push(client)).await;
+        self.visit(query, max, |client| selected.push(client)).await;
         selected
     }
 
     /// The idle clients by cutoffs that name whom they are about.
-    pub(super) fn idle_among(&self, among: &[ClientId], cutoffs: &IdleCutoffs) -> Vec<Arc<Client>> {
-        let mut idle: Vec<_> = among.iter().filter_map(|id| self.get(id)).collect();
+    pub(super) fn idle_with_ids(&self, ids: &[ClientId], cutoffs: &IdleCutoffs) -> Vec<Arc<Client>> {
+        let mut idle: Vec<_> = ids.iter().filter_map(|id| self.get(id)).collect();
         idle.retain(|client| cutoffs.is_idle(client));
         idle.sort_unstable_by_key(|client| place(client));
         idle.dedup_by(|one, other| one.id == other.id);
@@ -152,19 +152,19 @@ impl Shared {
         self.clients.get(id).map(|client| Arc::clone(&client))
     }
 
-    pub(super) fn update(&self, client: &Client, replacement: &UpdateConditions) -> Result<(), StoreError> {
+    pub(super) fn update(&self, client: &Client, conditions: &UpdateConditions) -> Result<(), StoreError> {
         let mut remembered = self.remembered();
         let mut stored = self.clients.get_mut(&client.id).ok_or_else(StoreError::conflict)?;
         if stored.revision + 1 != client.revision {
             return Err(StoreError::conflict());
         }
-        if self.is_taken(replacement.unique_fingerprint.as_ref(), &client.id) {
+        if self.is_taken(conditions.unique_fingerprint.as_ref(), &client.id) {
             return Err(StoreError::fingerprint_taken());
         }
-        if !remembered.claim(&replacement.once, replacement.now) {
+        if !remembered.claim(&conditions.nonces, conditions.now) {
             return Err(StoreError::replayed());
         }
-        remembered.forget(&replacement.forgets);
+        remembered.forget(&conditions.release_nonces);
         let last_used = stored.last_used.max(client.last_used);
         let client = Client { last_used, ..client.clone() };
         self.index().change(&stored, &client);
@@ -184,22 +184,22 @@ impl Shared {
     }
 
     /// As with [`insert`](Self::insert), what is given back is locked before the client.
-    pub(super) fn remove(&self, id: &ClientId, removal: &RemoveConditions) -> Result<bool, StoreError> {
+    pub(super) fn remove(&self, id: &ClientId, conditions: &RemoveConditions) -> Result<bool, StoreError> {
         let mut remembered = self.remembered();
-        let token = removal.refunds.as_ref().and_then(|digest| self.tokens.get_mut(digest.as_bytes()));
+        let token = conditions.refund.as_ref().and_then(|digest| self.tokens.get_mut(digest.as_bytes()));
         let mut conflict = false;
         let removed = self.remove_if(id, |client| {
-            conflict = !removal.permits(client);
+            conflict = !conditions.permits(client);
             !conflict
         });
         if removed.is_none() {
             return if conflict { Err(StoreError::conflict()) } else { Ok(false) };
         }
-        remembered.forget(&removal.forgets);
+        remembered.forget(&conditions.release_nonces);
         if let Some(mut token) = token {
             *token = token.refunded_once();
         }
-        if let Some(client) = &removal.restores {
+        if let Some(client) = &conditions.restore {
             self.places.fetch_add(1, Ordering::AcqRel);
             self.put(Arc::clone(client));
         }

@@ -145,15 +145,15 @@ impl RedisStore {
     async fn insert_among(
         &self,
         client: &Client,
-        admission: &InsertConditions,
+        conditions: &InsertConditions,
         candidates: &[Arc<Client>],
     ) -> Result<InsertOutcome, StoreError> {
         let mut script = script::INSERT.key(self.keys.client(client.id.as_str()));
         script.key(self.keys.index()).key(self.keys.tokens());
-        script.arg(value::write(client)).arg(keys::time(admission.now)).arg(text(admission.max_clients));
-        script.arg(digest_text(admission.initial_access_token.as_ref())).arg(admission.once.len());
-        script.arg(unique_kind(admission.unique_fingerprint.as_ref()));
-        self.claim(&mut script, &admission.once, admission.now);
+        script.arg(value::write(client)).arg(keys::time(conditions.now)).arg(text(conditions.max_clients));
+        script.arg(digest_text(conditions.initial_access_token.as_ref())).arg(conditions.nonces.len());
+        script.arg(unique_kind(conditions.unique_fingerprint.as_ref()));
+        self.claim(&mut script, &conditions.nonces, conditions.now);
         for candidate in candidates {
             self.meant(&mut script, candidate);
         }
@@ -179,8 +179,8 @@ impl RedisStore {
     }
 
     /// Gives a script keys that count once.
-    fn claim(&self, script: &mut ScriptInvocation<'_>, once: &[Nonce], now: SystemTime) {
-        for Nonce { key, until } in once {
+    fn claim(&self, script: &mut ScriptInvocation<'_>, nonces: &[Nonce], now: SystemTime) {
+        for Nonce { key, until } in nonces {
             let lifetime = until.duration_since(now).unwrap_or_default().saturating_add(GRACE);
             let lifetime = u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX).min(LONGEST);
             script.key(self.keys.remembered(key)).arg(keys::time(*until)).arg(lifetime);
@@ -228,17 +228,17 @@ impl ClientStore for RedisStore {
 
     /// A store that is full is asked which clients may be evicted, and then once more with their keys, because a script
     /// must be given all keys that it uses. When all of them are gone by then, others have evicted them.
-    async fn insert(&self, client: &Client, admission: &InsertConditions) -> Result<InsertOutcome, StoreError> {
-        if admission.is_free() {
+    async fn insert(&self, client: &Client, conditions: &InsertConditions) -> Result<InsertOutcome, StoreError> {
+        if conditions.is_unconditional() {
             return self.add(client).await;
         }
         let mut candidates = Vec::new();
         for _ in 0..ROUNDS {
-            let admitted = self.insert_among(client, admission, &candidates).await?;
-            if admitted != InsertOutcome::Full {
-                return Ok(admitted);
+            let outcome = self.insert_among(client, conditions, &candidates).await?;
+            if outcome != InsertOutcome::Full {
+                return Ok(outcome);
             }
-            candidates = self.first_evictable(&admission.evict).await?;
+            candidates = self.first_evictable(&conditions.evict).await?;
             if candidates.is_empty() {
                 break;
             }
@@ -265,14 +265,14 @@ impl ClientStore for RedisStore {
         Ok(client.filter(|client| client.has_registration_token(token)))
     }
 
-    async fn update(&self, client: &Client, replacement: &UpdateConditions) -> Result<(), StoreError> {
+    async fn update(&self, client: &Client, conditions: &UpdateConditions) -> Result<(), StoreError> {
         let before = client.revision.checked_sub(1).ok_or_else(StoreError::conflict)?;
         let mut script = script::UPDATE.key(self.keys.client(client.id.as_str()));
-        script.key(self.keys.index()).arg(value::write(client)).arg(before).arg(keys::time(replacement.now));
-        script.arg(replacement.once.len()).arg(unique_kind(replacement.unique_fingerprint.as_ref()));
+        script.key(self.keys.index()).arg(value::write(client)).arg(before).arg(keys::time(conditions.now));
+        script.arg(conditions.nonces.len()).arg(unique_kind(conditions.unique_fingerprint.as_ref()));
         script.arg(keys::place_of(client));
-        self.claim(&mut script, &replacement.once, replacement.now);
-        for forgotten in &replacement.forgets {
+        self.claim(&mut script, &conditions.nonces, conditions.now);
+        for forgotten in &conditions.release_nonces {
             script.key(self.keys.remembered(&forgotten.key));
         }
         match &*self.run::<String>(&script).await? {
@@ -283,16 +283,16 @@ impl ClientStore for RedisStore {
         }
     }
 
-    async fn remove(&self, id: &ClientId, removal: &RemoveConditions) -> Result<bool, StoreError> {
+    async fn remove(&self, id: &ClientId, conditions: &RemoveConditions) -> Result<bool, StoreError> {
         let mut script = script::REMOVE.key(self.keys.index());
         script.key(self.keys.tokens()).key(self.keys.client(id.as_str()));
-        script.arg(digest_text(removal.refunds.as_ref())).arg(1).arg(u8::from(removal.restores.is_some()));
-        script.arg(removal.revision.map_or_else(|| "*".to_owned(), |revision| revision.to_string())).arg("*");
-        if let Some(restored) = &removal.restores {
+        script.arg(digest_text(conditions.refund.as_ref())).arg(1).arg(u8::from(conditions.restore.is_some()));
+        script.arg(conditions.revision.map_or_else(|| "*".to_owned(), |revision| revision.to_string())).arg("*");
+        if let Some(restored) = &conditions.restore {
             script.key(self.keys.client(restored.id.as_str())).arg(value::write(restored));
             index_rows(&mut script, restored);
         }
-        for forgotten in &removal.forgets {
+        for forgotten in &conditions.release_nonces {
             script.key(self.keys.remembered(&forgotten.key));
         }
         match self.run::<Vec<u8>>(&script).await?[..] {
@@ -365,7 +365,7 @@ impl ClientStore for RedisStore {
     }
 
     async fn claim_nonce(&self, key: &str, until: SystemTime, now: SystemTime) -> Result<bool, StoreError> {
-        let mut script = script::REMEMBER.arg(keys::time(now));
+        let mut script = script::CLAIM_NONCE.arg(keys::time(now));
         self.claim(&mut script, &[Nonce::new(key, until)], now);
         self.run(&script).await
     }

@@ -12,14 +12,14 @@ macro_rules! scripts {
 
 scripts! {
     ADD = "add.lua";
-    INSERT = "client.lua" "once.lua" "insert.lua";
-    UPDATE = "client.lua" "once.lua" "update.lua";
+    INSERT = "client.lua" "nonce.lua" "insert.lua";
+    UPDATE = "client.lua" "nonce.lua" "update.lua";
     REMOVE = "client.lua" "remove.lua";
     TOUCH = "client.lua" "touch.lua";
     INSERT_TOKEN = "insert_token.lua";
     GET_BY_TOKEN = "get_by_token.lua";
     REMOVE_TOKEN = "remove_token.lua";
-    REMEMBER = "once.lua" "remember.lua";
+    CLAIM_NONCE = "nonce.lua" "claim_nonce.lua";
 }
 
 /// What `remove.lua` says of a client that it removed.

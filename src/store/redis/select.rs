@@ -127,9 +127,9 @@ impl RedisStore {
     /// The places of clients that may be idle, in the order of the list; at most so many of those that were used.
     pub(super) async fn idle_places(&self, cutoffs: &IdleCutoffs, limit: isize) -> Result<Vec<String>, StoreError> {
         let mut places = Vec::new();
-        if let Some(among) = &cutoffs.among {
-            for ids in among.chunks(BATCH) {
-                let idle = self.read(ids.iter().map(|id| id.as_str())).await?;
+        if let Some(ids) = &cutoffs.ids {
+            for batch in ids.chunks(BATCH) {
+                let idle = self.read(batch.iter().map(|id| id.as_str())).await?;
                 places
                     .extend(idle.iter().filter(|client| cutoffs.is_idle(client)).map(|client| keys::place_of(client)));
             }

@@ -1,13 +1,13 @@
 -- Replaces the revision before. A use that was recorded since the client was read stays.
 -- After the first keys come those that count once and then those that are forgotten.
 local client, index = KEYS[1], KEYS[2]
-local value, before, now, once, unique, place = unpack(ARGV, 1, 6)
-local last_once = 2 + once
+local value, before, now, nonces, unique, place = unpack(ARGV, 1, 6)
+local last_nonce = 2 + nonces
 
 local used, rows, revision = line_of(redis.call('GET', client))
 if revision ~= before then return 'changed' end
 if is_taken(index, unique, place) then return 'taken' end
-for number = 3, last_once do
+for number = 3, last_nonce do
   if is_known(KEYS[number], now) then return 'replayed' end
 end
 
@@ -18,6 +18,6 @@ if used ~= used_now or rows ~= rows_now then
   add_rows(index, rows_of(used_now, rows_now))
   touch(client, index, used)
 end
-for number = 3, last_once do remember(KEYS[number], 2 * number + 1) end
-for number = last_once + 1, #KEYS do redis.call('DEL', KEYS[number]) end
+for number = 3, last_nonce do remember(KEYS[number], 2 * number + 1) end
+for number = last_nonce + 1, #KEYS do redis.call('DEL', KEYS[number]) end
 return 'updated'

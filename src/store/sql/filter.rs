@@ -75,7 +75,7 @@ impl<'a> Filter<'a> {
         };
         self.text.push_str(&format!(" AND {either}"));
         if let Some(ids) = ids {
-            self.and(sql.among, Value::Text(Some(ids)));
+            self.and(sql.ids, Value::Text(Some(ids)));
         }
         match &cutoffs.registrant {
             Some(RegistrantKey::InitialAccessToken(id)) => {
@@ -113,7 +113,7 @@ impl<'a> Filter<'a> {
 
 /// The identifiers that cutoffs are limited to, as one value whatever their number. Identifiers need no escaping.
 pub(super) fn ids(cutoffs: Option<&IdleCutoffs>) -> Option<String> {
-    let ids: Vec<_> = cutoffs?.among.as_ref()?.iter().map(|id| format!("\"{id}\"")).collect();
+    let ids: Vec<_> = cutoffs?.ids.as_ref()?.iter().map(|id| format!("\"{id}\"")).collect();
     Some(format!("[{}]", ids.join(",")))
 }
 

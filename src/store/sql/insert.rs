@@ -17,17 +17,17 @@ use crate::store::{IdleCutoffs, InsertConditions, InsertOutcome};
 pub(super) async fn insert<B: Backend>(
     backend: &B,
     client: &Client,
-    admission: &InsertConditions,
+    conditions: &InsertConditions,
 ) -> Result<InsertOutcome, StoreError> {
     let (sql, tenant, written) = (backend.statements(), bytes(backend.tenant()), Written::of(client));
     let row = row(backend.tenant(), client, &written);
-    let InsertConditions { now, initial_access_token, once, max_clients, evict, unique_fingerprint } = admission;
-    if admission.is_free() {
+    let InsertConditions { now, initial_access_token, nonces, max_clients, evict, unique_fingerprint } = conditions;
+    if conditions.is_unconditional() {
         let is_in = backend.execute(&sql.add, &row).await? > 0 || backend.execute(&sql.insert, &row).await? > 0;
         return Ok(if is_in { InsertOutcome::Inserted } else { InsertOutcome::Exists });
     }
     let spent = initial_access_token.as_ref().map(|digest| [tenant, bytes(digest.as_bytes()), at(*now)]);
-    let keys = Key::all(once);
+    let keys = Key::all(nonces);
     let keys = Vec::from_iter(keys.iter().map(|key| key.remembered(backend.tenant(), *now)));
     let within = max_clients.map(|most| [tenant, int(most)]);
     if within.is_some() {

@@ -165,16 +165,16 @@ macro_rules! client_store {
                 self.shut_down().await
             }
 
-            async fn insert(&self, client: &Client, admission: &InsertConditions) -> Result<InsertOutcome, StoreError> {
-                $crate::store::sql::insert::insert(self, client, admission).await
+            async fn insert(&self, client: &Client, conditions: &InsertConditions) -> Result<InsertOutcome, StoreError> {
+                $crate::store::sql::insert::insert(self, client, conditions).await
             }
 
             client_store! { @verbs
                 get(id: &ClientId) -> Option<Arc<Client>>;
                 get_current(id: &ClientId) -> Option<Arc<Client>>;
                 get_by_registration_token(id: &ClientId, token: &Digest) -> Option<Arc<Client>>;
-                update(client: &Client, replacement: &UpdateConditions) -> ();
-                remove(id: &ClientId, removal: &RemoveConditions) -> bool;
+                update(client: &Client, conditions: &UpdateConditions) -> ();
+                remove(id: &ClientId, conditions: &RemoveConditions) -> bool;
                 touch(id: &ClientId, at: SystemTime) -> bool;
                 list(query: &ClientQuery) -> Vec<Arc<Client>>;
                 count(query: &ClientQuery) -> u64;

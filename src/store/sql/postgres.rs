@@ -148,7 +148,7 @@ const DIALECT: Dialect = Dialect {
     // Whoever expires waits for rows that others change. Whoever needs a place holds the count, for which they wait, so
     // it takes a row that nobody changes.
     locking: [" FOR UPDATE", " FOR UPDATE SKIP LOCKED"],
-    among: "id IN (SELECT json_array_elements_text({}::json))",
+    ids: "id IN (SELECT json_array_elements_text({}::json))",
     never_used: "never_used",
     spend: "WITH spent AS (
             UPDATE {p}tokens SET uses_left = uses_left - 1 WHERE tenant = $1 AND digest = $2

@@ -90,7 +90,7 @@ const DIALECT: Dialect = Dialect {
     ),
     forget: "DELETE FROM {p}remembered WHERE tenant = $1 AND until <= $2",
     locking: ["", ""],
-    among: "id IN (SELECT value FROM json_each({}))",
+    ids: "id IN (SELECT value FROM json_each({}))",
     never_used: "last_used IS NULL",
     spend: "UPDATE {p}tokens SET uses_left = uses_left - 1 WHERE tenant = $1 AND digest = $2
         AND (uses_left IS NULL OR uses_left > 0) AND (expires_at IS NULL OR expires_at > $3)",

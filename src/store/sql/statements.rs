@@ -24,7 +24,7 @@ pub(super) struct Statements {
     pub(super) locking: [&'static str; 2],
     pub(super) forget: String,
     /// How a list of identifiers selects, the identifiers being one JSON array of texts.
-    pub(super) among: &'static str,
+    pub(super) ids: &'static str,
     /// Whether a client was never used, as the index of those says it.
     pub(super) never_used: &'static str,
     pub(super) spend: String,
@@ -54,7 +54,7 @@ pub(super) struct Dialect {
     pub(super) expire: (&'static str, &'static str),
     pub(super) forget: &'static str,
     pub(super) locking: [&'static str; 2],
-    pub(super) among: &'static str,
+    pub(super) ids: &'static str,
     pub(super) never_used: &'static str,
     pub(super) spend: &'static str,
     pub(super) lock_clients: Option<&'static str>,
@@ -78,7 +78,7 @@ impl Statements {
             expire: (named(dialect.expire.0), named(dialect.expire.1)),
             forget: named(dialect.forget),
             locking: dialect.locking,
-            among: dialect.among,
+            ids: dialect.ids,
             never_used: dialect.never_used,
             spend: named(dialect.spend),
             refund: named(REFUND),

@@ -98,7 +98,7 @@ fn digest_text(digest: &Digest) -> String {
 pub(super) async fn update<B: Backend>(
     backend: &B,
     client: &Client,
-    replacement: &UpdateConditions,
+    conditions: &UpdateConditions,
 ) -> Result<(), StoreError> {
     let written = Written::of(client);
     let values = [
@@ -114,15 +114,15 @@ pub(super) async fn update<B: Backend>(
         Value::Text(written.previous_token.as_deref()),
         Value::Text(written.between_token.as_deref()),
     ];
-    let UpdateConditions { now, once, forgets, unique_fingerprint } = replacement;
+    let UpdateConditions { now, nonces, release_nonces, unique_fingerprint } = conditions;
     let sql = backend.statements();
-    if once.is_empty() && forgets.is_empty() && unique_fingerprint.is_none() {
+    if nonces.is_empty() && release_nonces.is_empty() && unique_fingerprint.is_none() {
         let updated = backend.execute(&sql.update, &values).await?;
         return if updated > 0 { Ok(()) } else { Err(StoreError::conflict()) };
     }
-    let (once, forgets) = (Key::all(once), Key::all(forgets));
-    let remembering = Vec::from_iter(once.iter().map(|key| key.remembered(backend.tenant(), *now)));
-    let forgetting = Vec::from_iter(forgets.iter().map(|key| key.named(backend.tenant())));
+    let (nonces, release_nonces) = (Key::all(nonces), Key::all(release_nonces));
+    let remembering = Vec::from_iter(nonces.iter().map(|key| key.remembered(backend.tenant(), *now)));
+    let forgetting = Vec::from_iter(release_nonces.iter().map(|key| key.named(backend.tenant())));
     let unique = unique_fingerprint.as_ref().map(|digest| Unique::new(backend.tenant(), digest, &client.id));
     let lock = unique.iter().flat_map(|unique| unique.lock(sql));
     let mut steps = Vec::from_iter(lock.map(|step| (StoreErrorKind::FingerprintTaken, step)));
@@ -147,26 +147,26 @@ pub(super) async fn update<B: Backend>(
 pub(super) async fn remove<B: Backend>(
     backend: &B,
     id: &ClientId,
-    removal: &RemoveConditions,
+    conditions: &RemoveConditions,
 ) -> Result<bool, StoreError> {
     let (sql, tenant) = (backend.statements(), bytes(backend.tenant()));
-    let revision = removal.revision.map(|revision| i64::try_from(revision).unwrap_or(i64::MAX));
+    let revision = conditions.revision.map(|revision| i64::try_from(revision).unwrap_or(i64::MAX));
     let row = [tenant, text(id.as_str()), Value::Int(revision)];
-    let refund = removal.refunds.as_ref().map(|digest| [tenant, bytes(digest.as_bytes())]);
-    let forgets = Key::all(&removal.forgets);
-    let forgetting = Vec::from_iter(forgets.iter().map(|key| key.named(backend.tenant())));
+    let refund = conditions.refund.as_ref().map(|digest| [tenant, bytes(digest.as_bytes())]);
+    let release_nonces = Key::all(&conditions.release_nonces);
+    let forgetting = Vec::from_iter(release_nonces.iter().map(|key| key.named(backend.tenant())));
     let mut steps = vec![Step::required(&sql.remove, &row)];
     steps.extend(refund.iter().map(|values| Step::optional(&sql.refund, values)));
     steps.extend(forgetting.iter().map(|values| Step::optional(&sql.forget_key, values)));
-    let written = removal.restores.as_deref().map(Written::of);
-    let restored = removal.restores.as_deref().zip(written.as_ref());
+    let written = conditions.restore.as_deref().map(Written::of);
+    let restored = conditions.restore.as_deref().zip(written.as_ref());
     let restored = restored.map(|(client, written)| super::insert::row(backend.tenant(), client, written));
     steps.extend(restored.iter().map(|values| Step::optional(&sql.insert, values)));
     let removed = match &steps[..] {
         [alone] => backend.execute(alone.text, alone.values).await? > 0,
         steps => backend.transact(steps).await?.is_ok(),
     };
-    if !removed && removal.revision.is_some() && !backend.fetch(&sql.get, &row[..2]).await?.is_empty() {
+    if !removed && conditions.revision.is_some() && !backend.fetch(&sql.get, &row[..2]).await?.is_empty() {
         return Err(StoreError::conflict());
     }
     Ok(removed)
@@ -251,7 +251,7 @@ impl Key {
     /// In an order that is the same for all, so that nobody who holds one waits for another who waits for that one.
     pub(super) fn all(keys: &[Nonce]) -> Vec<Self> {
         let mut keys: Vec<_> =
-            keys.iter().map(|once| Self { digest: Digest::of(&once.key), until: once.until }).collect();
+            keys.iter().map(|nonce| Self { digest: Digest::of(&nonce.key), until: nonce.until }).collect();
         keys.sort_unstable_by_key(|key| *key.digest.as_bytes());
         keys
     }

@@ -11,11 +11,7 @@ use super::record::{at_revision, with_member_of};
 use super::{Broken, CALLERS, Fault};
 
 impl Broken {
-    pub(super) async fn broken_update(
-        &self,
-        client: &Client,
-        replacement: &UpdateConditions,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn broken_update(&self, client: &Client, conditions: &UpdateConditions) -> Result<(), StoreError> {
         let stored = match self.inner.get(client.id()).await? {
             Some(stored) => stored,
             None if self.fault == Fault::UpdateBringsBack => return self.overwrite(client).await,
@@ -30,7 +26,7 @@ impl Broken {
                 self.overwrite_but_keep_the_use(client, &stored).await
             }
             Fault::UpdateKeeps(member) => {
-                self.inner.update(&with_member_of(&stored, client, member)?, replacement).await
+                self.inner.update(&with_member_of(&stored, client, member)?, conditions).await
             }
             Fault::UpdateWritesInSteps if follows => {
                 self.overwrite(&at_revision(client, stored.revision())?).await?;
@@ -39,88 +35,88 @@ impl Broken {
             }
             Fault::KeyIsReadThenUsed | Fault::RemoveComparesThenRemoves => {
                 self.until_arrived(2).await;
-                self.update_and_leave(client, replacement).await
+                self.update_and_leave(client, conditions).await
             }
             Fault::TouchGivesUp => {
                 self.until_arrived(CALLERS / 2).await;
-                self.update_and_leave(client, replacement).await
+                self.update_and_leave(client, conditions).await
             }
             Fault::UpdateIgnoresUniqueness | Fault::UniquenessIsIgnored => {
-                self.inner.update(client, &without_uniqueness(replacement)).await
+                self.inner.update(client, &without_uniqueness(conditions)).await
             }
             Fault::UniquenessIsReadThenWritten => {
-                if self.is_taken(replacement.unique_fingerprint, client.id()).await? {
+                if self.is_taken(conditions.unique_fingerprint, client.id()).await? {
                     return Err(StoreError::fingerprint_taken());
                 }
-                if replacement.unique_fingerprint.is_some() {
+                if conditions.unique_fingerprint.is_some() {
                     self.meet().await;
                 }
-                self.inner.update(client, &without_uniqueness(replacement)).await
+                self.inner.update(client, &without_uniqueness(conditions)).await
             }
             Fault::UpdateIgnoresKeys => {
-                self.inner.update(client, &UpdateConditions::unconditional(replacement.now)).await
+                self.inner.update(client, &UpdateConditions::unconditional(conditions.now)).await
             }
             Fault::UpdateUsesKeysForConflicts => {
-                let mut free = replacement.clone();
-                for Nonce { key, until, .. } in free.once.drain(..) {
-                    if !self.inner.claim_nonce(&key, until, replacement.now).await? {
+                let mut free = conditions.clone();
+                for Nonce { key, until, .. } in free.nonces.drain(..) {
+                    if !self.inner.claim_nonce(&key, until, conditions.now).await? {
                         return Err(StoreError::replayed());
                     }
                 }
                 self.inner.update(client, &free).await
             }
             Fault::UpdateForgetsNothing => {
-                let mut stubborn = replacement.clone();
-                stubborn.forgets.clear();
+                let mut stubborn = conditions.clone();
+                stubborn.release_nonces.clear();
                 self.inner.update(client, &stubborn).await
             }
-            _ => self.inner.update(client, replacement).await,
+            _ => self.inner.update(client, conditions).await,
         }
     }
 
-    async fn update_and_leave(&self, client: &Client, replacement: &UpdateConditions) -> Result<(), StoreError> {
-        let updated = self.inner.update(client, replacement).await;
+    async fn update_and_leave(&self, client: &Client, conditions: &UpdateConditions) -> Result<(), StoreError> {
+        let updated = self.inner.update(client, conditions).await;
         self.leave();
         updated
     }
 
-    pub(super) async fn broken_remove(&self, id: &ClientId, removal: &RemoveConditions) -> Result<bool, StoreError> {
-        let mut removal = removal.clone();
+    pub(super) async fn broken_remove(&self, id: &ClientId, conditions: &RemoveConditions) -> Result<bool, StoreError> {
+        let mut conditions = conditions.clone();
         match self.fault {
-            Fault::RemoveIsAlwaysTrue => return self.inner.remove(id, &removal).await.map(|_| true),
+            Fault::RemoveIsAlwaysTrue => return self.inner.remove(id, &conditions).await.map(|_| true),
             Fault::RemoveLooksThenRemoves => {
                 let there = self.inner.get(id).await?.is_some();
                 self.meet().await;
-                return self.inner.remove(id, &removal).await.map(|_| there);
+                return self.inner.remove(id, &conditions).await.map(|_| there);
             }
-            Fault::RemoveIgnoresTheRevision => removal.revision = None,
+            Fault::RemoveIgnoresTheRevision => conditions.revision = None,
             Fault::RemoveComparesThenRemoves => {
                 let client = self.inner.get(id).await?;
-                if client.is_some_and(|client| !removal.permits(&client)) {
+                if client.is_some_and(|client| !conditions.permits(&client)) {
                     return Err(StoreError::conflict());
                 }
                 self.arrive();
                 self.until_left(1).await;
-                removal.revision = None;
+                conditions.revision = None;
             }
-            Fault::RemoveRefundsNothing => removal.refunds = None,
-            Fault::RemoveForgetsNothing => removal.forgets.clear(),
-            Fault::RemoveRestoresNobody => removal.restores = None,
+            Fault::RemoveRefundsNothing => conditions.refund = None,
+            Fault::RemoveForgetsNothing => conditions.release_nonces.clear(),
+            Fault::RemoveRestoresNobody => conditions.restore = None,
             Fault::RemoveRefundsForNobody => {
-                let refund = removal.refunds.take();
-                let removed = self.inner.remove(id, &removal).await?;
+                let refund = conditions.refund.take();
+                let removed = self.inner.remove(id, &conditions).await?;
                 return self.refund(refund).await.map(|()| removed);
             }
             Fault::RemoveRefundsInSteps => {
-                let refund = removal.refunds.take();
-                let removed = self.inner.remove(id, &removal).await?;
+                let refund = conditions.refund.take();
+                let removed = self.inner.remove(id, &conditions).await?;
                 yield_now().await;
                 self.refund(refund.filter(|_| removed)).await?;
                 return Ok(removed);
             }
             Fault::RemoveRestoresInSteps => {
-                let gone = removal.restores.take();
-                let removed = self.inner.remove(id, &removal).await?;
+                let gone = conditions.restore.take();
+                let removed = self.inner.remove(id, &conditions).await?;
                 yield_now().await;
                 if let Some(gone) = gone.filter(|_| removed) {
                     self.inner.insert(&gone, &InsertConditions::unconditional(SystemTime::now())).await?;
@@ -129,13 +125,13 @@ impl Broken {
             }
             Fault::TouchBringsBack => {
                 self.until_arrived(1).await;
-                let removed = self.inner.remove(id, &removal).await;
+                let removed = self.inner.remove(id, &conditions).await;
                 self.leave();
                 return removed;
             }
             _ => {}
         }
-        self.inner.remove(id, &removal).await
+        self.inner.remove(id, &conditions).await
     }
 
     pub(super) async fn broken_touch(&self, id: &ClientId, at: SystemTime) -> Result<bool, StoreError> {
@@ -167,7 +163,7 @@ impl Broken {
                 self.inner.insert(&used, &InsertConditions::unconditional(at)).await?;
             }
             Fault::TouchWritesInSteps => {
-                self.inner.remove(id, &RemoveConditions::new()).await?;
+                self.inner.remove(id, &RemoveConditions::unconditional()).await?;
                 yield_now().await;
                 self.inner.insert(&used, &InsertConditions::unconditional(at)).await?;
             }
@@ -178,7 +174,7 @@ impl Broken {
 
     /// Puts a client in the place of another, whatever the revision.
     pub(super) async fn overwrite(&self, client: &Client) -> Result<(), StoreError> {
-        self.inner.remove(client.id(), &RemoveConditions::new()).await?;
+        self.inner.remove(client.id(), &RemoveConditions::unconditional()).await?;
         self.inner.insert(client, &InsertConditions::unconditional(SystemTime::now())).await?;
         Ok(())
     }
@@ -199,8 +195,8 @@ impl Broken {
     }
 }
 
-fn without_uniqueness(replacement: &UpdateConditions) -> UpdateConditions {
-    let mut free = replacement.clone();
+fn without_uniqueness(conditions: &UpdateConditions) -> UpdateConditions {
+    let mut free = conditions.clone();
     free.unique_fingerprint = None;
     free
 }

@@ -84,11 +84,11 @@ impl Broken {
     ) -> Result<Vec<Arc<Client>>, StoreError> {
         let mut cutoffs = cutoffs.clone();
         match self.fault {
-            Fault::ExpireTakesAnybody => cutoffs.among = None,
+            Fault::ExpireTakesAnybody => cutoffs.ids = None,
             Fault::ExpireTakesTheLatest => {
                 let mut idle = self.idle(&cutoffs, usize::MAX).await?;
                 let latest = idle.split_off(idle.len().saturating_sub(limit));
-                cutoffs.among = Some(latest.iter().map(|client| client.id().clone()).collect());
+                cutoffs.ids = Some(latest.iter().map(|client| client.id().clone()).collect());
             }
             Fault::ExpireIncludesTheCutoffs => {
                 for since in [&mut cutoffs.unused_since, &mut cutoffs.idle_since].into_iter().flatten() {
@@ -140,7 +140,7 @@ impl Broken {
     async fn remove_all(&self, clients: Vec<Arc<Client>>) -> Result<Vec<Arc<Client>>, StoreError> {
         let mut removed = Vec::new();
         for client in clients {
-            if self.inner.remove(client.id(), &RemoveConditions::new()).await? {
+            if self.inner.remove(client.id(), &RemoveConditions::unconditional()).await? {
                 removed.push(client);
             }
         }

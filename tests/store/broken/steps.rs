@@ -14,12 +14,12 @@ impl Broken {
     pub(super) async fn spend_then_insert(
         &self,
         client: &Client,
-        admission: &InsertConditions,
+        conditions: &InsertConditions,
     ) -> Result<InsertOutcome, StoreError> {
-        if admission.initial_access_token.is_none() {
-            return self.inner.insert(client, admission).await;
+        if conditions.initial_access_token.is_none() {
+            return self.inner.insert(client, conditions).await;
         }
-        let Some(token) = self.usable_token(admission).await? else { return Ok(InsertOutcome::TokenRefused) };
+        let Some(token) = self.usable_token(conditions).await? else { return Ok(InsertOutcome::TokenRefused) };
         match self.fault {
             Fault::UseIsReadThenSpent => self.meet().await,
             Fault::UseBringsTheTokenBack => {
@@ -32,51 +32,51 @@ impl Broken {
         if self.fault == Fault::UseIsSpentBeforeTheClientIsIn {
             yield_now().await;
         }
-        let admitted = self.insert_unpaid(client, admission).await?;
-        if admitted != InsertOutcome::Inserted && self.fault != Fault::UseIsSpentForRefusals {
+        let outcome = self.insert_unpaid(client, conditions).await?;
+        if outcome != InsertOutcome::Inserted && self.fault != Fault::UseIsSpentForRefusals {
             self.inner.insert_token(&token).await?;
         }
-        Ok(admitted)
+        Ok(outcome)
     }
 
     /// Takes a use, inserts when all others have left, and gives the use back when that is refused.
     pub(super) async fn hold_then_insert(
         &self,
         client: &Client,
-        admission: &InsertConditions,
+        conditions: &InsertConditions,
     ) -> Result<InsertOutcome, StoreError> {
-        if admission.initial_access_token.is_none() {
-            return self.inner.insert(client, admission).await;
+        if conditions.initial_access_token.is_none() {
+            return self.inner.insert(client, conditions).await;
         }
         let turn = self.one_by_one.lock().await;
-        let Some(token) = self.usable_token(admission).await? else {
+        let Some(token) = self.usable_token(conditions).await? else {
             self.leave();
             return Ok(InsertOutcome::TokenRefused);
         };
         self.inner.insert_token(&token.spent_once()).await?;
         drop(turn);
         self.until_others_left().await;
-        let admitted = self.insert_unpaid(client, admission).await?;
-        if !admitted.is_in() {
+        let outcome = self.insert_unpaid(client, conditions).await?;
+        if !outcome.is_inserted() {
             self.inner.insert_token(&token).await?;
         }
         self.leave();
-        Ok(admitted)
+        Ok(outcome)
     }
 
-    async fn insert_unpaid(&self, client: &Client, admission: &InsertConditions) -> Result<InsertOutcome, StoreError> {
-        let mut unpaid = admission.clone();
+    async fn insert_unpaid(&self, client: &Client, conditions: &InsertConditions) -> Result<InsertOutcome, StoreError> {
+        let mut unpaid = conditions.clone();
         unpaid.initial_access_token = None;
         self.inner.insert(client, &unpaid).await
     }
 
     pub(super) async fn usable_token(
         &self,
-        admission: &InsertConditions,
+        conditions: &InsertConditions,
     ) -> Result<Option<InitialAccessTokenRecord>, StoreError> {
-        let Some(digest) = &admission.initial_access_token else { return Ok(None) };
+        let Some(digest) = &conditions.initial_access_token else { return Ok(None) };
         let token = self.inner.get_token(digest).await?;
-        Ok(token.filter(|token| token.is_usable(admission.now)))
+        Ok(token.filter(|token| token.is_usable(conditions.now)))
     }
 
     /// Looks for the identifier and then, when somebody else has looked too, takes it.
@@ -88,9 +88,9 @@ impl Broken {
         self.overwrite(client).await.map(|()| InsertOutcome::Inserted)
     }
 
-    async fn make_room(&self, admission: &mut InsertConditions) -> Result<Option<Arc<Client>>, StoreError> {
-        let evict = std::mem::take(&mut admission.evict);
-        if admission.max_clients.is_some_and(|most| most > 0) && self.is_full(admission).await? {
+    async fn make_room(&self, conditions: &mut InsertConditions) -> Result<Option<Arc<Client>>, StoreError> {
+        let evict = std::mem::take(&mut conditions.evict);
+        if conditions.max_clients.is_some_and(|most| most > 0) && self.is_full(conditions).await? {
             for cutoffs in &evict {
                 if let Some(gone) = self.inner.expire(cutoffs, 1).await?.pop() {
                     return Ok(Some(gone));
@@ -104,21 +104,21 @@ impl Broken {
     pub(super) async fn make_room_then_insert(
         &self,
         client: &Client,
-        admission: &InsertConditions,
+        conditions: &InsertConditions,
     ) -> Result<InsertOutcome, StoreError> {
-        let mut roomy = admission.clone();
+        let mut roomy = conditions.clone();
         let gone = self.make_room(&mut roomy).await?;
-        match (self.fault, admission.evict.is_empty()) {
+        match (self.fault, conditions.evict.is_empty()) {
             (Fault::RoomIsMadeInSteps, false) => {
                 self.arrive();
                 self.until_arrived(if gone.is_some() { CALLERS } else { 0 }).await;
             }
             _ => yield_now().await,
         }
-        let admitted = self.inner.insert(client, &roomy).await?;
+        let outcome = self.inner.insert(client, &roomy).await?;
         Ok(match gone {
-            Some(gone) if admitted == InsertOutcome::Inserted => InsertOutcome::InsertedEvicting(gone),
-            _ => admitted,
+            Some(gone) if outcome == InsertOutcome::Inserted => InsertOutcome::InsertedEvicting(gone),
+            _ => outcome,
         })
     }
 
@@ -126,11 +126,11 @@ impl Broken {
     pub(super) async fn choose_then_make_room(
         &self,
         client: &Client,
-        mut admission: InsertConditions,
+        mut conditions: InsertConditions,
     ) -> Result<InsertOutcome, StoreError> {
-        let full = self.is_full(&admission).await?;
-        let Some(room) = std::mem::take(&mut admission.evict).pop().filter(|_| full) else {
-            return self.inner.insert(client, &admission).await;
+        let full = self.is_full(&conditions).await?;
+        let Some(room) = std::mem::take(&mut conditions.evict).pop().filter(|_| full) else {
+            return self.inner.insert(client, &conditions).await;
         };
         let first = ClientQuery::new().with_idle(room).with_limit(1);
         let Some(chosen) = self.inner.list(&first).await?.pop() else { return Ok(InsertOutcome::Full) };
@@ -138,50 +138,50 @@ impl Broken {
             return Ok(InsertOutcome::Full);
         }
         self.until_left(CALLERS / 4).await;
-        if !self.inner.remove(chosen.id(), &RemoveConditions::new()).await? {
+        if !self.inner.remove(chosen.id(), &RemoveConditions::unconditional()).await? {
             return Ok(InsertOutcome::Full);
         }
-        admission.max_clients = None;
-        self.inner.insert(client, &admission).await.map(|_| InsertOutcome::InsertedEvicting(chosen))
+        conditions.max_clients = None;
+        self.inner.insert(client, &conditions).await.map(|_| InsertOutcome::InsertedEvicting(chosen))
     }
 
     /// Uses keys up and then, after a pause, inserts.
     pub(super) async fn use_up_then_insert(
         &self,
         client: &Client,
-        mut admission: InsertConditions,
+        mut conditions: InsertConditions,
     ) -> Result<InsertOutcome, StoreError> {
-        let once = std::mem::take(&mut admission.once);
-        for Nonce { key, until, .. } in &once {
-            if !self.inner.claim_nonce(key, *until, admission.now).await? {
+        let nonces = std::mem::take(&mut conditions.nonces);
+        for Nonce { key, until, .. } in &nonces {
+            if !self.inner.claim_nonce(key, *until, conditions.now).await? {
                 return Ok(InsertOutcome::Replayed);
             }
         }
-        self.inner.insert(client, &admission).await
+        self.inner.insert(client, &conditions).await
     }
 
     /// Looks at keys and, after a pause, inserts and uses them up.
     pub(super) async fn look_then_insert(
         &self,
         client: &Client,
-        mut admission: InsertConditions,
+        mut conditions: InsertConditions,
     ) -> Result<InsertOutcome, StoreError> {
-        let once = std::mem::take(&mut admission.once);
-        if once.is_empty() {
-            return self.inner.insert(client, &admission).await;
+        let nonces = std::mem::take(&mut conditions.nonces);
+        if nonces.is_empty() {
+            return self.inner.insert(client, &conditions).await;
         }
-        for Nonce { key, .. } in &once {
-            if !self.is_new(key, admission.now).await? {
+        for Nonce { key, .. } in &nonces {
+            if !self.is_new(key, conditions.now).await? {
                 return Ok(InsertOutcome::Replayed);
             }
         }
         self.meet().await;
-        let admitted = self.inner.insert(client, &admission).await?;
-        if admitted.is_in() {
-            for Nonce { key, until, .. } in &once {
-                self.inner.claim_nonce(key, *until, admission.now).await?;
+        let outcome = self.inner.insert(client, &conditions).await?;
+        if outcome.is_inserted() {
+            for Nonce { key, until, .. } in &nonces {
+                self.inner.claim_nonce(key, *until, conditions.now).await?;
             }
         }
-        Ok(admitted)
+        Ok(outcome)
     }
 }

@@ -24,8 +24,8 @@ impl ClientStore for Broken {
         Self { inner, ..self.clone() }
     }
 
-    async fn insert(&self, client: &Client, admission: &InsertConditions) -> Result<InsertOutcome, StoreError> {
-        self.broken_insert(&self.written(client)?, admission).await
+    async fn insert(&self, client: &Client, conditions: &InsertConditions) -> Result<InsertOutcome, StoreError> {
+        self.broken_insert(&self.written(client)?, conditions).await
     }
 
     async fn get(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
@@ -44,12 +44,12 @@ impl ClientStore for Broken {
         self.broken_get_by_registration_token(id, token).await
     }
 
-    async fn update(&self, client: &Client, replacement: &UpdateConditions) -> Result<(), StoreError> {
-        self.broken_update(&self.written(client)?, replacement).await
+    async fn update(&self, client: &Client, conditions: &UpdateConditions) -> Result<(), StoreError> {
+        self.broken_update(&self.written(client)?, conditions).await
     }
 
-    async fn remove(&self, id: &ClientId, removal: &RemoveConditions) -> Result<bool, StoreError> {
-        self.broken_remove(id, removal).await
+    async fn remove(&self, id: &ClientId, conditions: &RemoveConditions) -> Result<bool, StoreError> {
+        self.broken_remove(id, conditions).await
     }
 
     async fn touch(&self, id: &ClientId, at: SystemTime) -> Result<bool, StoreError> {

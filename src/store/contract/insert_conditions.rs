@@ -1,6 +1,6 @@
 //! An insertion pays for itself, and one that is refused pays nothing.
 
-use super::sample::{DAY, HOUR, below, client, clients, now, spending, token};
+use super::fixtures::{DAY, HOUR, below, client, clients, now, spending, token};
 use super::subject::Subject;
 use crate::client::InitialAccessTokenRecord;
 use crate::store::{ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, RemoveConditions};
@@ -19,42 +19,42 @@ pub(super) async fn an_unusable_token_admits_nobody<S: ClientStore>(store: Subje
         ("spent", spending(&spent, now)),
         ("expired", spending(&expired, now)),
         ("expired at this moment", spending(&just_expired, now)),
-        ("expired by the time of the admission", late),
+        ("expired by the time of the insertion", late),
     ];
-    for (name, admission) in rows {
-        let admitted = store.admit(&client("refused", now), &admission).await;
-        assert_eq!(admitted, InsertOutcome::TokenRefused, "insert: a token that is {name} is refused");
+    for (name, conditions) in rows {
+        let outcome = store.insert_with(&client("refused", now), &conditions).await;
+        assert_eq!(outcome, InsertOutcome::TokenRefused, "insert: a token that is {name} is refused");
     }
     assert_eq!(store.count().await, 0, "insert: adds nobody when the token is refused");
     assert!(store.get(&client("refused", now).id).await.is_none(), "insert: adds nobody when the token is refused");
     assert_eq!(store.uses_left(&spent.digest).await, 0, "insert: a refused token is not changed");
     assert_eq!(store.uses_left(&expired.digest).await, 5, "insert: a refused token is not changed");
-    let admitted = store.admit(&client("admitted", now), &spending(&lasting, now)).await;
-    assert_eq!(admitted, InsertOutcome::Inserted, "insert: a token that expires later is accepted");
+    let outcome = store.insert_with(&client("outcome", now), &spending(&lasting, now)).await;
+    assert_eq!(outcome, InsertOutcome::Inserted, "insert: a token that expires later is accepted");
 }
 
 pub(super) async fn an_admission_spends_one_use<S: ClientStore>(store: Subject<S>) {
     let (spent, other) = (token("three uses", Some(3), now()), token("other", Some(3), now()));
     store.insert_token(&spent).await;
     store.insert_token(&other).await;
-    for (client, left) in clients("admitted", 3, now()).iter().zip([2, 1, 0]) {
-        let admitted = store.admit(client, &spending(&spent, now())).await;
-        assert_eq!(admitted, InsertOutcome::Inserted, "insert: a token with uses left is accepted");
+    for (client, left) in clients("outcome", 3, now()).iter().zip([2, 1, 0]) {
+        let outcome = store.insert_with(client, &spending(&spent, now())).await;
+        assert_eq!(outcome, InsertOutcome::Inserted, "insert: a token with uses left is accepted");
         assert_eq!(store.uses_left(&spent.digest).await, left, "insert: spends one use");
     }
-    let fourth = store.admit(&client("fourth", now()), &spending(&spent, now())).await;
+    let fourth = store.insert_with(&client("fourth", now()), &spending(&spent, now())).await;
     assert_eq!(fourth, InsertOutcome::TokenRefused, "insert: a token without uses left is refused");
     store.hold(&[client("free", now())]).await;
     assert_eq!(store.uses_left(&other.digest).await, 3, "insert: spends no other token");
-    assert_eq!(store.count().await, 4, "count: the admitted clients");
+    assert_eq!(store.count().await, 4, "count: the inserted clients");
 }
 
 pub(super) async fn an_uncounted_token_admits_any_number<S: ClientStore>(store: Subject<S>) {
     let token = token("uncounted", None, now());
     store.insert_token(&token).await;
-    for client in clients("admitted", 20, now()) {
-        let admitted = store.admit(&client, &spending(&token, now())).await;
-        assert_eq!(admitted, InsertOutcome::Inserted, "insert: a token without a count is accepted again and again");
+    for client in clients("outcome", 20, now()) {
+        let outcome = store.insert_with(&client, &spending(&token, now())).await;
+        assert_eq!(outcome, InsertOutcome::Inserted, "insert: a token without a count is accepted again and again");
     }
     let found = store.get_token(&token.digest).await;
     assert!(found.is_some_and(|found| found.uses_left.is_none()), "insert: a token without a count gets none");
@@ -73,12 +73,12 @@ pub(super) async fn a_full_store_admits_nobody<S: ClientStore>(store: Subject<S>
     ];
     for (most, name, expected, case) in rows {
         let client = client(name, now);
-        assert_eq!(store.admit(&client, &below(most, now)).await, expected, "insert: {case}");
+        assert_eq!(store.insert_with(&client, &below(most, now)).await, expected, "insert: {case}");
         let there = store.get(&client.id).await.is_some();
         assert_eq!(there, expected == InsertOutcome::Inserted, "insert: adds nobody who is refused ({case})");
     }
     store.hold(&[client("unlimited", now)]).await;
-    assert_eq!(store.count().await, 4, "count: the admitted clients");
+    assert_eq!(store.count().await, 4, "count: the inserted clients");
 }
 
 pub(super) async fn a_refused_insertion_costs_nothing<S: ClientStore>(store: Subject<S>) {
@@ -90,17 +90,17 @@ pub(super) async fn a_refused_insertion_costs_nothing<S: ClientStore>(store: Sub
     store.hold(std::slice::from_ref(&held)).await;
     let limited = |token, most| InsertConditions { max_clients: Some(most), ..spending(token, now) };
     for _ in 0..3 {
-        let full = store.admit(&new, &limited(&good, 1)).await;
+        let full = store.insert_with(&new, &limited(&good, 1)).await;
         assert_eq!(full, InsertOutcome::Full, "insert: a full store admits nobody, token or not");
-        let refused = store.admit(&new, &limited(&spent, 2)).await;
+        let refused = store.insert_with(&new, &limited(&spent, 2)).await;
         assert_eq!(refused, InsertOutcome::TokenRefused, "insert: a spent token is refused, place or not");
-        let exists = store.admit(&held, &limited(&good, 2)).await;
+        let exists = store.insert_with(&held, &limited(&good, 2)).await;
         assert_eq!(exists, InsertOutcome::Exists, "insert: a second client of an identifier Exists, paid for or not");
     }
     assert_eq!(store.uses_left(&good.digest).await, 9, "insert: spends no use when it is refused");
     assert_eq!(store.count().await, 1, "count: nobody who was refused");
-    let admitted = store.admit(&new, &limited(&good, 2)).await;
-    assert_eq!(admitted, InsertOutcome::Inserted, "insert: takes no place when it is refused");
+    let outcome = store.insert_with(&new, &limited(&good, 2)).await;
+    assert_eq!(outcome, InsertOutcome::Inserted, "insert: takes no place when it is refused");
     assert_eq!(store.uses_left(&good.digest).await, 8, "insert: spends one use when it admits");
 }
 
@@ -113,22 +113,26 @@ pub(super) async fn a_removal_gives_a_use_back<S: ClientStore>(store: Subject<S>
         store.insert_token(token).await;
     }
     let paid = client("paid", now);
-    let refund = RemoveConditions::new().with_refund(counted.digest);
+    let refund = RemoveConditions::unconditional().with_refund(counted.digest);
     let elsewhere = RemoveConditions { revision: Some(2), ..refund.clone() };
-    assert_eq!(store.admit(&paid, &spending(&counted, now)).await, InsertOutcome::Inserted, "insert: one use is left");
-    assert_eq!(store.remove_as(&paid.id, &elsewhere).await, None, "remove: must conflict at another revision");
+    assert_eq!(
+        store.insert_with(&paid, &spending(&counted, now)).await,
+        InsertOutcome::Inserted,
+        "insert: one use is left"
+    );
+    assert_eq!(store.remove_with(&paid.id, &elsewhere).await, None, "remove: must conflict at another revision");
     assert_eq!(store.uses_left(&counted.digest).await, 0, "remove: a conflict gives no use back");
-    assert_eq!(store.remove_as(&paid.id, &refund).await, Some(true), "remove: true for a client that is there");
+    assert_eq!(store.remove_with(&paid.id, &refund).await, Some(true), "remove: true for a client that is there");
     assert_eq!(store.uses_left(&counted.digest).await, 1, "remove: gives the use back");
-    assert_eq!(store.remove_as(&paid.id, &refund).await, Some(false), "remove: false for a client that is gone");
+    assert_eq!(store.remove_with(&paid.id, &refund).await, Some(false), "remove: false for a client that is gone");
     assert_eq!(store.uses_left(&counted.digest).await, 1, "remove: gives the use back only once");
-    let again = store.admit(&client("again", now), &spending(&counted, now)).await;
+    let again = store.insert_with(&client("again", now), &spending(&counted, now)).await;
     assert_eq!(again, InsertOutcome::Inserted, "remove: a use that was given back counts");
 
     let goners = clients("gone", 4, now);
     store.hold(&goners).await;
     for (client, digest) in goners.iter().zip([expired.digest, free.digest, token("unknown", None, now).digest]) {
-        let removed = store.remove_as(&client.id, &RemoveConditions::new().with_refund(digest)).await;
+        let removed = store.remove_with(&client.id, &RemoveConditions::unconditional().with_refund(digest)).await;
         assert_eq!(removed, Some(true), "remove: true whatever became of the token");
     }
     store.remove(&goners[3].id).await;
@@ -146,10 +150,10 @@ pub(super) async fn a_client_that_goes_gives_its_place_back<S: ClientStore>(stor
     store.hold(&old).await;
     store.remove(&old[0].id).await;
     store.remove(&old[0].id).await;
-    let admitted = store.admit(&new[0], &below(3, now)).await;
-    assert_eq!(admitted, InsertOutcome::Inserted, "remove: gives the place back");
+    let outcome = store.insert_with(&new[0], &below(3, now)).await;
+    assert_eq!(outcome, InsertOutcome::Inserted, "remove: gives the place back");
     assert_eq!(
-        store.admit(&new[1], &below(3, now)).await,
+        store.insert_with(&new[1], &below(3, now)).await,
         InsertOutcome::Full,
         "remove: gives the place back only once"
     );
@@ -157,11 +161,11 @@ pub(super) async fn a_client_that_goes_gives_its_place_back<S: ClientStore>(stor
     let cutoffs = IdleCutoffs::none(now).with_unused_since(now - HOUR);
     assert_eq!(store.expire(&cutoffs, 10).await.len(), 2, "expire: removes who is idle");
     for client in &new[1..3] {
-        let admitted = store.admit(client, &below(3, now)).await;
-        assert_eq!(admitted, InsertOutcome::Inserted, "expire: gives the places back");
+        let outcome = store.insert_with(client, &below(3, now)).await;
+        assert_eq!(outcome, InsertOutcome::Inserted, "expire: gives the places back");
     }
     assert_eq!(
-        store.admit(&new[3], &below(3, now)).await,
+        store.insert_with(&new[3], &below(3, now)).await,
         InsertOutcome::Full,
         "expire: gives each place back only once"
     );

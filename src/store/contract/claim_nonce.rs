@@ -1,6 +1,6 @@
 //! What was used once is known until its time is over.
 
-use super::sample::{HOUR, client, now};
+use super::fixtures::{HOUR, client, now};
 use super::subject::Subject;
 use crate::store::{ClientStore, IdleCutoffs};
 

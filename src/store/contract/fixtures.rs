@@ -109,13 +109,16 @@ pub(super) fn below(max_clients: u64, now: SystemTime) -> InsertConditions {
 }
 
 /// A key that is remembered for an hour.
-pub(super) fn once(key: &str, now: SystemTime) -> Nonce {
+pub(super) fn nonce(key: &str, now: SystemTime) -> Nonce {
     Nonce::new(key, now + HOUR)
 }
 
 /// An insertion that uses these keys up.
-pub(super) fn using(keys: &[&str], now: SystemTime) -> InsertConditions {
-    InsertConditions { once: keys.iter().map(|key| once(key, now)).collect(), ..InsertConditions::unconditional(now) }
+pub(super) fn claiming(keys: &[&str], now: SystemTime) -> InsertConditions {
+    InsertConditions {
+        nonces: keys.iter().map(|key| nonce(key, now)).collect(),
+        ..InsertConditions::unconditional(now)
+    }
 }
 
 /// Compares all of a client. A message never shows a secret.

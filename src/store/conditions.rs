@@ -17,7 +17,7 @@ pub struct InsertConditions {
     /// The initial access token of which one use is spent.
     pub initial_access_token: Option<Digest>,
     /// The keys that are used up, each another one.
-    pub once: Vec<Nonce>,
+    pub nonces: Vec<Nonce>,
     /// How many clients there may be, this one included.
     pub max_clients: Option<u64>,
     /// Which client may be evicted when there are as many clients as there may be. The cutoffs are tried one after the
@@ -35,7 +35,7 @@ impl InsertConditions {
         Self {
             now,
             initial_access_token: None,
-            once: Vec::new(),
+            nonces: Vec::new(),
             max_clients: None,
             evict: Vec::new(),
             unique_fingerprint: None,
@@ -44,8 +44,8 @@ impl InsertConditions {
 
     /// Whether the insertion costs nothing, so that only another client with the identifier can be in its way.
     #[must_use]
-    pub fn is_free(&self) -> bool {
-        let counted = self.initial_access_token.is_some() || !self.once.is_empty() || self.max_clients.is_some();
+    pub fn is_unconditional(&self) -> bool {
+        let counted = self.initial_access_token.is_some() || !self.nonces.is_empty() || self.max_clients.is_some();
         !counted && self.unique_fingerprint.is_none()
     }
 }
@@ -92,11 +92,11 @@ impl NonceCache {
 
     /// Remembers keys and answers true; false, and nothing is changed, when one of them is remembered already.
     pub fn claim(&mut self, keys: &[Nonce], now: SystemTime) -> bool {
-        let is_known = |once: &Nonce| self.until.get(&once.key).is_some_and(|until| *until > now);
+        let is_known = |nonce: &Nonce| self.until.get(&nonce.key).is_some_and(|until| *until > now);
         if keys.iter().any(is_known) {
             return false;
         }
-        self.until.extend(keys.iter().map(|once| (once.key.clone(), once.until)));
+        self.until.extend(keys.iter().map(|nonce| (nonce.key.clone(), nonce.until)));
         if self.until.len() > self.enough {
             self.expire(now);
             self.enough = 2 * self.until.len() + Self::FEW;
@@ -106,8 +106,8 @@ impl NonceCache {
 
     /// Forgets keys, as if they had never been used.
     pub fn forget(&mut self, keys: &[Nonce]) {
-        for once in keys {
-            self.until.remove(&once.key);
+        for nonce in keys {
+            self.until.remove(&nonce.key);
         }
     }
 
@@ -140,7 +140,7 @@ pub enum InsertOutcome {
 impl InsertOutcome {
     /// Whether the client is there.
     #[must_use]
-    pub fn is_in(&self) -> bool {
+    pub fn is_inserted(&self) -> bool {
         matches!(self, Self::Inserted | Self::InsertedEvicting(_))
     }
 
@@ -148,7 +148,7 @@ impl InsertOutcome {
     #[must_use]
     pub fn evicted(&self) -> Option<&ClientId> {
         match self {
-            Self::InsertedEvicting(gone) => Some(&gone.id),
+            Self::InsertedEvicting(evicted) => Some(&evicted.id),
             _ => None,
         }
     }
@@ -170,9 +170,9 @@ pub struct UpdateConditions {
     /// The time now.
     pub now: SystemTime,
     /// The keys that are used up.
-    pub once: Vec<Nonce>,
+    pub nonces: Vec<Nonce>,
     /// The keys that are forgotten, as if they had never been used.
-    pub forgets: Vec<Nonce>,
+    pub release_nonces: Vec<Nonce>,
     /// The fingerprint that no other client may have, whatever its status. It is that of the updated client.
     pub unique_fingerprint: Option<Digest>,
 }
@@ -181,7 +181,7 @@ impl UpdateConditions {
     /// Nothing at all.
     #[must_use]
     pub fn unconditional(now: SystemTime) -> Self {
-        Self { now, once: Vec::new(), forgets: Vec::new(), unique_fingerprint: None }
+        Self { now, nonces: Vec::new(), release_nonces: Vec::new(), unique_fingerprint: None }
     }
 }
 
@@ -192,37 +192,37 @@ pub struct RemoveConditions {
     /// Only if the client has this revision.
     pub revision: Option<u64>,
     /// The initial access token to which one use is given back, as if the client had never been registered.
-    pub refunds: Option<Digest>,
+    pub refund: Option<Digest>,
     /// The keys that are forgotten, likewise.
-    pub forgets: Vec<Nonce>,
+    pub release_nonces: Vec<Nonce>,
     /// The client that made room, which comes back, likewise.
-    pub restores: Option<Arc<Client>>,
+    pub restore: Option<Arc<Client>>,
 }
 
 impl RemoveConditions {
     /// Whatever the revision, and nothing is given back.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn unconditional() -> Self {
         Self::default()
     }
 
     /// Only if the client has this revision.
     #[must_use]
-    pub fn at(revision: u64) -> Self {
+    pub fn at_revision(revision: u64) -> Self {
         Self { revision: Some(revision), ..Self::default() }
     }
 
     /// All that an insertion cost is given back, the client included that made room.
     #[must_use]
-    pub fn undoing(admission: InsertConditions, gone: Option<Arc<Client>>) -> Self {
-        let InsertConditions { initial_access_token, once, .. } = admission;
-        Self { revision: None, refunds: initial_access_token, forgets: once, restores: gone }
+    pub fn undoing(conditions: InsertConditions, evicted: Option<Arc<Client>>) -> Self {
+        let InsertConditions { initial_access_token, nonces, .. } = conditions;
+        Self { revision: None, refund: initial_access_token, release_nonces: nonces, restore: evicted }
     }
 
     /// One use is given back to this initial access token.
     #[must_use]
     pub fn with_refund(mut self, initial_access_token: Digest) -> Self {
-        self.refunds = Some(initial_access_token);
+        self.refund = Some(initial_access_token);
         self
     }
 

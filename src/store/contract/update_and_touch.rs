@@ -1,6 +1,6 @@
 //! Updates follow one another, and uses are recorded beside them.
 
-use super::sample::{HOUR, assert_same, client, now, renamed};
+use super::fixtures::{HOUR, assert_same, client, now, renamed};
 use super::subject::Subject;
 use crate::client::Client;
 use crate::store::ClientStore;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::sample::{HOUR, assert_same_token, client, now, spending, token};
+use super::fixtures::{HOUR, assert_same_token, client, now, spending, token};
 use super::subject::Subject;
 use crate::client::InitialAccessTokenRecord;
 use crate::client::credential::Digest;
@@ -53,8 +53,8 @@ pub(super) async fn remove_token_is_true_once<S: ClientStore>(store: Subject<S>)
     assert!(store.remove_token("gone").await, "remove_token: true for a token that is there");
     assert!(!store.remove_token("gone").await, "remove_token: false for a token that is gone");
     assert!(store.get_token(&gone.digest).await.is_none(), "remove_token: a removed token is not found");
-    let admitted = store.admit(&client("late", now()), &spending(&gone, now())).await;
-    assert_eq!(admitted, InsertOutcome::TokenRefused, "insert: a removed token admits nobody");
+    let outcome = store.insert_with(&client("late", now()), &spending(&gone, now())).await;
+    assert_eq!(outcome, InsertOutcome::TokenRefused, "insert: a removed token admits nobody");
     assert_same_token(store.get_token(&stays.digest).await.as_ref(), &stays, "remove_token: removes no other token");
     assert!(store.get_token(&Digest::of("another")).await.is_none(), "get_token: None for an unknown digest");
 }

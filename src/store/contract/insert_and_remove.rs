@@ -1,6 +1,6 @@
 //! Clients come in once and go once.
 
-use super::sample::{assert_same, client, now, renamed};
+use super::fixtures::{assert_same, client, now, renamed};
 use super::subject::Subject;
 use crate::store::{ClientStore, InsertOutcome, RemoveConditions};
 
@@ -54,18 +54,18 @@ pub(super) async fn a_removal_is_for_one_revision<S: ClientStore>(store: Subject
     store.hold(&[first.clone(), client("stays", now())]).await;
     assert!(store.update(&second).await, "update: the next revision is accepted");
     for revision in [1, 3, 0, u64::MAX] {
-        let removed = store.remove_as(&first.id, &RemoveConditions::at(revision)).await;
+        let removed = store.remove_with(&first.id, &RemoveConditions::at_revision(revision)).await;
         assert_eq!(removed, None, "remove: must conflict at another revision");
         assert_same(store.get(&first.id).await.as_deref(), &second, "remove: a conflict changes nothing");
     }
     assert_eq!(store.count().await, 2, "remove: a conflict takes nobody away");
     assert_eq!(
-        store.remove_as(&first.id, &RemoveConditions::at(2)).await,
+        store.remove_with(&first.id, &RemoveConditions::at_revision(2)).await,
         Some(true),
         "remove: true at the revision meant"
     );
     assert_eq!(
-        store.remove_as(&first.id, &RemoveConditions::at(2)).await,
+        store.remove_with(&first.id, &RemoveConditions::at_revision(2)).await,
         Some(false),
         "remove: false for a client that is gone"
     );

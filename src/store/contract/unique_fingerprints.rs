@@ -1,6 +1,6 @@
 //! A fingerprint that must be unique is that of one client at most.
 
-use super::sample::{DAY, HOUR, below, client, clients, now, once, renamed, spending, token};
+use super::fixtures::{DAY, HOUR, below, client, clients, nonce, now, renamed, spending, token};
 use super::subject::{CALLERS, ROUNDS, Subject, race, times};
 use crate::client::credential::Digest;
 use crate::client::{Client, ClientStatus};
@@ -20,36 +20,48 @@ pub(super) async fn a_fingerprint_that_is_taken_is_refused<S: ClientStore>(store
     store.insert_token(&good).await;
     let first = with_fingerprint("one", client("first", now - DAY));
     let only = |text| InsertConditions { unique_fingerprint: unique(text), ..InsertConditions::unconditional(now) };
-    assert_eq!(store.admit(&first, &only("one")).await, InsertOutcome::Inserted, "insert: a fingerprint that is free");
+    assert_eq!(
+        store.insert_with(&first, &only("one")).await,
+        InsertOutcome::Inserted,
+        "insert: a fingerprint that is free"
+    );
     let second = with_fingerprint("one", client("second", now));
     let evict = vec![IdleCutoffs::none(now).with_unused_since(now - HOUR)];
     let paying = InsertConditions {
-        once: vec![once("jti", now)],
+        nonces: vec![nonce("jti", now)],
         unique_fingerprint: unique("one"),
         ..InsertConditions { evict, max_clients: Some(1), ..spending(&good, now) }
     };
-    for admission in [&only("one"), &InsertConditions { max_clients: Some(9), ..paying.clone() }, &paying] {
-        let admitted = store.admit(&second, admission).await;
-        assert_eq!(admitted, InsertOutcome::FingerprintTaken, "insert: a fingerprint that is taken is refused");
+    for conditions in [&only("one"), &InsertConditions { max_clients: Some(9), ..paying.clone() }, &paying] {
+        let outcome = store.insert_with(&second, conditions).await;
+        assert_eq!(outcome, InsertOutcome::FingerprintTaken, "insert: a fingerprint that is taken is refused");
         assert!(store.get(&second.id).await.is_none(), "insert: adds nobody whose fingerprint is taken");
         assert!(store.get(&first.id).await.is_some(), "insert: evicts nobody for a refused client");
     }
     assert_eq!(store.uses_left(&good.digest).await, 9, "insert: spends no use when the fingerprint is taken");
     assert!(store.claim_nonce("jti", now + HOUR, now).await, "insert: uses no key up when the fingerprint is taken");
     let other = with_fingerprint("two", client("other", now));
-    assert_eq!(store.admit(&other, &only("two")).await, InsertOutcome::Inserted, "insert: another fingerprint is free");
+    assert_eq!(
+        store.insert_with(&other, &only("two")).await,
+        InsertOutcome::Inserted,
+        "insert: another fingerprint is free"
+    );
     let plain = store.insert(&second).await;
     assert_eq!(plain, InsertOutcome::Inserted, "insert: without the condition a fingerprint may be that of several");
     store.remove(&first.id).await;
     let disabled = Client { status: ClientStatus::Disabled, ..renamed(&second, "Disabled") };
     assert!(store.update(&disabled).await, "update: the next revision is accepted");
     let third = with_fingerprint("one", client("third", now));
-    let admitted = store.admit(&third, &only("one")).await;
-    assert_eq!(admitted, InsertOutcome::FingerprintTaken, "insert: also a disabled client has its fingerprint");
-    let elsewhere = store.for_tenant("elsewhere").admit(&third, &only("one")).await;
+    let outcome = store.insert_with(&third, &only("one")).await;
+    assert_eq!(outcome, InsertOutcome::FingerprintTaken, "insert: also a disabled client has its fingerprint");
+    let elsewhere = store.for_tenant("elsewhere").insert_with(&third, &only("one")).await;
     assert_eq!(elsewhere, InsertOutcome::Inserted, "for_tenant: fingerprints of its own");
     store.remove(&second.id).await;
-    assert_eq!(store.admit(&third, &only("one")).await, InsertOutcome::Inserted, "remove: gives the fingerprint back");
+    assert_eq!(
+        store.insert_with(&third, &only("one")).await,
+        InsertOutcome::Inserted,
+        "remove: gives the fingerprint back"
+    );
 }
 
 pub(super) async fn an_update_to_a_fingerprint_that_is_taken_is_refused<S: ClientStore>(store: Subject<S>) {
@@ -57,27 +69,27 @@ pub(super) async fn an_update_to_a_fingerprint_that_is_taken_is_refused<S: Clien
     let (holder, changing) = (with_fingerprint("one", client("holder", now)), client("changing", now));
     store.hold(&[holder.clone(), changing.clone()]).await;
     let with_key = |text| UpdateConditions {
-        once: vec![once("jti", now)],
+        nonces: vec![nonce("jti", now)],
         unique_fingerprint: unique(text),
         ..UpdateConditions::unconditional(now)
     };
     let moved = with_fingerprint("one", renamed(&changing, "Moved"));
-    let refused = store.update_as(&moved, &with_key("one")).await;
+    let refused = store.update_with(&moved, &with_key("one")).await;
     assert_eq!(refused, Err(StoreErrorKind::FingerprintTaken), "update: a fingerprint that is taken is refused");
     let found = store.get(&changing.id).await;
     assert_eq!(found.map(|found| found.revision), Some(1), "update: a taken fingerprint changes nothing");
     let stale = Client { revision: 9, ..moved.clone() };
     let stale =
-        store.update_as(&stale, &UpdateConditions { unique_fingerprint: unique("two"), ..with_key("two") }).await;
+        store.update_with(&stale, &UpdateConditions { unique_fingerprint: unique("two"), ..with_key("two") }).await;
     assert_eq!(stale, Err(StoreErrorKind::Conflict), "update: must conflict at another revision");
     let own = renamed(&holder, "Renamed");
-    assert_eq!(store.update_as(&own, &with_key("one")).await, Ok(()), "update: its own fingerprint is free");
+    assert_eq!(store.update_with(&own, &with_key("one")).await, Ok(()), "update: its own fingerprint is free");
     let away = Client { fingerprint: None, ..renamed(&own, "Away") };
     assert!(store.update(&away).await, "update: the next revision is accepted");
     let free = UpdateConditions { unique_fingerprint: unique("one"), ..UpdateConditions::unconditional(now) };
-    assert_eq!(store.update_as(&moved, &free).await, Ok(()), "update: a fingerprint that was given up is free");
+    assert_eq!(store.update_with(&moved, &free).await, Ok(()), "update: a fingerprint that was given up is free");
     let back = with_fingerprint("one", renamed(&away, "Back"));
-    let refused = store.update_as(&back, &free).await;
+    let refused = store.update_with(&back, &free).await;
     assert_eq!(refused, Err(StoreErrorKind::FingerprintTaken), "update: a fingerprint that was moved to is taken");
 }
 
@@ -93,11 +105,11 @@ pub(super) async fn one_of_many_of_a_unique_fingerprint_wins<S: ClientStore>(sto
             let new = with_fingerprint(&text, client(&format!("new-{round}-{caller}"), now));
             async move {
                 if caller.is_multiple_of(2) {
-                    let admission = InsertConditions { unique_fingerprint, ..below(u64::MAX, now) };
-                    return (store.admit(&new, &admission).await, new);
+                    let conditions = InsertConditions { unique_fingerprint, ..below(u64::MAX, now) };
+                    return (store.insert_with(&new, &conditions).await, new);
                 }
-                let replacement = UpdateConditions { unique_fingerprint, ..UpdateConditions::unconditional(now) };
-                match store.update_as(&held, &replacement).await {
+                let conditions = UpdateConditions { unique_fingerprint, ..UpdateConditions::unconditional(now) };
+                match store.update_with(&held, &conditions).await {
                     Ok(()) => (InsertOutcome::Inserted, held),
                     Err(_) => (InsertOutcome::FingerprintTaken, held),
                 }

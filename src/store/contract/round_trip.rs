@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::sample::{
+use super::fixtures::{
     DAY, HOUR, assert_same, assert_same_token, client, constraints, metadata, now, renamed, secret, token,
 };
 use super::subject::Subject;

@@ -3,7 +3,9 @@
 //! A backend may still be at work for a caller who left. So each check first looks, then does the same once more: after
 //! that it is settled what happened, and the account must be right.
 
-use super::sample::{DAY, HOUR, assert_same, assert_same_token, below, client, clients, now, renamed, spending, token};
+use super::fixtures::{
+    DAY, HOUR, assert_same, assert_same_token, below, client, clients, now, renamed, spending, token,
+};
 use super::subject::{POLLS, Subject, abandon};
 use crate::client::Client;
 use crate::store::{ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, RemoveConditions};
@@ -12,14 +14,14 @@ pub(super) async fn an_abandoned_insertion_is_whole<S: ClientStore>(store: Subje
     let (now, plenty) = (now(), token("plenty", Some(100), now()));
     store.insert_token(&plenty).await;
     let limited = |most: usize| InsertConditions { max_clients: Some(most as u64), ..spending(&plenty, now) };
-    let admission = limited(POLLS + 1);
+    let conditions = limited(POLLS + 1);
     for polls in 1..=POLLS {
         let client = client(&format!("abandoned-{polls}"), now);
-        abandon(store.admit(&client, &admission), polls).await;
+        abandon(store.insert_with(&client, &conditions), polls).await;
         if let Some(found) = store.get(&client.id).await {
             assert_same(Some(&*found), &client, "insert: dropped halfway, the client is whole or not there");
         }
-        let again = store.admit(&client, &admission).await;
+        let again = store.insert_with(&client, &conditions).await;
         let settled = matches!(again, InsertOutcome::Inserted | InsertOutcome::Exists);
         assert!(settled, "insert: dropped halfway, it takes no place without a client (got {again:?})");
         assert_same(store.get(&client.id).await.as_deref(), &client, "insert: once more settles it");
@@ -27,9 +29,9 @@ pub(super) async fn an_abandoned_insertion_is_whole<S: ClientStore>(store: Subje
     assert_eq!(store.count().await, POLLS as u64, "count: every client once");
     let left = store.uses_left(&plenty.digest).await;
     assert_eq!(left, 100 - POLLS as u32, "insert: dropped halfway, it spends a use only with the client");
-    let beyond = store.admit(&client("last", now), &limited(POLLS)).await;
+    let beyond = store.insert_with(&client("last", now), &limited(POLLS)).await;
     assert_eq!(beyond, InsertOutcome::Full, "insert: dropped halfway, it takes a place with the client");
-    let last = store.admit(&client("last", now), &admission).await;
+    let last = store.insert_with(&client("last", now), &conditions).await;
     assert_eq!(last, InsertOutcome::Inserted, "insert: dropped halfway, it takes a place only with the client");
 }
 
@@ -55,36 +57,36 @@ pub(super) async fn an_abandoned_removal_is_whole<S: ClientStore>(store: Subject
     for polls in 1..=POLLS {
         let client = client(&format!("abandoned-{polls}"), now());
         store.hold(std::slice::from_ref(&client)).await;
-        let removal = RemoveConditions::new().with_refund(token.digest);
-        abandon(store.remove_as(&client.id, &removal), polls).await;
+        let conditions = RemoveConditions::unconditional().with_refund(token.digest);
+        abandon(store.remove_with(&client.id, &conditions), polls).await;
         if let Some(found) = store.get(&client.id).await {
             assert_same(Some(&*found), &client, "remove: dropped halfway, the client is whole or gone");
         }
-        store.remove_as(&client.id, &removal).await;
+        store.remove_with(&client.id, &conditions).await;
         assert!(store.get(&client.id).await.is_none(), "remove: once more settles it");
         let given_back = store.uses_left(&token.digest).await;
         assert_eq!(given_back, polls as u32, "remove: dropped halfway, it gives the use back with the client");
     }
     assert_eq!(store.count().await, 0, "count: nobody who was removed");
-    let only = store.admit(&client("only", now()), &below(1, now())).await;
+    let only = store.insert_with(&client("only", now()), &below(1, now())).await;
     assert_eq!(only, InsertOutcome::Inserted, "remove: dropped halfway, it gives the place back");
-    let beyond = store.admit(&client("beyond", now()), &below(1, now())).await;
+    let beyond = store.insert_with(&client("beyond", now()), &below(1, now())).await;
     assert_eq!(beyond, InsertOutcome::Full, "remove: dropped halfway, it gives the place back only once");
 }
 
 pub(super) async fn an_abandoned_removal_gives_a_use_back_with_the_client<S: ClientStore>(store: Subject<S>) {
     let (now, token) = (now(), token("refunded", Some(POLLS as u32), now()));
     store.insert_token(&token).await;
-    let refund = RemoveConditions::new().with_refund(token.digest);
+    let refund = RemoveConditions::unconditional().with_refund(token.digest);
     for polls in 1..=POLLS {
         let client = client(&format!("abandoned-{polls}"), now);
         assert_eq!(
-            store.admit(&client, &spending(&token, now)).await,
+            store.insert_with(&client, &spending(&token, now)).await,
             InsertOutcome::Inserted,
             "insert: there is a use left"
         );
-        abandon(store.remove_as(&client.id, &refund), polls).await;
-        store.remove_as(&client.id, &refund).await;
+        abandon(store.remove_with(&client.id, &refund), polls).await;
+        store.remove_with(&client.id, &refund).await;
         assert!(store.get(&client.id).await.is_none(), "remove: once more settles it");
         let left = store.uses_left(&token.digest).await;
         assert_eq!(left, POLLS as u32, "remove: dropped halfway, it gives the use back exactly once");
@@ -121,9 +123,9 @@ pub(super) async fn an_abandoned_expiry_is_whole<S: ClientStore>(store: Subject<
         store.expire(&cutoffs, usize::MAX).await;
         assert_eq!(store.count().await, 0, "expire: once more settles it");
     }
-    let only = store.admit(&client("only", now), &below(1, now)).await;
+    let only = store.insert_with(&client("only", now), &below(1, now)).await;
     assert_eq!(only, InsertOutcome::Inserted, "expire: dropped halfway, it gives the places back");
-    let beyond = store.admit(&client("beyond", now), &below(1, now)).await;
+    let beyond = store.insert_with(&client("beyond", now), &below(1, now)).await;
     assert_eq!(beyond, InsertOutcome::Full, "expire: dropped halfway, it gives each place back only once");
 }
 

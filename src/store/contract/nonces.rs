@@ -1,6 +1,6 @@
 //! A key that counts once is used up with what it comes with, or not at all.
 
-use super::sample::{HOUR, assert_same, below, client, clients, now, once, renamed, spending, token, using};
+use super::fixtures::{HOUR, assert_same, below, claiming, client, clients, nonce, now, renamed, spending, token};
 use super::subject::{CALLERS, ROUNDS, Subject, race, times};
 use crate::error::StoreErrorKind;
 use crate::store::{ClientStore, InsertConditions, InsertOutcome, RemoveConditions, UpdateConditions};
@@ -11,25 +11,25 @@ pub(super) async fn an_insertion_uses_its_keys_up<S: ClientStore>(store: Subject
     let [first, second, third, fourth] = &clients("user", 4, now)[..] else { return };
     let paying = |keys: &[&str], at| InsertConditions {
         max_clients: Some(3),
-        ..InsertConditions { once: using(keys, at).once, ..spending(&good, at) }
+        ..InsertConditions { nonces: claiming(keys, at).nonces, ..spending(&good, at) }
     };
-    let admitted = store.admit(first, &paying(&["one", "two"], now)).await;
-    assert_eq!(admitted, InsertOutcome::Inserted, "insert: new keys are accepted");
+    let outcome = store.insert_with(first, &paying(&["one", "two"], now)).await;
+    assert_eq!(outcome, InsertOutcome::Inserted, "insert: new keys are accepted");
     for keys in [&["one"][..], &["two"], &["three", "one"], &["two", "three"]] {
-        let replayed = store.admit(second, &paying(keys, now)).await;
+        let replayed = store.insert_with(second, &paying(keys, now)).await;
         assert_eq!(replayed, InsertOutcome::Replayed, "insert: a key that was used is Replayed, also beside others");
     }
     assert!(store.get(&second.id).await.is_none(), "insert: adds nobody whose key was used");
     assert_eq!(store.uses_left(&good.digest).await, 8, "insert: a key that was used spends no use of a token");
-    let admitted = store.admit(second, &paying(&["three"], now)).await;
-    assert_eq!(admitted, InsertOutcome::Inserted, "insert: a key that came beside a used one is not used up");
+    let outcome = store.insert_with(second, &paying(&["three"], now)).await;
+    assert_eq!(outcome, InsertOutcome::Inserted, "insert: a key that came beside a used one is not used up");
     assert!(!store.claim_nonce("one", now + HOUR, now).await, "remember: a key that an insertion used up is known");
     assert!(store.claim_nonce("four", now + HOUR, now).await, "remember: a key that nobody used is not known");
-    let replayed = store.admit(third, &paying(&["four"], now)).await;
+    let replayed = store.insert_with(third, &paying(&["four"], now)).await;
     assert_eq!(replayed, InsertOutcome::Replayed, "insert: a key that was remembered is Replayed");
-    let admitted = store.admit(third, &paying(&["one"], now + HOUR)).await;
-    assert_eq!(admitted, InsertOutcome::Inserted, "insert: a key whose time is over counts again");
-    let full = store.admit(fourth, &paying(&["five"], now)).await;
+    let outcome = store.insert_with(third, &paying(&["one"], now + HOUR)).await;
+    assert_eq!(outcome, InsertOutcome::Inserted, "insert: a key whose time is over counts again");
+    let full = store.insert_with(fourth, &paying(&["five"], now)).await;
     assert_eq!(full, InsertOutcome::Full, "insert: a new key makes no place");
     assert!(store.claim_nonce("five", now + HOUR, now).await, "insert: a refused insertion uses no key up");
 }
@@ -45,12 +45,12 @@ pub(super) async fn a_refused_insertion_uses_no_key_up<S: ClientStore>(store: Su
         (InsertOutcome::TokenRefused, &new, spending(&spent, now)),
         (InsertOutcome::Full, &new, below(1, now)),
     ];
-    for (expected, client, admission) in rows {
-        let admission = InsertConditions { once: vec![once("jti", now)], ..admission };
-        assert_eq!(store.admit(client, &admission).await, expected, "insert: refused with a new key");
+    for (expected, client, conditions) in rows {
+        let conditions = InsertConditions { nonces: vec![nonce("jti", now)], ..conditions };
+        assert_eq!(store.insert_with(client, &conditions).await, expected, "insert: refused with a new key");
     }
-    let admitted = store.admit(&new, &using(&["jti"], now)).await;
-    assert_eq!(admitted, InsertOutcome::Inserted, "insert: a refused insertion uses no key up");
+    let outcome = store.insert_with(&new, &claiming(&["jti"], now)).await;
+    assert_eq!(outcome, InsertOutcome::Inserted, "insert: a refused insertion uses no key up");
 }
 
 pub(super) async fn an_update_uses_its_keys_up<S: ClientStore>(store: Subject<S>) {
@@ -58,38 +58,38 @@ pub(super) async fn an_update_uses_its_keys_up<S: ClientStore>(store: Subject<S>
     let first = client("changing", now);
     let [second, third, fourth] = [("Second", 2), ("Third", 3), ("Fourth", 4)]
         .map(|(name, revision)| crate::client::Client { revision, ..renamed(&first, name) });
-    let with = |key: &str| UpdateConditions { once: vec![once(key, now)], ..UpdateConditions::unconditional(now) };
+    let with = |key: &str| UpdateConditions { nonces: vec![nonce(key, now)], ..UpdateConditions::unconditional(now) };
     store.hold(std::slice::from_ref(&first)).await;
-    let skipped = store.update_as(&third, &with("one")).await;
+    let skipped = store.update_with(&third, &with("one")).await;
     assert_eq!(skipped, Err(StoreErrorKind::Conflict), "update: must conflict at another revision, new key or not");
-    assert_eq!(store.update_as(&second, &with("one")).await, Ok(()), "update: a conflict uses no key up");
-    let replayed = store.update_as(&third, &with("one")).await;
+    assert_eq!(store.update_with(&second, &with("one")).await, Ok(()), "update: a conflict uses no key up");
+    let replayed = store.update_with(&third, &with("one")).await;
     assert_eq!(replayed, Err(StoreErrorKind::Replayed), "update: a key that was used is Replayed");
     assert_same(store.get(&first.id).await.as_deref(), &second, "update: a used key changes nothing");
     assert!(!store.claim_nonce("one", now + HOUR, now).await, "remember: a key that an update used up is known");
-    let undo = UpdateConditions { forgets: vec![once("one", now)], ..UpdateConditions::unconditional(now) };
-    let conflict = store.update_as(&second, &undo).await;
+    let undo = UpdateConditions { release_nonces: vec![nonce("one", now)], ..UpdateConditions::unconditional(now) };
+    let conflict = store.update_with(&second, &undo).await;
     assert_eq!(conflict, Err(StoreErrorKind::Conflict), "update: must conflict at another revision");
-    let replayed = store.update_as(&third, &with("one")).await;
+    let replayed = store.update_with(&third, &with("one")).await;
     assert_eq!(replayed, Err(StoreErrorKind::Replayed), "update: a conflict forgets no key");
-    assert_eq!(store.update_as(&third, &undo).await, Ok(()), "update: the next revision is accepted");
-    assert_eq!(store.update_as(&fourth, &with("one")).await, Ok(()), "update: a forgotten key counts again");
+    assert_eq!(store.update_with(&third, &undo).await, Ok(()), "update: the next revision is accepted");
+    assert_eq!(store.update_with(&fourth, &with("one")).await, Ok(()), "update: a forgotten key counts again");
 }
 
 pub(super) async fn a_removal_forgets_keys<S: ClientStore>(store: Subject<S>) {
-    let (now, admission) = (now(), using(&["one", "two"], now()));
+    let (now, conditions) = (now(), claiming(&["one", "two"], now()));
     let used = client("used", now);
-    assert_eq!(store.admit(&used, &admission).await, InsertOutcome::Inserted, "insert: new keys are accepted");
-    let undo = RemoveConditions::undoing(admission.clone(), None);
+    assert_eq!(store.insert_with(&used, &conditions).await, InsertOutcome::Inserted, "insert: new keys are accepted");
+    let undo = RemoveConditions::undoing(conditions.clone(), None);
     let elsewhere = RemoveConditions { revision: Some(2), ..undo.clone() };
-    assert_eq!(store.remove_as(&used.id, &elsewhere).await, None, "remove: must conflict at another revision");
-    let replayed = store.admit(&client("new", now), &admission).await;
+    assert_eq!(store.remove_with(&used.id, &elsewhere).await, None, "remove: must conflict at another revision");
+    let replayed = store.insert_with(&client("new", now), &conditions).await;
     assert_eq!(replayed, InsertOutcome::Replayed, "remove: a conflict forgets no key");
-    assert_eq!(store.remove_as(&used.id, &undo).await, Some(true), "remove: true for a client that is there");
-    let again = store.admit(&client("again", now), &admission).await;
+    assert_eq!(store.remove_with(&used.id, &undo).await, Some(true), "remove: true for a client that is there");
+    let again = store.insert_with(&client("again", now), &conditions).await;
     assert_eq!(again, InsertOutcome::Inserted, "remove: keys that were forgotten count again");
-    assert_eq!(store.remove_as(&used.id, &undo).await, Some(false), "remove: false for a client that is gone");
-    let replayed = store.admit(&client("new", now), &admission).await;
+    assert_eq!(store.remove_with(&used.id, &undo).await, Some(false), "remove: false for a client that is gone");
+    let replayed = store.insert_with(&client("new", now), &conditions).await;
     assert_eq!(replayed, InsertOutcome::Replayed, "remove: of nobody forgets no key");
 }
 
@@ -101,14 +101,14 @@ pub(super) async fn one_key_admits_one_of_many<S: ClientStore>(store: Subject<S>
         renewed = renamed(&renewed, &key);
         // One of the callers updates, the others insert.
         let act = |caller: usize| {
-            let (store, admission, renewed) = (store.clone(), using(&[&key], now), renewed.clone());
+            let (store, conditions, renewed) = (store.clone(), claiming(&[&key], now), renewed.clone());
             let client = client(&format!("rush-{round}-{caller}"), now);
             async move {
                 if caller > 0 {
-                    return store.admit(&client, &admission).await;
+                    return store.insert_with(&client, &conditions).await;
                 }
-                let replacement = UpdateConditions { once: admission.once, ..UpdateConditions::unconditional(now) };
-                match store.update_as(&renewed, &replacement).await {
+                let conditions = UpdateConditions { nonces: conditions.nonces, ..UpdateConditions::unconditional(now) };
+                match store.update_with(&renewed, &conditions).await {
                     Ok(()) => InsertOutcome::Inserted,
                     Err(_) => InsertOutcome::Replayed,
                 }
