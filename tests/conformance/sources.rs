@@ -33,7 +33,7 @@ fn walk(directory: &Path, below: &str, tests: &mut BTreeSet<String>) {
 fn is_compiled(file: &str) -> bool {
     let (directory, name) = file.rsplit_once('/').unwrap();
     let stem = name.strip_suffix(".rs").unwrap();
-    // A test target of another package is `tests/outside/outside.rs`.
+    // A test target of another package is `tests/interop/interop.rs`.
     let is_target = directory == "tests" || directory == format!("tests/{stem}");
     if matches!(stem, "lib" | "main") || is_target {
         return true;

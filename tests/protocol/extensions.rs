@@ -5,7 +5,7 @@ use tower_dcr::Access;
 use tower_dcr::config::RegistryBuilder;
 use tower_dcr::metadata::{Extension, KeyManagementAlgorithm, SigningAlgorithm, TokenEndpointAuthMethod};
 
-use super::server::{Registered, Server, minimal};
+use crate::server::{Registered, Server, minimal};
 
 /// A document on top of [`minimal`], and where it breaks a rule.
 type Row = (&'static str, Extension, Value, Option<&'static str>);

@@ -11,9 +11,9 @@ use tokio::net::TcpStream;
 use tower_dcr::Access;
 use tower_dcr::config::Preconditions;
 
-use super::plugs::Fragile;
-use super::refused::assert_answered;
-use super::server::{Registered, Reply, Server, minimal, minimal_and, send};
+use crate::fakes::Fragile;
+use crate::refusals::assertions::assert_answered;
+use crate::server::{Registered, Reply, Server, minimal, minimal_and, send};
 
 async fn server(preconditions: Preconditions) -> Server {
     Server::start(Access::Open, |builder| builder.with_preconditions(preconditions)).await

@@ -6,7 +6,7 @@ use tower_dcr::profile::{Profile, Switch};
 use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, ConfigErrorKind, Registry};
 
-use super::server::{Registered, Server, send};
+use crate::server::{Registered, Server, send};
 
 const CB: &str = "https://app.example.com/cb";
 

@@ -16,7 +16,7 @@ use tower_dcr::config::RegistryBuilder;
 use tower_dcr::store::{ClientStore, MemoryStore};
 use tower_dcr::{Access, RegistrationLayer, Registry};
 
-use super::constraints::assert_information;
+use crate::corpus::response_constraints::assert_information;
 
 /// What an update must not contain.
 pub(crate) const FORBIDDEN: [&str; 4] =

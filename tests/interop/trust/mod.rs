@@ -1,0 +1,12 @@
+//! What comes from somebody else: the guarded fetcher against a real TLS server, software statements and assertions
+//! under real keys, and the gates.
+
+mod assertions;
+mod clock;
+mod document_server;
+mod endpoint;
+mod fetch;
+mod gates;
+mod scripted_names;
+mod signer;
+mod statements;

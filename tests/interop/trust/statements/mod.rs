@@ -1,0 +1,414 @@
+//! Software statements under real keys.
+
+mod policies;
+mod signed_requests;
+mod single_use;
+
+use http::Method;
+use jsonwebtoken::Algorithm;
+use serde_json::{Value, json};
+use tower_dcr::access::TokenOptions;
+use tower_dcr::jwt::{Issuer, Keys};
+use tower_dcr::metadata::{ClientMetadata, SigningAlgorithm};
+use tower_dcr::policy::{Refusal, Review, Verdict};
+use tower_dcr::software_statement::{Approval, SoftwareStatements, Statement};
+use tower_dcr::store::MemoryStore;
+use tower_dcr::{Access, Registry, RegistryBuilder};
+
+use crate::trust::clock::FakeClock;
+use crate::trust::endpoint::{Reply, get, minimal_and, post, put};
+use crate::trust::signer::{Signer, encode, hs256, tamper};
+use crate::trust::document_server::Site;
+
+pub(crate) const DIRECTORY: &str = "https://directory.example";
+pub(crate) const NOW: u64 = FakeClock::START;
+
+/// Trusts this key for the directory.
+pub(crate) fn trusting(signer: &Signer) -> SoftwareStatements {
+    trusting_keys(Keys::from_jwks(&signer.jwks()).unwrap())
+}
+
+pub(crate) fn trusting_keys(keys: Keys) -> SoftwareStatements {
+    let algorithms = [SigningAlgorithm::Es256, SigningAlgorithm::Ps256, SigningAlgorithm::EdDsa];
+    SoftwareStatements::new().with_issuer(Issuer::new(DIRECTORY, algorithms, keys).unwrap())
+}
+
+pub(crate) fn builder(statements: SoftwareStatements) -> RegistryBuilder {
+    let builder = Registry::builder("https://id.example.com", Access::Open);
+    builder.with_clock(FakeClock::new()).with_software_statements(statements)
+}
+
+pub(crate) fn registry(statements: SoftwareStatements) -> Registry {
+    builder(statements).build(MemoryStore::new()).unwrap()
+}
+
+/// Claims of the directory, with these on top.
+pub(crate) fn claims(more: Value) -> Value {
+    let mut claims = json!({ "iss": DIRECTORY, "software_id": "app" });
+    claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    claims
+}
+
+pub(crate) fn with(statement: &str) -> Value {
+    minimal_and(json!({ "software_statement": statement }))
+}
+
+pub(crate) async fn count(registry: &Registry) -> u64 {
+    registry.count().await.unwrap()
+}
+
+pub(crate) const INVALID: Option<&str> = Some("invalid_software_statement");
+const UNAPPROVED: Option<&str> = Some("unapproved_software_statement");
+
+/// A refusal of a statement, with everything that belongs to one.
+#[track_caller]
+pub(crate) fn assert_refused(name: &str, reply: &Reply, code: Option<&str>) {
+    assert_eq!(reply.refusal(), (400, code), "{name}: {}", reply.body);
+    assert_eq!(reply.pointer(), Some("/software_statement"), "{name}: {}", reply.body);
+    assert_eq!(reply.body["violations"][0]["rule"], "M19", "{name}");
+    assert_eq!(reply.header("content-type"), Some("application/json"), "{name}");
+    assert_eq!(reply.header("www-authenticate"), None, "{name}");
+}
+
+#[tokio::test]
+async fn every_statement_has_its_verdict() {
+    let (ec, ed, rsa) = (Signer::es256("ec"), Signer::ed25519("ed"), Signer::rsa(Algorithm::PS256));
+    let (other, stranger) = (Signer::es256("ec"), Signer::es256("nobody"));
+    let keys = json!({ "keys": [ec.jwk, ed.jwk, rsa.jwk] }).to_string();
+    let statements = trusting_keys(Keys::from_jwks(&keys).unwrap()).with_audience("our-name");
+    let second =
+        Issuer::new("https://second.example", [SigningAlgorithm::Es256], Keys::from_jwks(&other.jwks()).unwrap());
+    let registry = registry(statements.with_issuer(second.unwrap().with_required_claims(["org_id"])));
+
+    let plain = ec.sign(&claims(json!({})));
+    let signed = |more: Value| ec.sign(&claims(more));
+    let headed = |header: &str| ec.sign_texts(header, &claims(json!({})).to_string());
+    let said = |claims: &str| ec.sign_texts(r#"{"alg":"ES256","kid":"ec"}"#, claims);
+    let rs256 = Signer::rsa(Algorithm::RS256);
+    let public = serde_json::to_vec(&ec.jwk).unwrap();
+    let of_second = |signer: &Signer, more: Value| {
+        let mut claims = claims(more);
+        claims["iss"] = "https://second.example".into();
+        signer.sign(&claims)
+    };
+    let rows: Vec<(&str, String, Option<&str>)> = vec![
+        ("ES256", plain.clone(), None),
+        ("EdDSA", ed.sign(&claims(json!({}))), None),
+        ("PS256", rsa.sign(&claims(json!({}))), None),
+        ("without a key identifier", headed(r#"{"alg":"ES256"}"#), None),
+        ("expires later", signed(json!({ "exp": NOW + 60, "nbf": NOW - 60, "iat": NOW - 60 })), None),
+        ("for the server", signed(json!({ "aud": "https://id.example.com" })), None),
+        ("for the endpoint and others", signed(json!({ "aud": ["x", "https://id.example.com/oidc/register"] })), None),
+        ("for our other name", signed(json!({ "aud": "our-name" })), None),
+        ("of the second issuer", of_second(&other, json!({ "org_id": "acme" })), None),
+        ("E-059 no token", "hello".to_owned(), INVALID),
+        ("two parts", plain.rsplit_once('.').unwrap().0.to_owned(), INVALID),
+        ("JSON serialization", r#"{"payload":"e30","signature":"c2ln"}"#.to_owned(), INVALID),
+        ("tampered header", tamper(&plain, 0), INVALID),
+        ("E-059 tampered claims", tamper(&plain, 1), INVALID),
+        ("tampered signature", tamper(&plain, 2), INVALID),
+        ("padded", format!("{plain}="), INVALID),
+        ("no algorithm", format!("{}.{}.c2ln", encode(br#"{"alg":"none"}"#), encode(b"{}")), INVALID),
+        ("no signature", format!("{}.{}.", encode(br#"{"alg":"none"}"#), encode(b"{}")), INVALID),
+        ("HMAC with the public key", hs256(&public, "ec", &claims(json!({}))), INVALID),
+        ("an algorithm that the issuer does not use", rs256.sign(&claims(json!({}))), INVALID),
+        ("an algorithm of another key", headed(r#"{"alg":"EdDSA","kid":"ec"}"#), INVALID),
+        ("the name of another key", headed(r#"{"alg":"ES256","kid":"ed"}"#), INVALID),
+        ("an unknown key", headed(r#"{"alg":"ES256","kid":"nobody"}"#), INVALID),
+        ("a key that only has the same name", other.sign(&claims(json!({}))), INVALID),
+        (
+            "a key of its own",
+            stranger.sign_texts(
+                &json!({ "alg": "ES256", "jwk": stranger.jwk }).to_string(),
+                &claims(json!({})).to_string(),
+            ),
+            INVALID,
+        ),
+        ("a critical header", headed(r#"{"alg":"ES256","kid":"ec","crit":["x"],"x":1}"#), INVALID),
+        ("two algorithms", headed(r#"{"alg":"ES256","alg":"ES256"}"#), INVALID),
+        ("signed by another issuer", of_second(&ec, json!({ "org_id": "acme" })), INVALID),
+        ("without a required claim", of_second(&other, json!({})), INVALID),
+        ("no issuer", ec.sign(&json!({ "software_id": "app" })), INVALID),
+        ("an issuer that is no text", signed(json!({ "iss": [DIRECTORY] })), INVALID),
+        ("E-059 expired", signed(json!({ "exp": NOW - 30 })), INVALID),
+        ("not yet valid", signed(json!({ "nbf": NOW + 31 })), INVALID),
+        ("from the future", signed(json!({ "iat": NOW + 31 })), INVALID),
+        ("a time that is no number", signed(json!({ "exp": "never" })), INVALID),
+        ("for somebody else", signed(json!({ "aud": "https://other.example" })), INVALID),
+        ("for nobody", signed(json!({ "aud": [] })), INVALID),
+        ("claims are an array", said("[]"), INVALID),
+        ("a claim twice", said(&format!(r#"{{"iss":"{DIRECTORY}","client_name":"A","client_name":"B"}}"#)), INVALID),
+        ("E-060 an unknown issuer", signed(json!({ "iss": "https://evil.example" })), UNAPPROVED),
+        ("nearly the issuer", signed(json!({ "iss": format!("{DIRECTORY}/") })), UNAPPROVED),
+    ];
+    for (name, statement, refusal) in rows {
+        let before = count(&registry).await;
+        let reply = post(&registry, &with(&statement)).await;
+        assert_eq!(count(&registry).await - before, u64::from(refusal.is_none()), "{name}: clients stored");
+        match refusal {
+            None => {
+                assert_eq!(reply.status, 201, "{name}: {}", reply.body);
+                assert_eq!(reply.body["software_statement"], statement.as_str(), "{name}: byte for byte");
+                assert_eq!(reply.body["software_id"], "app", "{name}");
+            }
+            Some(_) => {
+                assert_refused(name, &reply, refusal);
+                assert!(statement.len() < 12 || !reply.body.to_string().contains(&statement), "{name}: came back");
+            }
+        }
+    }
+    for value in [json!({}), json!(7), json!(["a.b.c"]), json!(true)] {
+        let reply = post(&registry, &minimal_and(json!({ "software_statement": value }))).await;
+        assert_eq!((reply.refusal(), reply.pointer()), ((400, INVALID), Some("/software_statement")), "{value}");
+    }
+    let long = signed(json!({ "padding": "a".repeat(12_300) }));
+    let reply = post(&registry, &with(&long)).await;
+    assert_eq!((reply.refusal(), reply.pointer()), ((400, INVALID), Some("/software_statement")), "too long");
+    let nearly = signed(json!({ "padding": "a".repeat(12_000) }));
+    assert_eq!(post(&registry, &with(&nearly)).await.status, 201, "long");
+}
+
+#[tokio::test]
+async fn claims_win_and_everything_else_is_what_the_client_says() {
+    let signer = Signer::es256("ec");
+    let registry = registry(trusting(&signer));
+    let statement = signer.sign(&claims(json!({
+        "client_name": "Bank", "redirect_uris": ["https://bank.example/cb"], "client_uri#de": "https://bank.example/de",
+        "client_id": "chosen", "client_secret": "chosen", "registration_access_token": "chosen", "contacts": null,
+        "software_statement": "inner", "unknown": { "a": 1 },
+    })));
+    let document = json!({
+        "redirect_uris": ["https://evil.example/cb"], "client_name": "Evil", "client_name#fr": "Mal", "scope": "openid",
+        "client_uri": "https://evil.example/", "contacts": ["a@example.com"], "software_id": "other",
+        "software_statement": statement,
+    });
+    let reply = post(&registry, &document).await;
+    assert_eq!(reply.status, 201, "{}", reply.body);
+    let read = get(&registry, &reply).await;
+    for (name, reply) in [("registered", &reply), ("read", &read)] {
+        assert_eq!(reply.body["client_name"], "Bank", "{name}");
+        assert_eq!(reply.body.get("client_name#fr"), None, "{name}: the whole member is the issuer's");
+        assert_eq!(reply.body["redirect_uris"], json!(["https://bank.example/cb"]), "{name}");
+        assert_eq!(reply.body["client_uri#de"], "https://bank.example/de", "{name}");
+        assert_eq!(reply.body.get("client_uri"), None, "{name}");
+        assert_eq!(reply.body["scope"], "openid", "{name}");
+        assert_eq!(reply.body["contacts"], json!(["a@example.com"]), "{name}: null says nothing");
+        assert_eq!(reply.body["software_id"], "app", "{name}");
+        assert_eq!(reply.body["software_statement"], statement.as_str(), "{name}: byte for byte");
+        assert_ne!(reply.body["client_id"], "chosen", "{name}");
+        assert_ne!(reply.body["client_secret"], "chosen", "{name}");
+        for member in ["unknown", "iss"] {
+            assert_eq!(reply.body.get(member), None, "{name}: {member}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn claims_pass_the_rules_of_every_other_member() {
+    let signer = Signer::es256("ec");
+    let registry = registry(trusting(&signer));
+    let rows = [
+        (json!({ "redirect_uris": ["javascript:alert(1)"] }), "invalid_redirect_uri", "/redirect_uris/0"),
+        (json!({ "redirect_uris": "https://app.example.com/cb" }), "invalid_redirect_uri", "/redirect_uris"),
+        (json!({ "client_name": "a\u{202e}b" }), "invalid_client_metadata", "/client_name"),
+        (json!({ "jwks_uri": "https://169.254.169.254/" }), "invalid_client_metadata", "/jwks_uri"),
+        (json!({ "grant_types": ["password"] }), "invalid_client_metadata", "/grant_types"),
+        (json!({ "token_endpoint_auth_method": 7 }), "invalid_client_metadata", "/token_endpoint_auth_method"),
+    ];
+    for (more, code, pointer) in rows {
+        let reply = post(&registry, &with(&signer.sign(&claims(more.clone())))).await;
+        assert_eq!(
+            (reply.refusal(), reply.pointer()),
+            ((400, Some(code)), Some(pointer)),
+            "E-062 {more}: {}",
+            reply.body
+        );
+    }
+    assert_eq!(count(&registry).await, 0);
+}
+
+#[tokio::test]
+async fn an_issuer_may_sign_with_rs256() {
+    let signer = Signer::rsa(Algorithm::RS256);
+    let keys = Keys::from_jwks(&signer.jwks()).unwrap();
+    let issuer = Issuer::new(DIRECTORY, [SigningAlgorithm::Rs256], keys).unwrap();
+    let registry = registry(SoftwareStatements::new().with_issuer(issuer));
+    assert_eq!(post(&registry, &with(&signer.sign(&claims(json!({}))))).await.status, 201);
+    let pss = Signer::rsa(Algorithm::PS256).sign(&claims(json!({})));
+    assert_refused("another algorithm", &post(&registry, &with(&pss)).await, INVALID);
+}
+
+#[tokio::test]
+async fn a_policy_sees_the_claims_in_their_place() {
+    let signer = Signer::es256("ec");
+    let vouched = |review: &Review<'_>| match Statement::of(review.metadata()) {
+        Some(statement) if statement.text("client_name") == Some("Bank") => Verdict::accept(),
+        _ => Verdict::refuse(Refusal::new("ACME-1", "nobody vouches for the name").at("/client_name")),
+    };
+    let registry = builder(trusting(&signer)).with_policy(vouched).build(MemoryStore::new()).unwrap();
+    let statement = |name: &str| with(&signer.sign(&claims(json!({ "client_name": name }))));
+    assert_eq!(post(&registry, &statement("Bank")).await.status, 201);
+    assert_eq!(post(&registry, &statement("Evil")).await.pointer(), Some("/client_name"));
+    assert_eq!(post(&registry, &minimal_and(json!({ "client_name": "Bank" }))).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_statement_can_be_required_of_everybody_but_the_application() {
+    let signer = Signer::es256("ec");
+    let registry = registry(trusting(&signer).with_required(true));
+    assert_refused("E-061 without", &post(&registry, &minimal_and(json!({}))).await, INVALID);
+    assert_refused("E-061 empty", &post(&registry, &with("")).await, INVALID);
+    assert_eq!(count(&registry).await, 0);
+    assert_eq!(post(&registry, &with(&signer.sign(&claims(json!({}))))).await.status, 201);
+
+    let mut metadata = ClientMetadata::new();
+    metadata.redirect_uris = vec!["https://app.example.com/cb".to_owned()];
+    assert!(registry.register(metadata.clone()).await.is_ok());
+    metadata.software_statement = Some("hello".to_owned());
+    assert_eq!(registry.register(metadata).await.unwrap_err().code().unwrap().as_str(), "invalid_software_statement");
+}
+
+#[tokio::test]
+async fn the_operator_has_the_last_word() {
+    /// Asks somewhere else.
+    struct Register(Vec<&'static str>);
+
+    impl Approval for Register {
+        async fn approves(&self, statement: &Statement) -> bool {
+            tokio::task::yield_now().await;
+            statement.issuer() == Some(DIRECTORY) && self.0.iter().any(|id| statement.software_id() == Some(id))
+        }
+    }
+
+    let signer = Signer::es256("ec");
+    let registry = registry(trusting(&signer).with_approval(Register(vec!["app", "tool"])));
+    for (id, approved) in [("app", true), ("tool", true), ("withdrawn", false)] {
+        let reply = post(&registry, &with(&signer.sign(&claims(json!({ "software_id": id }))))).await;
+        match approved {
+            true => assert_eq!(reply.status, 201, "{id}"),
+            false => assert_refused(id, &reply, UNAPPROVED),
+        }
+    }
+    let forged = Signer::es256("ec").sign(&claims(json!({ "software_id": "withdrawn" })));
+    assert_refused("a forged one is not even looked at", &post(&registry, &with(&forged)).await, INVALID);
+}
+
+#[tokio::test]
+async fn what_a_statement_said_stays_true() {
+    let signer = Signer::es256("ec");
+    let clock = FakeClock::new();
+    let builder = builder(trusting(&signer)).with_clock(clock.clone());
+    let registry = builder.build(MemoryStore::new()).unwrap();
+    let statement = |more: Value| signer.sign(&claims(more));
+    let first = statement(json!({ "client_name": "Bank", "exp": NOW + 60 }));
+    let registered = post(&registry, &with(&first)).await;
+    assert_eq!(registered.status, 201);
+
+    let own = minimal_and(json!({ "client_name": "Evil" }));
+    assert_refused("without", &put(&registry, &registered, &own).await, INVALID);
+    let mut both = own.clone();
+    both["software_statement"] = first.clone().into();
+    let reply = put(&registry, &registered, &both).await;
+    assert_eq!((reply.status, &reply.body["client_name"]), (200, &json!("Bank")));
+
+    clock.advance(std::time::Duration::from_secs(120));
+    let rows = [
+        ("E-088 expired meanwhile", first.clone(), INVALID),
+        ("forged", Signer::es256("ec").sign(&claims(json!({}))), INVALID),
+        ("E-088 of nobody", statement(json!({ "iss": "https://evil.example" })), UNAPPROVED),
+        ("about other software", statement(json!({ "software_id": "tool" })), UNAPPROVED),
+        ("about no software", signer.sign(&json!({ "iss": DIRECTORY })), UNAPPROVED),
+    ];
+    for (name, statement, code) in rows {
+        assert_refused(name, &put(&registry, &registered, &with(&statement)).await, code);
+        assert_eq!(get(&registry, &registered).await.body["client_name"], "Bank", "{name}: nothing changed");
+    }
+    let renewed = statement(json!({ "client_name": "New Bank", "exp": NOW + 600 }));
+    let reply = put(&registry, &registered, &with(&renewed)).await;
+    assert_eq!((reply.status, &reply.body["client_name"]), (200, &json!("New Bank")));
+    assert_eq!(reply.body["software_statement"], renewed.as_str());
+}
+
+#[tokio::test]
+async fn a_client_without_a_statement_may_get_one() {
+    let signer = Signer::es256("ec");
+    let registry = registry(trusting(&signer));
+    let registered = post(&registry, &minimal_and(json!({}))).await;
+    let statement = signer.sign(&claims(json!({ "client_name": "Bank" })));
+    let reply = put(&registry, &registered, &with(&statement)).await;
+    assert_eq!((reply.status, &reply.body["client_name"]), (200, &json!("Bank")));
+    assert_refused("and keeps it", &put(&registry, &registered, &minimal_and(json!({}))).await, INVALID);
+}
+
+#[tokio::test]
+async fn without_verification_a_statement_is_ignored_wherever_it_comes_from() {
+    let builder = Registry::builder("https://id.example.com", Access::Open);
+    let registry = builder.build(MemoryStore::new()).unwrap();
+    let reply = post(&registry, &with("hello")).await;
+    assert_eq!((reply.status, reply.body.get("software_statement")), (201, None));
+    let mut metadata = ClientMetadata::new();
+    metadata.redirect_uris = vec!["https://app.example.com/cb".to_owned()];
+    metadata.software_statement = Some("hello".to_owned());
+    let registered = registry.register(metadata).await.unwrap();
+    assert_eq!(registered.client().metadata().software_statement, None);
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_gotten_are_nobodys_fault_and_nothing_else_is_fetched() {
+    let site = Site::start(axum::Router::new()).await;
+    let signer = Signer::es256("ec");
+    let keys = Keys::published(site.url("/jwks"), site.fetcher().build().unwrap()).unwrap();
+    let registry = registry(trusting_keys(keys));
+    let elsewhere =
+        json!({ "alg": "ES256", "kid": "ec", "jku": site.url("/mine"), "x5u": site.url("/mine") }).to_string();
+    let statement = signer.sign_texts(&elsewhere, &claims(json!({})).to_string());
+    let reply = post(&registry, &with(&statement)).await;
+    assert_eq!(reply.refusal(), (503, Some("temporarily_unavailable")));
+    assert!(reply.header("retry-after").is_some());
+    assert_eq!((count(&registry).await, site.requests()), (0, 1), "the published keys, and no other ones");
+}
+
+#[tokio::test]
+async fn a_statement_stands_behind_access_control() {
+    let signer = Signer::es256("ec");
+    let builder = Registry::builder("https://id.example.com", Access::Tokens).with_clock(FakeClock::new());
+    let builder = builder.with_software_statements(trusting(&signer).with_required(true));
+    let registry = builder.build(MemoryStore::new()).unwrap();
+    let statement = signer.sign(&claims(json!({})));
+    assert_eq!(post(&registry, &with(&statement)).await.status, 401);
+    let (token, _) = registry.issue_initial_access_token(TokenOptions::new().with_uses(1)).await.unwrap();
+    let request = |document: &Value| {
+        let request = http::Request::builder().method(Method::POST).uri("/oidc/register");
+        let request = request.header("content-type", "application/json");
+        let request = request.header("authorization", format!("Bearer {}", token.expose()));
+        request.body(http_body_util::Full::from(document.to_string())).unwrap()
+    };
+    let refused = crate::trust::endpoint::send(&registry, request(&with(&tamper(&statement, 1)))).await;
+    assert_refused("tampered", &refused, INVALID);
+    let accepted = crate::trust::endpoint::send(&registry, request(&with(&statement))).await;
+    assert_eq!(accepted.status, 201, "the token was not spent by the refusal: {}", accepted.body);
+}
+
+#[tokio::test]
+async fn numbers_in_a_statement_are_the_text_that_was_written() {
+    let signer = Signer::es256("directory");
+    let registry = registry(trusting(&signer).with_approval(|statement: &Statement| statement.software_id().is_some()));
+    let said = |members: &str| {
+        let claims = format!(r#"{{"iss":"{DIRECTORY}",{members}}}"#);
+        with(&signer.sign_texts(r#"{"alg":"ES256","kid":"directory"}"#, &claims))
+    };
+    let first = post(&registry, &said(r#""software_id":42,"software_version":1.10"#)).await;
+    assert_eq!(first.status, 201, "{}", first.body);
+    assert_eq!(first.body["software_id"], "42");
+    assert_eq!(first.body["software_version"], "1.10", "and not 1.1");
+    let other = put(&registry, &first, &said(r#""software_id":43"#)).await;
+    assert_eq!(other.refusal(), (400, UNAPPROVED), "a statement about other software: {}", other.body);
+    assert_eq!(put(&registry, &first, &said(r#""software_id":42,"software_version":2.0"#)).await.status, 200);
+
+    let reply = post(&registry, &said(r#""software_id":"a","client_name":5"#)).await;
+    assert_eq!((reply.status, reply.pointer()), (400, Some("/client_name")), "no other member");
+    let mut plain = said(r#""software_id":"a""#);
+    plain["software_version"] = 1.into();
+    let reply = post(&registry, &plain).await;
+    assert_eq!((reply.status, reply.pointer()), (400, Some("/software_version")), "a plain member is no claim");
+}

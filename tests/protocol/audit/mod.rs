@@ -1,0 +1,5 @@
+//! The audit trail: its events, its records in JSON, and what it says about a refusal.
+
+mod events;
+mod records;
+pub(crate) mod refusals;
