@@ -3,8 +3,8 @@
 use serde_json::Value;
 use tower_dcr::RegistrationOrigin;
 
-use crate::corpus::response_constraints::assert_readable;
 use crate::corpus::data::Payload;
+use crate::corpus::response_constraints::assert_readable;
 use crate::server::{Reply, Server, minimal_and};
 
 /// One reply to one payload.

@@ -3,8 +3,8 @@
 use serde_json::Value;
 use tower_dcr::{Access, Switch};
 
-use crate::corpus::response_constraints::assert_readable;
 use crate::corpus::data::{self, DocumentRow, Settings, UriRow};
+use crate::corpus::response_constraints::assert_readable;
 use crate::server::{Reply, Server, send};
 
 /// How many rows want software statements verified. Without that a statement is ignored and not returned, whatever it

@@ -15,8 +15,8 @@ use tower_dcr::store::ClientQuery;
 use tower_dcr::{Access, BoxError, Client, Revoke};
 
 use crate::fakes::{FakeClock, Ledger};
-use crate::refusals::assertions::{Challenge, assert_refused};
 use crate::limits::retention::{Grants, HOUR, LATER, Stage, id, ids};
+use crate::refusals::assertions::{Challenge, assert_refused};
 use crate::server::{Registered, Server, minimal, send};
 
 /// A ceiling without a grace.

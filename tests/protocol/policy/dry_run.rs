@@ -9,8 +9,8 @@ use tower_dcr::policy::{Review, Verdict};
 use tower_dcr::{Access, RegistrationErrorKind};
 
 use crate::fakes::{Always, Ledger};
-use crate::policy::{dry, violations};
 use crate::policy::hosts::elsewhere;
+use crate::policy::{dry, violations};
 use crate::refusals::assertions::{Challenge, assert_answered, assert_refused};
 use crate::server::{Registered, Server, minimal, minimal_and, send};
 

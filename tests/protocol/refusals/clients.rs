@@ -12,8 +12,8 @@ use tower_dcr::config::Preconditions;
 use tower_dcr::store::IdleCutoffs;
 
 use crate::fakes::Fragile;
-use crate::refusals::documents::broken_members;
 use crate::refusals::assertions::{CANARY, Challenge, assert_answered, assert_refused};
+use crate::refusals::documents::broken_members;
 use crate::server::{FORBIDDEN, Registered, Reply, Server, minimal, minimal_and, send};
 
 const METADATA: Option<&str> = Some("invalid_client_metadata");

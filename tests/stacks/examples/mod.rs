@@ -22,9 +22,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use crate::support::{self, Caller as _, Hyper, reqwest, walk};
 use crate::grpc;
 use crate::service::refusals;
+use crate::support::{self, Caller as _, Hyper, reqwest, walk};
 
 /// An address of this machine where nothing listens, for a server that must be told where it is.
 pub(crate) fn free_address() -> SocketAddr {

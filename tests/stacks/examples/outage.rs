@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use http::{Method, StatusCode};
 use serde_json::json;
 
-use crate::examples::path;
 use crate::examples::interruptible_network::Link;
+use crate::examples::path;
 use crate::examples::server_process::{Balancer, ENDPOINT, Keys, Node, Schema, postgres};
 use crate::redis_server::{RedisServer, free_port};
 use crate::support::{Caller as _, request, walk};

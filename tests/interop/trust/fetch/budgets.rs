@@ -18,9 +18,9 @@ use tower_dcr::fetch::{FetchErrorKind, Fetcher};
 use tower_dcr::jwt::Keys;
 use tower_dcr::store::MemoryStore;
 
+use crate::trust::document_server::Site;
 use crate::trust::endpoint::{Reply, minimal_and, post};
 use crate::trust::signer::Signer;
-use crate::trust::document_server::Site;
 use crate::trust::statements::{builder, claims, trusting_keys, with};
 
 /// A host that accepts connections and never says a word.

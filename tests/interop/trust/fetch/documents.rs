@@ -8,8 +8,8 @@ use tower_dcr::metadata::SubjectType;
 use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, Registry};
 
-use crate::trust::endpoint::{minimal_and, post, put};
 use crate::trust::document_server::Site;
+use crate::trust::endpoint::{minimal_and, post, put};
 
 /// A page for each document.
 fn pages(documents: &[(&'static str, &'static str)]) -> Router {

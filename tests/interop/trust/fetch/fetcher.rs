@@ -20,8 +20,8 @@ use tokio::sync::{Notify, Semaphore};
 use tower_dcr::fetch::FetchErrorKind;
 
 use crate::trust::clock::FakeClock;
-use crate::trust::scripted_names::Names;
 use crate::trust::document_server::Site;
+use crate::trust::scripted_names::Names;
 
 const JSON: &str = "application/json";
 const LIMIT: usize = 1000;

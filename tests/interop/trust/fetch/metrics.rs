@@ -14,8 +14,8 @@ use tower_dcr::gate::RateLimit;
 use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, Registry};
 
-use crate::trust::endpoint::{minimal_and, post};
 use crate::trust::document_server::Site;
+use crate::trust::endpoint::{minimal_and, post};
 
 /// A recorder for this thread alone.
 fn record() -> (Snapshotter, metrics::LocalRecorderGuard<'static>) {

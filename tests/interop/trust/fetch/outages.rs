@@ -19,10 +19,10 @@ use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, BoxError, Registry};
 
 use crate::trust::clock::FakeClock;
+use crate::trust::document_server::Site;
 use crate::trust::endpoint::{Reply, minimal_and, post, posting, put, send};
 use crate::trust::scripted_names::Names;
 use crate::trust::signer::Signer;
-use crate::trust::document_server::Site;
 use crate::trust::statements::{builder, claims, trusting};
 
 /// The causes of refusals, as an operator sees them.

@@ -18,9 +18,9 @@ use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, Registry};
 
 use crate::trust::clock::FakeClock;
+use crate::trust::document_server::Site;
 use crate::trust::endpoint::{Reply, minimal_and, posting, send};
 use crate::trust::signer::{Signer, encode, hs256, tamper};
-use crate::trust::document_server::Site;
 
 const ISSUER: &str = "https://as.example.com";
 const ENDPOINT: &str = "https://id.example.com/oidc/register";

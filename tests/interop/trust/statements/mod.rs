@@ -16,9 +16,9 @@ use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, Registry, RegistryBuilder};
 
 use crate::trust::clock::FakeClock;
+use crate::trust::document_server::Site;
 use crate::trust::endpoint::{Reply, get, minimal_and, post, put};
 use crate::trust::signer::{Signer, encode, hs256, tamper};
-use crate::trust::document_server::Site;
 
 pub(crate) const DIRECTORY: &str = "https://directory.example";
 pub(crate) const NOW: u64 = FakeClock::START;

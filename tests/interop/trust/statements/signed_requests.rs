@@ -11,9 +11,9 @@ use tower_dcr::software_statement::SoftwareStatements;
 use tower_dcr::store::MemoryStore;
 
 use crate::trust::clock::FakeClock;
+use crate::trust::document_server::Site;
 use crate::trust::endpoint::{Reply, get, managing, minimal_and, post, posting, send};
 use crate::trust::signer::{Signer, encode, hs256, tamper};
-use crate::trust::document_server::Site;
 use crate::trust::statements::{DIRECTORY, builder, claims, trusting};
 
 const NOW: u64 = FakeClock::START;
