@@ -114,11 +114,9 @@ impl Registry {
         let mut caller = caller;
         for _ in 0..ATTEMPTS {
             let Authenticated { client, token, presented } = &caller;
-            let mut submission = submission.clone();
+            let submission = submission.clone();
             #[cfg(feature = "software-statements")]
-            {
-                submission = self.attest(submission, Caller::updating(client, request)).await?;
-            }
+            let submission = self.attest(submission, Caller::updating(client, request)).await?;
             let Submission { mut document, nonces } = submission;
             self.check_credentials(client, &mut document);
             let settled = self.settle(document, Caller::updating(client, request)).await?;

@@ -36,10 +36,6 @@ pub mod contract;
 mod erased;
 #[cfg(feature = "memory")]
 mod memory;
-#[cfg_attr(
-    not(feature = "sqlite"),
-    expect(dead_code, reason = "the audit trail creates files, only SQLite restricts them")
-)]
 pub(crate) mod private_file;
 mod query;
 pub mod record;
