@@ -171,19 +171,22 @@ fn cannot_open(options: &StoreOptions, error: &StoreError) -> Box<dyn Error> {
     let causes = error.source().map_or_else(|| error.to_string(), messages::with_causes);
     let name = Some(&options.store_name).filter(|name| *name != DEFAULT_NAME);
     let name = name.map_or_else(String::new, |name| format!(" --store-name {name:?}"));
-    format!("--store {store}{name}: cannot be opened: {causes}{}", hint(error)).into()
+    format!("--store {store}{name}: cannot be opened: {causes}{}", hint(options, error)).into()
 }
 
-/// What to do about a file that is not there: it would have been created, so its folder is missing.
+/// What to do about a SQLite file that is not there. To serve, it would have been created, so its folder is missing.
 #[cfg_attr(
     not(any(feature = "sqlite", feature = "postgres", feature = "redis")),
     expect(dead_code, reason = "memory can always be opened")
 )]
-fn hint(error: &StoreError) -> &'static str {
-    let mut cause = error.source();
+fn hint(options: &StoreOptions, error: &StoreError) -> &'static str {
+    let mut cause = error.source().filter(|_| scheme(&options.store) == "sqlite");
     while let Some(error) = cause {
         if error.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::NotFound) {
-            return "; the server creates the file but not its folder, create that first";
+            return match options.backup {
+                Some(_) => "; there is nothing to copy",
+                None => "; the server creates the file but not its folder, create that first",
+            };
         }
         cause = error.source();
     }
@@ -209,13 +212,20 @@ fn feature(url: &str) -> Option<(&'static str, bool)> {
     }
 }
 
+/// The URL for a database that must be there already: a mistyped name must not be answered with a copy of nothing.
+#[cfg(feature = "sqlite")]
+fn existing(url: &str) -> String {
+    format!("{}?mode=rw", url.strip_suffix("?mode=rwc").or(url.strip_suffix("?mode=rw")).unwrap_or(url))
+}
+
 /// Copies the database of `--store` if the flags say so; then there is nothing else to do.
 pub(crate) async fn backup(options: &StoreOptions) -> Result<bool, Box<dyn Error>> {
     let Some(to) = &options.backup else { return Ok(false) };
     match &*scheme(&options.store) {
         #[cfg(feature = "sqlite")]
         "sqlite" => {
-            let store = SqliteStore::connect(&options.store).await.map_err(|error| cannot_open(options, &error))?;
+            let store = SqliteStore::connect(&existing(&options.store)).await;
+            let store = store.map_err(|error| cannot_open(options, &error))?;
             let copied = store.backup(to).await;
             copied.map_err(|error| format!("--backup {}: {}", to.display(), messages::with_causes(&error)))?;
             store.close().await?;

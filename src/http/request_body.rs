@@ -130,10 +130,25 @@ fn media_type(headers: &HeaderMap, accepted: &[MediaType]) -> Option<MediaType> 
     let (Some(declared), None) = (types.next().and_then(|value| value.to_str().ok()), types.next()) else {
         return None;
     };
-    let mut parts = declared.split(';').map(str::trim);
+    let mut parts = parts(declared).map(str::trim);
     let essence = parts.next()?;
     let media_type = accepted.iter().find(|media_type| media_type.name().eq_ignore_ascii_case(essence));
     media_type.copied().filter(|_| identity && parts.all(is_harmless))
+}
+
+/// A media type and its parameters. A semicolon inside of a quoted value separates nothing
+/// ([RFC 9110 §5.6.6](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.6)).
+fn parts(declared: &str) -> impl Iterator<Item = &str> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    declared.split(move |character| {
+        match character {
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = is_quoted,
+            '"' => is_quoted = !is_quoted,
+            _ => {}
+        }
+        character == ';' && !is_quoted
+    })
 }
 
 /// UTF-8 under its names, and a part of it that older libraries declare (M1).
@@ -223,6 +238,9 @@ mod tests {
             (&["application/json; charset=US-ASCII"], &[], true),
             (&["application/json; charset = \"UTF8\""], &[], true),
             (&["application/json; charset=utf-8; charset=us-ascii"], &[], true),
+            (&["application/json; profile=\"a;charset=utf-16\"; charset=utf-8"], &[], true),
+            (&["application/json; profile=\"a\\\";charset=utf-16\""], &[], true),
+            (&["application/json; profile=\"a\\\"\";charset=utf-16"], &[], false),
             (&["application/json; charset=utf-16"], &[], false),
             (&["application/json; charset=utf-8; charset=utf-16"], &[], false),
             (&["application/json; charset=iso-8859-1"], &[], false),

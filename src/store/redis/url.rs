@@ -36,7 +36,11 @@ pub(super) fn info(url: &str) -> Result<ConnectionInfo, StoreError> {
     let query = rest.split_once('?').map_or("", |(_, query)| query);
     let names = query.split('&').filter(|one| !one.is_empty()).map(|one| one.split('=').next().unwrap_or_default());
     if let Some(unknown) = names.enumerate().find(|(_, name)| !known.contains(name)) {
-        return refused(&format!("parameter {} of the URL is none of {}", unknown.0 + 1, known.join(", ")));
+        return refused(&format!(
+            "parameter {} of the URL is not known, it can be {}",
+            unknown.0 + 1,
+            known.join(", ")
+        ));
     }
     #[cfg(not(feature = "redis-tls"))]
     if matches!(&*scheme, "rediss" | "valkeys") && url.into_connection_info().is_err() {
@@ -79,9 +83,12 @@ mod tests {
             ("redis+unix:", FORMS),
             ("rediss://:secret@localhost#insecure", FRAGMENT),
             ("redis://:sec#ret@localhost", FRAGMENT),
-            ("redis://:secret@localhost?tls=true", "parameter 1 of the URL is none of protocol"),
-            ("redis://:secret@localhost?protocol=3&db=1", "parameter 2 of the URL is none of protocol"),
-            ("unix:///run/redis.sock?pass=secret&password=secret", "parameter 2 of the URL is none of db, user"),
+            ("redis://:secret@localhost?tls=true", "parameter 1 of the URL is not known, it can be protocol"),
+            ("redis://:secret@localhost?protocol=3&db=1", "parameter 2 of the URL is not known, it can be protocol"),
+            (
+                "unix:///run/redis.sock?pass=secret&password=secret",
+                "parameter 2 of the URL is not known, it can be db, user",
+            ),
             ("redis://:secret@localhost/none", ""),
             ("redis://:secret@localhost:secret", ""),
             ("redis://:secret@0.0.0.0", ""),

@@ -179,6 +179,7 @@ impl PostgresStore {
     /// than this version of the crate. No error has the password.
     pub async fn connect(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
         let server: PgConnectOptions = url::options(url)?;
+        url::check_files(url)?;
         let pool = PgPoolOptions::new()
             .max_connections(options.max_connections)
             .acquire_timeout(options.patience)

@@ -102,14 +102,16 @@ impl SqliteStore {
     /// Opens the database file that a URL names, as [`open`](Self::open) does: `sqlite:clients.db` or
     /// `sqlite://clients.db` in the working directory, `sqlite:///var/lib/dcr/clients.db` or
     /// `sqlite:/var/lib/dcr/clients.db` by an absolute path. Spaces may be written as they are; `%`, `?` and `#` in the
-    /// name of a file are written `%25`, `%3F` and `%23`. The parameter `mode=rwc` says what this does anyway.
+    /// name of a file are written `%25`, `%3F` and `%23`. With the parameter
+    /// `mode=rw` the file must be there; `mode=rwc` creates a missing one, as no parameter does.
     ///
     /// # Errors
     ///
     /// As [`open`](Self::open), and when the URL may mean something else to another program: a host, a database in
     /// memory, other parameters, a fragment, a directory. The error says how to write it.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        Self::open(url::path(url).map_err(StoreError::unavailable)?).await
+        let url::Location { path, create } = url::location(url).map_err(StoreError::unavailable)?;
+        Self::open_file(&path, create).await
     }
 
     /// Opens a database file, creates it if it is missing, and brings its tables up to date. The path is taken as it
@@ -125,16 +127,19 @@ impl SqliteStore {
     /// version of the crate, or it cannot have a write-ahead log: an empty path, `:memory:` and what begins with
     /// `file:` name databases that may end with their connection.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let path = path.as_ref();
+        Self::open_file(path.as_ref(), true).await
+    }
+
+    async fn open_file(path: &Path, create: bool) -> Result<Self, StoreError> {
         if path.as_os_str().is_empty() || path.as_os_str() == ":memory:" || path.to_string_lossy().starts_with("file:")
         {
             return Err(StoreError::unavailable(NO_FILE));
         }
         let place = || format!("the SQLite database {}", path.display());
-        prepare(path).map_err(|error| unreachable(place(), error))?;
+        prepare(path, create).map_err(|error| unreachable(place(), error))?;
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(true)
+            .create_if_missing(create)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(PATIENCE);
@@ -170,10 +175,13 @@ impl SqliteStore {
 
 /// Makes the files of a database its owner's alone. SQLite gives the log and its index the rights of the database when it
 /// creates them.
-fn prepare(path: &Path) -> io::Result<()> {
-    match private_file::create(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
+fn prepare(path: &Path, create: bool) -> io::Result<()> {
+    match create {
+        true => match private_file::create(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        },
+        false => drop(std::fs::metadata(path)?),
     }
     for end in ["", "-wal", "-shm"] {
         let mut name = OsString::from(path);

@@ -71,10 +71,45 @@ async fn a_database_is_copied_while_it_is_served_and_complete_after_a_shutdown()
 async fn a_relative_url_names_a_file_of_the_working_directory() {
     let folder = Folder::new("relative");
     for (url, name) in [("sqlite:one.db", "one.db"), ("sqlite://two.db", "two.db"), ("sqlite:./three.db", "three.db")] {
+        SqliteStore::open(folder.0.join(name)).await.unwrap().close().await.unwrap();
         let mut command = Command::new(examples::path("server"));
         command.current_dir(&folder.0).args(["--store", url, "--backup", &format!("copy-of-{name}")]);
         let done = command.output().unwrap();
         assert!(done.status.success(), "{url}: {}", String::from_utf8_lossy(&done.stderr));
-        assert!(folder.0.join(name).exists() && folder.0.join(format!("copy-of-{name}")).exists(), "{url}");
+        assert!(folder.0.join(format!("copy-of-{name}")).exists(), "{url}");
+    }
+}
+
+/// A mistyped name is no empty database: a copy of nothing would be found out when it is needed.
+#[test]
+fn a_database_that_is_not_there_is_not_copied() {
+    let folder = Folder::new("missing");
+    for url in ["sqlite:none.db", "sqlite://none.db?mode=rwc", "sqlite:none.db?mode=rw"] {
+        let mut command = Command::new(examples::path("server"));
+        let done = command.current_dir(&folder.0).args(["--store", url, "--backup", "copy.db"]).output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(
+            !done.status.success() && said.contains("none.db") && said.contains("nothing to copy"),
+            "{url}: {said}"
+        );
+        assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 0, "{url}: nothing is created");
+    }
+}
+
+/// What to do about a missing SQLite file does not help with a socket or a certificate of another database.
+#[test]
+fn a_missing_file_of_another_database_is_named_without_the_advice_for_sqlite() {
+    let rows = [
+        ("redis+unix:///no/redis.sock", "/no/redis.sock"),
+        ("postgres:///dcr?host=/no/folder", "/no/folder"),
+        ("postgres://127.0.0.1/dcr?sslmode=verify-full&sslrootcert=/no/ca.pem", "sslrootcert=/no/ca.pem"),
+    ];
+    for (url, named) in rows {
+        let mut command = Command::new(examples::path("server"));
+        let flags = ["--listen", "127.0.0.1:0", "--secrets", "hashed", "--store", url];
+        let done = command.args(flags).output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(!done.status.success() && said.contains(named), "{url}: {said}");
+        assert!(said.contains("No such file") && !said.contains("create that first"), "{url}: {said}");
     }
 }

@@ -273,7 +273,7 @@ async fn a_store_that_cannot_be_opened_is_named() {
             (
                 "a parameter of nobody",
                 &["--secrets", "hashed", "--store", "redis://:s3cret@127.0.0.1:1?tls=true"],
-                &["--store redis://:…@127.0.0.1:1", "parameter 1 of the URL is none of protocol"],
+                &["--store redis://:…@127.0.0.1:1", "parameter 1 of the URL is not known, it can be protocol"],
             ),
             ("a copy of nothing", &["--backup", "copy.db"], &["--backup copy.db", "SQLite"]),
             #[cfg(feature = "postgres")]

@@ -1,5 +1,6 @@
 //! What a PostgreSQL URL says, and what it must say about TLS.
 
+use std::fs::File;
 use std::net::IpAddr;
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
@@ -28,8 +29,10 @@ const PARAMETERS: [&str; 18] = [
     "application_name",
     "options",
 ];
+const FILES: [&str; 7] = ["sslrootcert", "ssl-root-cert", "ssl-ca", "sslcert", "ssl-cert", "sslkey", "ssl-key"];
 const SCHEME: &str =
     "a PostgreSQL URL is postgres://USER:PASSWORD@HOST:PORT/DATABASE, with postgres:// or postgresql://";
+const TWICE: &str = "the URL has a parameter twice, under one name or two; the driver would use the last one";
 const FRAGMENT: &str = "the URL has a fragment; a # in a name or a password is written %23";
 const SEVERAL_HOSTS: &str = "the URL names several hosts; name one, or a proxy before them";
 const PLAIN_TEXT: &str = "the URL leaves open whether the connection to another machine is encrypted, so it could be \
@@ -50,7 +53,16 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
     let names = || query.split('&').filter(|one| !one.is_empty()).map(|one| one.split('=').next().unwrap_or_default());
     if let Some(unknown) = names().position(|name| !is_parameter(name)) {
         let known = PARAMETERS.join(", ");
-        return refused(&format!("parameter {} of the URL is none of {known}, options[NAME]", unknown + 1));
+        return refused(&format!(
+            "parameter {} of the URL is not known, it can be {known}, options[NAME]",
+            unknown + 1
+        ));
+    }
+    // `sslmode` and `ssl-mode` are one parameter.
+    let mut given: Vec<_> = names().map(|name| name.replace('-', "")).collect();
+    given.sort_unstable();
+    if given.windows(2).any(|pair| pair[0] == pair[1]) {
+        return refused(TWICE);
     }
     let mut options: PgConnectOptions = url.parse().map_err(|error: sqlx::Error| StoreError::unavailable(error))?;
     let address = options.get_host().strip_prefix('[').and_then(|host| host.strip_suffix(']')).map(str::to_owned);
@@ -67,6 +79,18 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
         PgSslMode::Prefer | PgSslMode::Allow if !is_local(&options) => refused(PLAIN_TEXT),
         _ => Ok(options),
     }
+}
+
+/// Looks at the files that a URL names. The driver would not say which of them cannot be read.
+pub(super) fn check_files(url: &str) -> Result<(), StoreError> {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    for (name, path) in query.split('&').filter_map(|parameter| parameter.split_once('=')) {
+        // A value with escapes may be the certificate itself.
+        if FILES.contains(&name) && !path.contains(['%', '+']) {
+            File::open(path).map_err(|error| unreachable(format!("{name}={path}"), error))?;
+        }
+    }
+    Ok(())
 }
 
 fn is_parameter(name: &str) -> bool {
@@ -148,15 +172,35 @@ mod tests {
             ("mysql://dcr:secret@localhost/dcr", SCHEME),
             ("postgres://dcr:sec#ret@localhost/dcr", FRAGMENT),
             ("postgres://dcr:secret@one,two/dcr", SEVERAL_HOSTS),
-            ("postgres://dcr:secret@localhost/dcr?sslmod=require", "parameter 1 of the URL is none of sslmode, "),
-            ("postgres://localhost/dcr?user=dcr&ssl=true", "parameter 2 of the URL is none of sslmode, "),
-            ("postgres://dcr:12?secret@localhost/dcr", "parameter 1 of the URL is none of sslmode, "),
+            (
+                "postgres://dcr:secret@localhost/dcr?sslmod=require",
+                "parameter 1 of the URL is not known, it can be sslmode, ",
+            ),
+            ("postgres://localhost/dcr?user=dcr&ssl=true", "parameter 2 of the URL is not known, it can be sslmode, "),
+            ("postgres://dcr:12?secret@localhost/dcr", "parameter 1 of the URL is not known, it can be sslmode, "),
+            ("postgres://db.example.com/dcr?sslmode=require&ssl-mode=disable", TWICE),
+            ("postgres://localhost/dcr?user=dcr&user=other", TWICE),
             ("postgres://localhost/dcr?sslmode=secret", ""),
             ("postgres://dcr:secret@localhost:secret/dcr", ""),
         ] {
             let reason = reason(url).unwrap_or_else(|| panic!("{url}"));
             assert!(reason.starts_with(expected), "{url}: {reason}");
             assert!(!url.contains("dcr:secret@") || !reason.contains("secret"), "{url}: {reason}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_named() {
+        for (url, expected) in [
+            ("postgres://localhost/dcr?sslrootcert=/no/ca.pem", Some("sslrootcert=/no/ca.pem cannot be used")),
+            ("postgres://localhost/dcr?user=x&ssl-key=/no/key.pem", Some("ssl-key=/no/key.pem cannot be used")),
+            ("postgres://localhost/dcr?sslrootcert=-----BEGIN%20CERTIFICATE-----", None),
+            ("postgres://localhost/dcr?application_name=/no/name", None),
+            ("postgres://localhost/dcr?sslrootcert=Cargo.toml", None),
+            ("postgres://localhost/dcr", None),
+        ] {
+            let found = check_files(url).err().and_then(|error| error.source().map(ToString::to_string));
+            assert_eq!(found.as_deref(), expected, "{url}");
         }
     }
 

@@ -10,8 +10,8 @@ const FORMS: &str = "a SQLite URL is sqlite:clients.db or sqlite://clients.db fo
 const MEMORY: &str = "the URL names a database in memory, which ends with its connection; use the memory store instead";
 const HOST: &str = "the URL looks as if it named a host, but SQLite is a file: write sqlite:NAME for a relative path, \
     sqlite:///NAME for an absolute one";
-const PARAMETERS: &str = "the URL has parameters, of which mode=rwc alone is understood; a ? in the name of a file is \
-    written %3F";
+const PARAMETERS: &str = "the URL has parameters, of which mode=rwc and mode=rw alone are understood; a ? in the name of \
+    a file is written %3F";
 const FRAGMENT: &str = "the URL has a fragment; a # in the name of a file is written %23";
 const ESCAPE: &str = "the URL has a % that begins no escape of UTF-8 text; a % in the name of a file is written %25";
 const CONTROL: &str = "the URL names a file with a control character";
@@ -19,8 +19,16 @@ const SPACE: &str = "the URL names a file that begins or ends with a space; if t
 const HOME: &str = "the URL begins with ~, which only a shell replaces; write the path of the directory";
 const DIRECTORY: &str = "the URL names a directory; add the name of the file";
 
-/// The path of a URL, or how to write it.
-pub(super) fn path(url: &str) -> Result<PathBuf, &'static str> {
+/// What a URL names.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Location {
+    pub(super) path: PathBuf,
+    /// Whether the file may be missing: `mode=rwc` and the default, not `mode=rw`.
+    pub(super) create: bool,
+}
+
+/// The file of a URL, or how to write it.
+pub(super) fn location(url: &str) -> Result<Location, &'static str> {
     let scheme = url.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("sqlite:")).ok_or(FORMS)?;
     let rest = &url[scheme.len()..];
     if rest.contains('#') {
@@ -31,9 +39,11 @@ pub(super) fn path(url: &str) -> Result<PathBuf, &'static str> {
     if is_memory(&name, parameters) {
         return Err(MEMORY);
     }
-    if parameters != "mode=rwc" {
-        return Err(PARAMETERS);
-    }
+    let create = match parameters {
+        "mode=rwc" => true,
+        "mode=rw" => false,
+        _ => return Err(PARAMETERS),
+    };
     let path = match name.strip_prefix("//") {
         Some(path) if path.starts_with('/') => format!("/{}", path.trim_start_matches('/')),
         Some(path) if names_a_host(path) => return Err(HOST),
@@ -41,7 +51,7 @@ pub(super) fn path(url: &str) -> Result<PathBuf, &'static str> {
         None => name,
     };
     check(&path)?;
-    Ok(path.into())
+    Ok(Location { path: path.into(), create })
 }
 
 /// A database that ends with its connection, in one of the many ways of writing that.
@@ -111,8 +121,13 @@ mod tests {
             ("sqlite:localhost/x.db", "localhost/x.db"),
             ("sqlite:x", "x"),
         ] {
-            assert_eq!(path(url), Ok(expected.into()), "{url}");
+            assert_eq!(location(url), Ok(Location { path: expected.into(), create: true }), "{url}");
         }
+    }
+
+    #[test]
+    fn a_url_may_demand_that_its_file_is_there() {
+        assert_eq!(location("sqlite://x.db?mode=rw"), Ok(Location { path: "x.db".into(), create: false }));
     }
 
     #[test]
@@ -136,6 +151,7 @@ mod tests {
             ("sqlite://me:secret@db.example.com/x.db", HOST),
             ("sqlite://db.example.com:5432/x.db", HOST),
             ("sqlite://x.db?mode=ro", PARAMETERS),
+            ("sqlite://x.db?mode=rw&mode=rwc", PARAMETERS),
             ("sqlite://x.db?", PARAMETERS),
             ("sqlite:what?.db", PARAMETERS),
             ("sqlite:x.db?mode=rwc&cache=shared", PARAMETERS),
@@ -155,7 +171,7 @@ mod tests {
             ("sqlite:.", DIRECTORY),
             ("sqlite:data/..", DIRECTORY),
         ] {
-            assert_eq!(path(url), Err(expected), "{url}");
+            assert_eq!(location(url), Err(expected), "{url}");
             assert!(!expected.contains("secret"), "{url}");
         }
     }
