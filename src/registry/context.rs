@@ -1,4 +1,7 @@
-//! Handles that act in a request or for a person: what they do is recorded with that name.
+//! Handles that act in a request or for a person.
+//!
+//! The context of a handle is part of every event that it records, so that an operator finds the request in other logs
+//! and sees who acted.
 
 use std::sync::Arc;
 
@@ -10,16 +13,16 @@ use crate::hooks::audit::{Context, is_request_id};
 const MAX_ACTOR: usize = 256;
 
 impl Registry {
-    /// A handle whose events of the audit trail carry this request identifier. One that is not 1 to 128 visible ASCII
-    /// characters is left out.
+    /// A handle whose events on the audit trail contain this request identifier. An identifier that is not 1 to 128
+    /// visible ASCII characters is ignored.
     #[must_use]
     pub fn within_request(&self, id: &str) -> Self {
         let request_id = is_request_id(id).then(|| id.into());
         self.in_context(Context { request_id, ..self.context().clone() })
     }
 
-    /// A handle whose events of the audit trail name the person for whom the application acts, such as the administrator
-    /// who is signed in. Of a name of more than 256 bytes the beginning is kept.
+    /// A handle whose events on the audit trail name the person for whom the application acts, such as the administrator
+    /// who is signed in. A name of more than 256 bytes is cut.
     #[must_use]
     pub fn with_actor(&self, actor: impl Into<Arc<str>>) -> Self {
         let actor = actor.into();

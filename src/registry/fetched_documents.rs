@@ -1,4 +1,8 @@
 //! Documents that metadata names by URL and that decide about a registration.
+//!
+//! A `sector_identifier_uri` must list the redirection URIs
+//! ([OpenID Connect Registration §5](https://openid.net/specs/openid-connect-registration-1_0.html#SectorIdentifierValidation)).
+//! A `jwks_uri` is read only if the operator wants it.
 
 use bytes::Bytes;
 
@@ -8,7 +12,7 @@ use crate::protocol::metadata::ClientMetadata;
 use crate::trust::documents::{self, DocumentError};
 
 impl Registry {
-    /// Reads the documents that metadata names, where what they say decides about the registration.
+    /// Reads the documents that metadata names, and refuses metadata that contradicts them.
     pub(crate) async fn check_documents(&self, metadata: &ClientMetadata) -> Result<(), RegistrationError> {
         if let Some(uri) = &metadata.sector_identifier_uri {
             let document = self.document("sector_identifier_uri", uri).await?;
@@ -21,7 +25,8 @@ impl Registry {
         Ok(())
     }
 
-    /// What went wrong is for the operator alone: a client that is told learns what there is in the network.
+    /// Reads one document. The reply never tells why it could not be read, because an attacker could explore the network
+    /// of this server by the answers. The cause is on the audit trail.
     async fn document(&self, member: &'static str, uri: &str) -> Result<Bytes, RegistrationError> {
         let reply = |error| DocumentError::reply(error, ErrorCode::InvalidClientMetadata, &format!("/{member}"), "M18");
         let Some(documents) = &self.settings().trust.documents else {

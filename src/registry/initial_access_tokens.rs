@@ -1,5 +1,8 @@
-//! Initial access tokens: issued and revoked by the operator, redeemed by whoever registers
+//! Initial access tokens: the operator issues and revokes them, a caller who registers redeems one
 //! ([RFC 7591 §1.2](https://www.rfc-editor.org/rfc/rfc7591#section-1.2)).
+//!
+//! Only digests are stored. Redeeming a token does not spend it: the insertion of the client does, so that a refused
+//! registration costs no use.
 
 use super::Registry;
 use crate::client::RegistrationOrigin;
@@ -17,9 +20,9 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// [`RegistrationErrorKind::InvalidDocument`] for a token that would admit nobody, with no use or no time, and for an owner of more
-    /// than 256 bytes; or when the store, the
-    /// audit trail or the operating system's random generator fails. Then there is no new token.
+    /// [`RegistrationErrorKind::InvalidDocument`] for a token without a use or without a lifetime, and for an owner of
+    /// more than 256 bytes. It also fails when the store, the audit trail or the random generator of the operating system
+    /// fails. After an error there is no new token.
     pub async fn issue_initial_access_token(
         &self,
         options: TokenOptions,
@@ -36,7 +39,7 @@ impl Registry {
             constraints: options.constraints,
         };
         if !record.is_usable(now) {
-            let detail = "it would admit nobody, it needs at least one use and a lifetime";
+            let detail = "no caller could use this token, it needs at least one use and a lifetime";
             return Err(Violation::new(ErrorCode::InvalidRequest, String::new(), "C4", detail).into());
         }
         if record.owner().is_some_and(is_too_long) {
@@ -74,18 +77,18 @@ impl Registry {
         Ok(revoked)
     }
 
-    /// Finds what a presented initial access token allows.
+    /// The rights that a presented initial access token gives.
     pub(crate) async fn redeem(&self, token: &str) -> Result<Registrant, RegistrationError> {
         let digest = Digest::of(token);
-        let known =
-            self.settings().access.static_tokens.iter().fold(false, |known, token| known | token.matches(&digest));
-        if known {
+        // All of them are compared, so that the time does not tell which one a guess resembles.
+        let static_tokens = self.settings().access.static_tokens.iter();
+        if static_tokens.fold(false, |is_known, token| is_known | token.matches(&digest)) {
             return Ok(Registrant::of(RegistrationOrigin::InitialAccessToken(STATIC_TOKEN.into())));
         }
         let record = self.inner.store.get_token(&digest).await?;
         let usable = record.filter(|record| record.is_usable(self.now()));
         let record = usable.ok_or_else(|| RegistrationError::new(RegistrationErrorKind::InvalidToken))?;
-        let grant = Registrant::of(RegistrationOrigin::InitialAccessToken(record.id));
-        Ok(Registrant { owner: record.owner, constraints: record.constraints, spends: Some(digest), ..grant })
+        let registrant = Registrant::of(RegistrationOrigin::InitialAccessToken(record.id));
+        Ok(Registrant { owner: record.owner, constraints: record.constraints, spends: Some(digest), ..registrant })
     }
 }

@@ -1,7 +1,7 @@
-//! The handle: what the protocol does, free of HTTP.
+//! The registry and its operations, one file each, without HTTP.
 //!
-//! The registration endpoint and the application use the same operations, so what one of them refuses, the other
-//! cannot do either.
+//! The registration endpoint and the application use the same operations, so the application cannot store what the
+//! endpoint refuses. Every operation records itself on the audit trail.
 //!
 //! ```
 //! use tower_dcr::metadata::ClientMetadata;
@@ -47,6 +47,7 @@ pub(crate) mod settings;
 mod shared_registrations;
 mod submission;
 mod unique_software;
+mod update;
 
 use handle::ATTEMPTS;
 pub use handle::Registry;

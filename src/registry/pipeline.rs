@@ -1,8 +1,8 @@
-//! The one door: what a document becomes, for a registration, an update and a dry run alike.
+//! From a document to what is registered, for a registration, an update and a dry run alike.
 //!
-//! First the rules, then the operator's policy, then the rules again for what the policy replaced, then what the client
-//! names by its URL. All that may be stored comes out of [`Registry::settle`], so an update reaches nothing that a
-//! registration could not
+//! First the rules, then the operator's policy, then the rules again for what the policy replaced, then the documents
+//! that the metadata names by URL. All that may be stored comes out of [`Registry::apply`], so an update cannot store
+//! what a registration refuses
 //! ([RFC 7592 §2.2](https://www.rfc-editor.org/rfc/rfc7592#section-2.2)).
 
 use super::Registry;
@@ -15,7 +15,25 @@ use crate::hooks::policy::{Caller, WritableBy};
 use crate::protocol::metadata::{ClientMetadata, Document};
 use crate::protocol::rules;
 
-/// What a registration would come to, by [`Registry::check`].
+/// What a document would be registered as, by [`Registry::check`].
+///
+/// ```
+/// use tower_dcr::metadata::ClientMetadata;
+/// use tower_dcr::store::MemoryStore;
+/// use tower_dcr::{Access, ClientStatus, Registry};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// let registry = Registry::builder("https://id.example.com", Access::Open).build(MemoryStore::new())?;
+/// let sent = ClientMetadata::from_json(br#"{ "redirect_uris": ["https://app.example.com/cb"] }"#)?;
+/// let dry_run = registry.check(sent).await?;
+/// assert_eq!(dry_run.status(), ClientStatus::Active);
+/// assert_eq!(dry_run.metadata().grant_types[0].as_str(), "authorization_code", "a default");
+/// assert_eq!(registry.count().await?, 0, "nothing is stored");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct DryRun {
     metadata: ClientMetadata,
@@ -35,70 +53,75 @@ impl DryRun {
         self.status
     }
 
-    /// The answer to a dry run: `valid`, `status`, and the metadata below `metadata`. It is no client information, so
-    /// nobody can take it for a registration.
+    /// The body of the reply to a dry run: `valid`, `status`, and the metadata in the member `metadata`.
+    // Not the form of client information, so that a client cannot take it for a registration.
     pub(crate) fn to_json(&self) -> Vec<u8> {
         format!(r#"{{"valid":true,"status":"{}","metadata":{}}}"#, self.status, self.metadata.to_json()).into_bytes()
     }
 }
 
 impl Registry {
-    /// Tells what would be registered, with defaults, rules and policy applied, and stores nothing.
+    /// Returns what would be registered, with defaults, rules and policy applied, and stores nothing.
     ///
     /// # Errors
     ///
     /// As [`register`](Self::register) for the same metadata; the error names every rule that it breaks.
     pub async fn check(&self, metadata: ClientMetadata) -> Result<DryRun, RegistrationError> {
         let submission = Submission::from(metadata);
-        let grant = Registrant::of(RegistrationOrigin::Application);
-        let done = self.check_document(submission, &grant, None).await;
-        self.attempt(Operation::Check).by(&grant).finish(done).await
+        let registrant = Registrant::of(RegistrationOrigin::Application);
+        let checked = self.check_document(submission, &registrant, None).await;
+        self.attempt(Operation::Check).by(&registrant).finish(checked).await
     }
 
+    /// Checks the document of a caller who may register. `request` is `None` for the application.
     pub(crate) async fn check_document(
         &self,
         submission: Submission,
-        grant: &Registrant,
+        registrant: &Registrant,
         request: Option<RequestHead<'_>>,
     ) -> Result<DryRun, RegistrationError> {
-        let asker = Caller { dry_run: true, ..Caller::registering(grant, request) };
+        let caller = Caller { dry_run: true, ..Caller::registering(registrant, request) };
         #[cfg(feature = "software-statements")]
-        let submission = self.attest(submission, asker).await?;
-        let (metadata, status) = self.settle(submission.document, asker).await?;
-        self.record(&AuditEvent::checked(grant)).await?;
+        let submission = self.attest(submission, caller).await?;
+        let (metadata, status) = self.apply(submission.document, caller).await?;
+        self.record(&AuditEvent::checked(registrant)).await?;
         Ok(DryRun { metadata, status })
     }
 
-    /// The metadata that this document comes to, if this caller may register it, and the status of the client. A client
-    /// that waits for approval goes on waiting.
-    pub(super) async fn settle(
+    /// Applies rules and policy to a document, and returns the metadata that may be stored with the status that the
+    /// client has then. An update leaves the status as it is, so a pending client stays pending.
+    pub(super) async fn apply(
         &self,
         mut document: Document,
-        asker: Caller<'_>,
+        caller: Caller<'_>,
     ) -> Result<(ClientMetadata, ClientStatus), RegistrationError> {
-        let offer = &self.settings().supported;
+        let supported = &self.settings().supported;
         rules::extra::guard(
             &mut document.metadata.extra,
-            &offer.extra_members,
-            set_by(&asker),
-            asker.registered.map(|client| &client.metadata.extra),
+            &supported.extra_members,
+            writable_by(&caller),
+            caller.registered.map(|client| &client.metadata.extra),
             &mut document.violations,
         );
-        let metadata = rules::apply_within(asker.constraints, document.metadata, document.violations, offer)?;
-        let status = asker.registered.map_or(ClientStatus::Active, |client| client.status);
-        let rules = |metadata| rules::apply_within(asker.constraints, metadata, Violations::default(), offer);
-        let (metadata, held) = match &self.settings().registration.policy {
-            Some(policy) => policy.decide(asker, metadata, &rules).await?,
+        let metadata = rules::apply_within(caller.constraints, document.metadata, document.violations, supported)?;
+        let status = caller.registered.map_or(ClientStatus::Active, |client| client.status);
+        // A policy may replace the metadata. It must not bring what the rules refuse.
+        let rules = |metadata| rules::apply_within(caller.constraints, metadata, Violations::default(), supported);
+        let (metadata, is_held) = match &self.settings().registration.policy {
+            Some(policy) => policy.decide(caller, metadata, &rules).await?,
             None => (metadata, false),
         };
-        self.check_instance(&metadata, asker.registered).await?;
+        // Last, because fetching is slow and lets a caller make this server send requests: only a document that is
+        // valid in all other respects gets so far.
+        self.check_unique_software(&metadata, caller.registered).await?;
         self.check_documents(&metadata).await?;
-        Ok((metadata, if held { ClientStatus::Pending } else { status }))
+        Ok((metadata, if is_held { ClientStatus::Pending } else { status }))
     }
 }
 
-fn set_by(asker: &Caller<'_>) -> WritableBy {
-    match (asker.request, asker.origin) {
+/// Which extra members this caller may write.
+fn writable_by(caller: &Caller<'_>) -> WritableBy {
+    match (caller.request, caller.origin) {
         (None, _) => WritableBy::Application,
         (Some(_), RegistrationOrigin::Open) => WritableBy::Anyone,
         (Some(_), _) => WritableBy::Authorized,

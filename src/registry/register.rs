@@ -1,94 +1,121 @@
-//! Registration: a document and a grant become a client
+//! Registration: a document and the rights of its caller become a client
 //! ([RFC 7591 §3](https://www.rfc-editor.org/rfc/rfc7591#section-3)).
+//!
+//! [`Registry::register_document`] applies the rules and the policy, draws the credentials and inserts the client. The
+//! insertion spends the initial access token and the nonces, and evicts an unused client if the registry is full, in one
+//! atomic step of the store. A registration that cannot be recorded on the audit trail is undone.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::submission::Submission;
 use super::{ATTEMPTS, Registry};
-use crate::client::ClientInformation;
-use crate::client::credential::NewCredentials;
-use crate::client::{Client, RegistrationOrigin, RegistrationToken};
+use crate::client::credential::{ClientSecret, NewCredentials, RegistrationAccessToken};
+use crate::client::{Client, ClientInformation, ClientStatus, RegistrationOrigin, RegistrationToken};
 use crate::error::{RegistrationError, RegistrationErrorKind, StoreError};
-use crate::hooks::access::peer;
-use crate::hooks::access::{Registrant, RequestHead};
+use crate::hooks::access::{Registrant, RequestHead, peer};
 use crate::hooks::audit::{AuditEvent, Operation};
 use crate::hooks::policy::Caller;
 use crate::protocol::metadata::ClientMetadata;
 use crate::store::{InsertConditions, InsertOutcome, RemoveConditions};
 
 impl Registry {
-    /// Registers a client on behalf of the application itself, whatever the access control and the switch say.
+    /// Registers a client for the application itself, whatever access control says and also while registration is
+    /// switched off.
     ///
     /// # Errors
     ///
-    /// When the metadata breaks rules, there is no room for another client, or the store fails.
+    /// When the metadata breaks rules, the client limit is reached, or the store or the audit trail fails.
     pub async fn register(&self, metadata: ClientMetadata) -> Result<ClientInformation, RegistrationError> {
         let submission = Submission::from(metadata);
-        let grant = Registrant::of(RegistrationOrigin::Application);
-        let done = self.register_document(submission, grant.clone(), None).await;
-        self.attempt(Operation::Register).by(&grant).finish(done).await
+        let registrant = Registrant::of(RegistrationOrigin::Application);
+        let registered = self.register_document(submission, registrant.clone(), None).await;
+        self.attempt(Operation::Register).by(&registrant).finish(registered).await
     }
 
+    /// Registers the client of a document for a caller who may register. `request` is `None` for the application.
     pub(crate) async fn register_document(
         &self,
         submission: Submission,
-        grant: Registrant,
+        registrant: Registrant,
         request: Option<RequestHead<'_>>,
     ) -> Result<ClientInformation, RegistrationError> {
-        let asker = Caller::registering(&grant, request);
+        let caller = Caller::registering(&registrant, request);
         #[cfg(feature = "software-statements")]
-        let submission = self.attest(submission, asker).await?;
-        let nonces = submission.nonces;
-        let (metadata, status) = self.settle(submission.document, asker).await?;
-        let now = self.now();
-        let instance = self.instance(&metadata);
-        let shareable = self.fingerprint(&metadata, &grant).filter(|_| instance.is_none());
-        if let Some(shared) = self.shared(shareable, &metadata).await? {
-            return Ok(shared);
+        let submission = self.attest(submission, caller).await?;
+        let Submission { document, nonces } = submission;
+        let (metadata, status) = self.apply(document, caller).await?;
+        let unique_fingerprint = self.software_fingerprint(&metadata);
+        // Software that may be registered once has nobody to share a registration with.
+        let shared_fingerprint = match unique_fingerprint {
+            Some(_) => None,
+            None => self.shared_fingerprint(&metadata, &registrant),
+        };
+        if let Some(information) = self.shared_registration(shared_fingerprint, &metadata).await? {
+            return Ok(information);
         }
-        let managed = self.settings().management.enabled && shareable.is_none();
+        let now = self.now();
+        let initial_access_token = registrant.spends;
+        let NewClient { mut client, secret, token } = self.new_client(metadata, status, registrant, now)?;
+        client.fingerprint = shared_fingerprint.or(unique_fingerprint);
+        client.network = self.network_of(request);
+        // Several callers use a shared registration, so none of them may manage it.
+        let token = token.filter(|_| shared_fingerprint.is_none());
+        client.token = token.as_ref().map(|token| RegistrationToken::only(token.digest()));
+        let conditions = InsertConditions {
+            initial_access_token,
+            nonces,
+            max_clients: self.settings().lifecycle.retention.max_clients,
+            evict: self.evictable(&client, now),
+            unique_fingerprint,
+            ..InsertConditions::unconditional(now)
+        };
+        self.insert_recorded(&client, conditions).await?;
+        Ok(self.information(Arc::new(client), secret, token))
+    }
+
+    /// A client with new credentials, all drawn at once, which is not stored yet.
+    fn new_client(
+        &self,
+        metadata: ClientMetadata,
+        status: ClientStatus,
+        registrant: Registrant,
+        now: SystemTime,
+    ) -> Result<NewClient, RegistrationError> {
         let NewCredentials { id, secret, token } = NewCredentials::generate()?;
-        let token = managed.then_some(token);
-        let (secret, shown) = self.new_secret(&id, &metadata, now, secret)?.unzip();
+        let (stored_secret, secret) = self.new_secret(&id, &metadata, now, secret)?.unzip();
         let client = Client {
             id,
             metadata,
             issued_at: now,
-            secret,
-            token: token.as_ref().map(|token| RegistrationToken::only(token.digest())),
+            secret: stored_secret,
+            token: None,
             revision: 1,
             last_used: None,
-            origin: grant.origin,
-            owner: grant.owner,
+            origin: registrant.origin,
+            owner: registrant.owner,
             status,
-            constraints: grant.constraints,
-            fingerprint: shareable.or(instance),
-            network: self.network_of(request),
+            constraints: registrant.constraints,
+            fingerprint: None,
+            network: None,
         };
-        let conditions = InsertConditions {
-            initial_access_token: grant.spends,
-            nonces,
-            max_clients: self.settings().lifecycle.retention.max_clients,
-            evict: self.evictable(&client, now),
-            unique_fingerprint: instance,
-            ..InsertConditions::unconditional(now)
-        };
-        self.insert_recorded(&client, conditions).await?;
-        Ok(self.information(Arc::new(client), shown, token))
+        let token = self.settings().management.enabled.then_some(token);
+        Ok(NewClient { client, secret, token })
     }
 
-    /// What is kept of the network from which a client is registered; kept only where clients may be evicted.
+    /// A keyed hash of the network from which a client is registered. It decides which clients its registrant may evict,
+    /// so it is not stored if no client is ever evicted.
     fn network_of(&self, request: Option<RequestHead<'_>>) -> Option<u64> {
         let retention = &self.settings().lifecycle.retention;
         let peer = peer::address(&request?).filter(|_| retention.max_clients.is_some())?;
         Some(retention.network_hash(peer))
     }
 
-    /// Inserts a client and keeps it, or else takes it back with all that it cost. What who made room was granted ends;
-    /// that this may fail is nothing to the new client, and on the audit trail.
+    /// Inserts a client and records it, or undoes the insertion with everything that it spent. The grants of an evicted
+    /// client are revoked; if this fails, the new client stays, and the failure is on the audit trail.
     async fn insert_recorded(&self, client: &Client, conditions: InsertConditions) -> Result<(), RegistrationError> {
         let evicted = self.insert(client, &conditions).await?;
-        if let Err(error) = self.keep(client, evicted.as_deref()).await {
+        if let Err(error) = self.confirm(client, evicted.as_deref()).await {
             self.inner.store.remove(&client.id, &RemoveConditions::undoing(conditions, evicted)).await?;
             drop(self.record(&AuditEvent::done(Operation::TakeBack, client)).await);
             return Err(error);
@@ -99,9 +126,8 @@ impl Registry {
         Ok(())
     }
 
-    /// A client that was inserted stays unless this cannot be put on the audit trail. The evicted client is recorded
-    /// last, since its end is final.
-    async fn keep(&self, client: &Client, evicted: Option<&Client>) -> Result<(), RegistrationError> {
+    /// Records the registration, and then the eviction, which must not be on the trail if the registration is undone.
+    async fn confirm(&self, client: &Client, evicted: Option<&Client>) -> Result<(), RegistrationError> {
         self.record(&AuditEvent::done(Operation::Register, client)).await?;
         match evicted {
             Some(evicted) => self.record(&AuditEvent::done(Operation::Expire, evicted)).await,
@@ -109,7 +135,7 @@ impl Registry {
         }
     }
 
-    /// Inserts a client; tells who made room for it.
+    /// Inserts a client, and returns the client that was evicted for it.
     async fn insert(
         &self,
         client: &Client,
@@ -125,9 +151,9 @@ impl Registry {
                 InsertOutcome::FingerprintTaken => return Err(StoreError::fingerprint_taken().into()),
                 InsertOutcome::Exists => {
                     return Err(RegistrationError::new(RegistrationErrorKind::Internal)
-                        .caused_by("a random identifier came twice"));
+                        .caused_by("the random identifier exists already"));
                 }
-                // Clients that could be evicted may have been evicted or locked by others at that moment.
+                // Other registrations may have evicted the candidates, or locked them, in the same moment.
                 InsertOutcome::Full => match self.unprotected_evictable(client, conditions.now).await? {
                     Some(cutoffs) => conditions.evict = vec![cutoffs],
                     None if conditions.evict.is_empty() || attempt > 1 => break,
@@ -137,4 +163,11 @@ impl Registry {
         }
         Err(RegistrationError::new(RegistrationErrorKind::Unavailable).caused_by("the client limit is reached"))
     }
+}
+
+/// A client before its insertion, and the credentials that only the reply shows.
+struct NewClient {
+    client: Client,
+    secret: Option<ClientSecret>,
+    token: Option<RegistrationAccessToken>,
 }

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use super::manage::IsMeant;
+use super::manage::Precondition;
 use super::submission::{Payload, Submission};
 use super::{DryRun, Registry};
 use crate::client::credential::ClientId;
@@ -65,13 +65,13 @@ impl Registry {
         self.read(&id, token).await
     }
 
-    /// Replaces the metadata of the client with this identifier, if it is in the state that is meant.
+    /// Replaces the metadata of the client with this identifier, if it is in the state that the precondition demands.
     pub(crate) async fn update_requested(
         &self,
         request: RequestHead<'_>,
         id: &str,
         body: impl ReadBody,
-        is_meant: IsMeant<'_>,
+        precondition: Precondition<'_>,
     ) -> Result<ClientInformation, RegistrationError> {
         let attempt = self.attempt(Operation::Update);
         let (id, token) = attempt.finish(self.credentials(&request, id).await).await?;
@@ -79,24 +79,24 @@ impl Registry {
         let updated = async {
             let caller = self.authorize(&id, token, ManagementOperation::Update).await?;
             let submission = self.receive(body, &mut sent).await?;
-            self.update_document(caller, submission, Some(request), is_meant).await
+            self.update_document(caller, submission, Some(request), precondition).await
         };
         let updated = updated.await;
         attempt.of_client(&id).with_body(&sent).finish(updated).await
     }
 
-    /// Deletes the client with this identifier, if it is in the state that is meant.
+    /// Deletes the client with this identifier, if it is in the state that the precondition demands.
     pub(crate) async fn delete_requested(
         &self,
         request: RequestHead<'_>,
         id: &str,
-        is_meant: IsMeant<'_>,
+        precondition: Precondition<'_>,
     ) -> Result<(), RegistrationError> {
         let attempt = self.attempt(Operation::Delete);
         let (id, token) = attempt.finish(self.credentials(&request, id).await).await?;
         let deleted = async {
             let caller = self.authorize(&id, token, ManagementOperation::Delete).await?;
-            self.delete_if(caller, is_meant).await
+            self.delete_if(caller, precondition).await
         };
         match attempt.of_client(&id).finish(deleted.await).await {
             // The client is gone, as it wanted. That its grants could not be revoked is on the trail, for the operator.

@@ -1,8 +1,10 @@
-//! Identical registrations of public clients, which may share one.
+//! Identical registrations of public clients, which may share one client.
 //!
-//! Native applications register anew on every device and at every start, each time with the same document but for the
-//! port of a loopback redirection URI, which is free anyway
-//! ([RFC 8252 §7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)).
+//! Native applications register on every device and often at every start, each time with the same document except for
+//! the port of a loopback redirection URI, which is chosen at run time
+//! ([RFC 8252 §7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)). A fingerprint of the document finds the client
+//! that is registered already. Only public clients of anonymous callers are shared: they have no secret, no owner and no
+//! rights of their own.
 
 use std::sync::Arc;
 
@@ -17,35 +19,38 @@ use crate::protocol::metadata::{ClientMetadata, TokenEndpointAuthMethod};
 use crate::protocol::uri::redirect;
 use crate::store::ClientQuery;
 
-/// How many clients of one fingerprint are looked at: there is more than one only when two registered at once or one
-/// was disabled.
-const LOOKED_AT: usize = 8;
+/// How many clients of one fingerprint are read. There is more than one only if two were registered at the same moment
+/// or one is disabled.
+const MAX_CANDIDATES: usize = 8;
 
 impl Registry {
-    /// What identical registrations have in common; `None` for one that is not to be shared.
-    pub(super) fn fingerprint(&self, metadata: &ClientMetadata, grant: &Registrant) -> Option<Digest> {
-        let public = metadata.token_endpoint_auth_method == Some(TokenEndpointAuthMethod::None);
-        let shareable = self.settings().registration.shared && public && grant.origin == RegistrationOrigin::Open;
-        shareable.then(|| Digest::of(&normalised(metadata.clone()).to_json()))
+    /// The fingerprint of registrations that may share one client; `None` if this one may not.
+    pub(super) fn shared_fingerprint(&self, metadata: &ClientMetadata, registrant: &Registrant) -> Option<Digest> {
+        let is_public = metadata.token_endpoint_auth_method == Some(TokenEndpointAuthMethod::None);
+        let is_anonymous = registrant.origin == RegistrationOrigin::Open;
+        let is_shareable = self.settings().registration.shared && is_public && is_anonymous;
+        is_shareable.then(|| Digest::of(&normalised(metadata.clone()).to_json()))
     }
 
-    /// The client with this fingerprint that is there already, as the reply to somebody who registers it again.
-    pub(super) async fn shared(
+    /// The registered client with this fingerprint, as the reply to a caller who registers it again: with the metadata
+    /// as that caller sent it, and without a registration access token.
+    pub(super) async fn shared_registration(
         &self,
         fingerprint: Option<Digest>,
         metadata: &ClientMetadata,
     ) -> Result<Option<ClientInformation>, RegistrationError> {
         let Some(fingerprint) = fingerprint else { return Ok(None) };
-        let query = ClientQuery::new().with_fingerprint(fingerprint).with_limit(LOOKED_AT);
-        let same = self.inner.store.list(&query).await?;
-        let Some(client) = same.iter().find(|client| client.status != ClientStatus::Disabled) else { return Ok(None) };
+        let query = ClientQuery::new().with_fingerprint(fingerprint).with_limit(MAX_CANDIDATES);
+        let identical = self.inner.store.list(&query).await?;
+        let enabled = identical.iter().find(|client| client.status != ClientStatus::Disabled);
+        let Some(client) = enabled else { return Ok(None) };
         self.record(&AuditEvent::done(Operation::Reuse, client)).await?;
-        let told = Client { metadata: metadata.clone(), ..(**client).clone() };
-        Ok(Some(self.information(Arc::new(told), None, None)))
+        let shown = Client { metadata: metadata.clone(), ..(**client).clone() };
+        Ok(Some(self.information(Arc::new(shown), None, None)))
     }
 }
 
-/// The same for all documents that mean the same.
+/// Metadata without what may differ between identical registrations: the order of values, and ports of loopback URIs.
 fn normalised(mut metadata: ClientMetadata) -> ClientMetadata {
     for uris in [&mut metadata.redirect_uris, &mut metadata.post_logout_redirect_uris] {
         for uri in uris.iter_mut() {

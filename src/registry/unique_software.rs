@@ -1,5 +1,8 @@
-//! Software of which there is one instance, so that whoever registers it a second time is somebody else
-//! ([RFC 7591 §5](https://www.rfc-editor.org/rfc/rfc7591#section-5)).
+//! Software that may be registered once.
+//!
+//! A client that presents the `software_id` of registered software may be an imitation of it
+//! ([RFC 7591 §5](https://www.rfc-editor.org/rfc/rfc7591#section-5)). The operator lists software of which there is one
+//! instance; its clients have a fingerprint that the store holds unique, also against a race.
 
 use super::Registry;
 use crate::client::Client;
@@ -9,23 +12,25 @@ use crate::protocol::metadata::ClientMetadata;
 use crate::store::ClientQuery;
 
 impl Registry {
-    /// What all clients of the same software have in common, where there is only one instance of it.
-    pub(crate) fn instance(&self, metadata: &ClientMetadata) -> Option<Digest> {
+    /// The fingerprint that all clients of this software would have; `None` unless the operator listed it as unique.
+    pub(crate) fn software_fingerprint(&self, metadata: &ClientMetadata) -> Option<Digest> {
         let software_id =
             metadata.software_id.as_ref().filter(|id| self.settings().registration.unique_software.contains(id))?;
         let version = metadata.software_version.as_deref().unwrap_or_default();
+        // The prefix separates these fingerprints from those of shared registrations.
         Some(Digest::of(&format!("software\n{software_id}\n{version}")))
     }
 
-    /// Refuses software that another client is. The store checks it once more when it writes; this look comes earlier,
-    /// for a dry run and before anything is fetched.
-    pub(crate) async fn check_instance(
+    /// Refuses software that another client has registered. The store checks it again when it writes. This earlier check
+    /// serves dry runs, and refuses before documents are fetched.
+    pub(crate) async fn check_unique_software(
         &self,
         metadata: &ClientMetadata,
         own: Option<&Client>,
     ) -> Result<(), RegistrationError> {
-        let Some(instance) = self.instance(metadata) else { return Ok(()) };
-        let query = ClientQuery::new().with_fingerprint(instance).with_limit(2);
+        let Some(fingerprint) = self.software_fingerprint(metadata) else { return Ok(()) };
+        // Two are enough: one may be the client that is updated.
+        let query = ClientQuery::new().with_fingerprint(fingerprint).with_limit(2);
         let found = self.store().list(&query).await?;
         match found.iter().any(|client| own.is_none_or(|own| own.id != client.id)) {
             true => Err(StoreError::fingerprint_taken().into()),
