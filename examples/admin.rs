@@ -72,7 +72,7 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let access = if options.open { Access::Open } else { Access::Tokens };
     let approval = options.approval;
     let registry = Registry::builder(server.url()?, access)
-        .with_policy(move |_: &Review<'_>| Verdict::accept().held(approval))
+        .with_policy(move |_: &Review<'_>| if approval { Verdict::hold() } else { Verdict::accept() })
         .build(MemoryStore::new())?;
     println!("registration endpoint: {}", registry.registration_endpoint().unwrap_or("off"));
     // Only the digest is kept: it is compared in constant time and gives nothing away.

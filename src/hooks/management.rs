@@ -1,5 +1,5 @@
 //! What clients may do with their registration: which operations of
-//! [RFC 7592 §2](https://www.rfc-editor.org/rfc/rfc7592#section-2) exist here, and for which clients.
+//! [RFC 7592 §2](https://www.rfc-editor.org/rfc/rfc7592#section-2) this server supports, and for which clients.
 //!
 //! ```
 //! use tower_dcr::management::ManagementOperation;
@@ -42,24 +42,24 @@ pub enum ManagementOperation {
     Delete,
 }
 
-/// Decides which client may do what.
+/// Decides whether a client may perform an operation.
 type Permission = dyn Fn(&Client, ManagementOperation) -> bool + Send + Sync;
 
-/// The operations that exist, and who may do them.
+/// The supported operations, and which clients may perform them.
 #[derive(Clone)]
 pub(crate) struct Permissions {
-    offered: Vec<ManagementOperation>,
+    supported: Vec<ManagementOperation>,
     permission: Option<Arc<Permission>>,
 }
 
 impl Permissions {
-    /// Takes away every operation but these.
-    pub(crate) fn offer_only(&mut self, operations: impl IntoIterator<Item = ManagementOperation>) {
-        self.offered = operations.into_iter().collect();
+    /// Supports these operations and no other.
+    pub(crate) fn support_only(&mut self, operations: impl IntoIterator<Item = ManagementOperation>) {
+        self.supported = operations.into_iter().collect();
     }
 
-    /// Asks this function about each client.
-    pub(crate) fn decide_by(
+    /// Calls this function for each request, after the registration access token is verified.
+    pub(crate) fn permit_by(
         &mut self,
         permission: impl Fn(&Client, ManagementOperation) -> bool + Send + Sync + 'static,
     ) {
@@ -69,22 +69,24 @@ impl Permissions {
     /// Whether an operator restricted what clients may do.
     pub(crate) fn is_restricted(&self) -> bool {
         let all = [ManagementOperation::Read, ManagementOperation::Update, ManagementOperation::Delete];
-        self.permission.is_some() || all.into_iter().any(|operation| !self.offer(operation))
+        self.permission.is_some() || all.into_iter().any(|operation| !self.supports(operation))
     }
 
-    pub(crate) fn offer(&self, operation: ManagementOperation) -> bool {
-        self.offered.contains(&operation)
+    /// Whether this server supports the operation at all. If not, the endpoint answers with 405.
+    pub(crate) fn supports(&self, operation: ManagementOperation) -> bool {
+        self.supported.contains(&operation)
     }
 
+    /// Whether this client may perform the operation. If not, the endpoint answers with 403.
     pub(crate) fn allow(&self, client: &Client, operation: ManagementOperation) -> bool {
-        self.offer(operation) && self.permission.as_ref().is_none_or(|permission| permission(client, operation))
+        self.supports(operation) && self.permission.as_ref().is_none_or(|permission| permission(client, operation))
     }
 }
 
 impl Default for Permissions {
     fn default() -> Self {
         Self {
-            offered: vec![ManagementOperation::Read, ManagementOperation::Update, ManagementOperation::Delete],
+            supported: vec![ManagementOperation::Read, ManagementOperation::Update, ManagementOperation::Delete],
             permission: None,
         }
     }
@@ -92,6 +94,6 @@ impl Default for Permissions {
 
 impl fmt::Debug for Permissions {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Permissions").field("offered", &self.offered).finish_non_exhaustive()
+        formatter.debug_struct("Permissions").field("supported", &self.supported).finish_non_exhaustive()
     }
 }

@@ -1,7 +1,8 @@
-//! What an operator plugs in: who may register, what else is decided, who keeps the audit trail, how long clients are
-//! kept and what ends with them.
+//! What an operator plugs in: access control, policy, the audit trail, permissions of management, retention and
+//! revocation.
 //!
-//! Each hook is a small trait that an application implements, erased once, so that no public type carries its type.
+//! Each hook is a small trait that an application implements. Its type is erased where it is handed in, so that no public
+//! type of this crate has a parameter for it.
 
 pub mod access;
 pub mod audit;

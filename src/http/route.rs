@@ -95,7 +95,7 @@ impl Route {
             Self::Registration | Self::DryRun => vec!["POST", "OPTIONS"],
             Self::Client(_) => {
                 let offered =
-                    MANAGEMENT.iter().filter(|(_, operation)| settings.management.permissions.offer(*operation));
+                    MANAGEMENT.iter().filter(|(_, operation)| settings.management.permissions.supports(*operation));
                 offered.map(|(method, _)| *method).chain(["OPTIONS"]).collect()
             }
         }

@@ -32,6 +32,6 @@ impl Registry {
         let Some(documents) = &self.settings().trust.documents else {
             return Err(reply(DocumentError::rejected("no source of documents is configured").into()));
         };
-        documents.get(uri).await.map_err(reply)
+        documents.fetch(uri).await.map_err(reply)
     }
 }

@@ -124,12 +124,14 @@ impl Registry {
         }
         let settings = &self.settings().access;
         for gate in &settings.registration_gates {
-            gate.authorize(request).await.granted()?;
+            gate.authorize(request).await.into_registrant()?;
         }
         match &settings.access {
             Access::Open => Ok(Registrant::of(RegistrationOrigin::Open)),
             Access::Tokens => self.redeem(bearer::token(request)?).await,
-            Access::Custom(gate) => gate.authorize(request).await.granted()?.within(self.settings().runtime.tenant()),
+            Access::Custom(gate) => {
+                gate.authorize(request).await.into_registrant()?.for_tenant(self.settings().runtime.tenant())
+            }
             Access::ManagementOnly | Access::Off => {
                 Err(RegistrationError::new(RegistrationErrorKind::RegistrationDisabled))
             }
@@ -144,7 +146,7 @@ impl Registry {
         id: &str,
     ) -> Result<(ClientId, &'a str), RegistrationError> {
         for gate in &self.settings().management.gates {
-            gate.authorize(request).await.granted()?;
+            gate.authorize(request).await.into_registrant()?;
         }
         let token = bearer::token(request)?;
         let id = ClientId::parse(id).ok_or_else(|| RegistrationError::new(RegistrationErrorKind::InvalidToken))?;

@@ -15,7 +15,7 @@
 //! struct OnePage;
 //!
 //! impl FetchDocument for OnePage {
-//!     async fn get(&self, url: &str) -> Result<Bytes, BoxError> {
+//!     async fn fetch(&self, url: &str) -> Result<Bytes, BoxError> {
 //!         assert_eq!(url, "https://app.example.com/jwks");
 //!         Ok(Bytes::from_static(b"{ \"keys\": [] }"))
 //!     }
@@ -70,12 +70,12 @@ use crate::protocol::{Supported, rules};
 pub trait FetchDocument: Send + Sync + 'static {
     /// Gets the document at a URL that somebody else chose. It passed the rules for such URLs, which cannot see where
     /// its host name leads. A [`DocumentError`] says who can correct the cause; any other error counts as an outage.
-    fn get(&self, url: &str) -> impl Future<Output = Result<Bytes, BoxError>> + Send;
+    fn fetch(&self, url: &str) -> impl Future<Output = Result<Bytes, BoxError>> + Send;
 
     /// Gets the document at a URL that the operator configured, such as the keys of a trusted issuer. A source with
-    /// limits keeps places for these, so that clients cannot use them up. Default: as [`get`](Self::get).
-    fn get_for_operator(&self, url: &str) -> impl Future<Output = Result<Bytes, BoxError>> + Send {
-        self.get(url)
+    /// limits keeps places for these, so that clients cannot use them up. Default: as [`fetch`](Self::fetch).
+    fn fetch_for_operator(&self, url: &str) -> impl Future<Output = Result<Bytes, BoxError>> + Send {
+        self.fetch(url)
     }
 }
 
@@ -163,22 +163,22 @@ impl Error for DocumentError {
     }
 }
 
-type Gotten<'a> = Pin<Box<dyn Future<Output = Result<Bytes, BoxError>> + Send + 'a>>;
+type Fetched<'a> = Pin<Box<dyn Future<Output = Result<Bytes, BoxError>> + Send + 'a>>;
 
 trait ErasedFetchDocument: Send + Sync {
-    fn get<'a>(&'a self, url: &'a str) -> Gotten<'a>;
+    fn fetch<'a>(&'a self, url: &'a str) -> Fetched<'a>;
     #[cfg(feature = "software-statements")]
-    fn get_for_operator<'a>(&'a self, url: &'a str) -> Gotten<'a>;
+    fn fetch_for_operator<'a>(&'a self, url: &'a str) -> Fetched<'a>;
 }
 
 impl<D: FetchDocument> ErasedFetchDocument for D {
-    fn get<'a>(&'a self, url: &'a str) -> Gotten<'a> {
-        Box::pin(FetchDocument::get(self, url))
+    fn fetch<'a>(&'a self, url: &'a str) -> Fetched<'a> {
+        Box::pin(FetchDocument::fetch(self, url))
     }
 
     #[cfg(feature = "software-statements")]
-    fn get_for_operator<'a>(&'a self, url: &'a str) -> Gotten<'a> {
-        Box::pin(FetchDocument::get_for_operator(self, url))
+    fn fetch_for_operator<'a>(&'a self, url: &'a str) -> Fetched<'a> {
+        Box::pin(FetchDocument::fetch_for_operator(self, url))
     }
 }
 
@@ -209,11 +209,11 @@ impl DocumentSource {
         Self { named_by: NamedBy::Operator, ..Self::new(documents) }
     }
 
-    pub(crate) async fn get(&self, url: &str) -> Result<Bytes, BoxError> {
+    pub(crate) async fn fetch(&self, url: &str) -> Result<Bytes, BoxError> {
         match self.named_by {
-            NamedBy::Client => self.documents.get(url).await,
+            NamedBy::Client => self.documents.fetch(url).await,
             #[cfg(feature = "software-statements")]
-            NamedBy::Operator => self.documents.get_for_operator(url).await,
+            NamedBy::Operator => self.documents.fetch_for_operator(url).await,
         }
     }
 }

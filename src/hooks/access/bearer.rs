@@ -6,12 +6,15 @@ use super::RequestHead;
 use crate::client::credential::is_bearer_token;
 use crate::error::{RegistrationError, RegistrationErrorKind};
 
-/// The presented token. Another scheme, or a token in the query or the body, counts as none.
+/// The presented token. Another scheme is ignored, and so is a token in the query or the body: URLs are logged, and the
+/// body is not read before the caller is authorized.
 ///
 /// # Errors
 ///
-/// No token, something that is no token, more than one `Authorization` header, or another token in the query beside it
-/// ([RFC 6750 §2](https://www.rfc-editor.org/rfc/rfc6750#section-2)).
+/// [`MissingCredentials`](RegistrationErrorKind::MissingCredentials) without a bearer token,
+/// [`InvalidToken`](RegistrationErrorKind::InvalidToken) for text that is not a token, and
+/// [`AmbiguousCredentials`](RegistrationErrorKind::AmbiguousCredentials) for more than one `Authorization` header, or for
+/// another token in the query ([RFC 6750 §2](https://www.rfc-editor.org/rfc/rfc6750#section-2)).
 pub(crate) fn token<'a>(request: &RequestHead<'a>) -> Result<&'a str, RegistrationError> {
     let mut values = request.headers().get_all(AUTHORIZATION).iter();
     let value = values.next().ok_or_else(|| RegistrationError::new(RegistrationErrorKind::MissingCredentials))?;
@@ -19,6 +22,8 @@ pub(crate) fn token<'a>(request: &RequestHead<'a>) -> Result<&'a str, Registrati
     if values.next().is_some() || parameters.any(|parameter| parameter.starts_with("access_token=")) {
         return Err(RegistrationError::new(RegistrationErrorKind::AmbiguousCredentials));
     }
+    // The name of a scheme ends at the first byte that is not a letter or digit. What follows must then be a token, so
+    // `Bearer,abc` is refused as an invalid token and not treated as a missing one.
     let bytes = value.as_bytes();
     let scheme_end = bytes.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(bytes.len());
     let (scheme, token) = bytes.split_at(scheme_end);

@@ -1,13 +1,24 @@
-//! Where a request comes from, as the server knows it.
+//! The address from which a request comes, as the server knows it.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::RequestHead;
-/// The address of the connection on which a request came. The server puts it into the extensions of the request; no
-/// header is ever read for it, since the sender of a request writes into `X-Forwarded-For` whatever it likes. Behind a
-/// proxy the connection is that of the proxy for all clients: put in the address that your proxy reports, once you know
-/// that the request came from your proxy.
+
+/// The address of the connection on which a request came. The server puts it into the extensions of the request.
+///
+/// No header is read for it, because the sender of a request can write any address into `X-Forwarded-For`. Behind a
+/// proxy all connections come from the proxy: insert the address that your proxy reports, after you have checked that the
+/// request came from your proxy.
+///
+/// ```
+/// use std::net::SocketAddr;
+/// use tower_dcr::gate::PeerAddress;
+///
+/// let connection: SocketAddr = "192.0.2.1:49152".parse()?;
+/// assert_eq!(PeerAddress::from(connection), PeerAddress::from(connection.ip()));
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PeerAddress(IpAddr);
 
@@ -24,26 +35,27 @@ impl From<SocketAddr> for PeerAddress {
 }
 
 impl PeerAddress {
-    /// The address of the connection, IPv4 as such where it was written as IPv6.
+    /// The address, with an IPv4-mapped IPv6 address as IPv4: a socket that accepts both versions reports IPv4 peers in
+    /// that form, and they must not get a second limit.
     fn canonical(self) -> IpAddr {
         self.0.to_canonical()
     }
 
-    /// What is assigned to one subscriber: an IPv4 address, or an IPv6 network of 64 bits
-    /// ([RFC 6177 §2](https://www.rfc-editor.org/rfc/rfc6177#section-2)), in which one may take any address.
+    /// The block that one subscriber has: an IPv4 address, or an IPv6 network of 64 bits
+    /// ([RFC 6177 §2](https://www.rfc-editor.org/rfc/rfc6177#section-2)), of which the subscriber can use every address.
     #[cfg(feature = "rate-limit")]
     pub(super) fn subscriber(self) -> Block {
         Block::around(self.canonical(), 32, 64)
     }
 
-    /// What is often assigned as a whole: 256 IPv4 addresses, or an IPv6 network of 48 bits, which holds 65,536
-    /// networks of 64 bits.
+    /// The block that is often assigned as a whole: 256 IPv4 addresses, or an IPv6 network of 48 bits, which contains
+    /// 65,536 networks of 64 bits.
     pub(crate) fn network(self) -> Block {
         Block::around(self.canonical(), 24, 48)
     }
 }
 
-/// A block of addresses, shown as in `192.0.2.0/24`.
+/// A block of addresses, displayed as `192.0.2.0/24`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Block {
     pub(super) first: IpAddr,
@@ -53,6 +65,7 @@ pub(crate) struct Block {
 impl Block {
     /// The block with this address, by the length of its prefix in either version of IP.
     fn around(address: IpAddr, ipv4: u32, ipv6: u32) -> Self {
+        // `unbounded_shr` gives 0 for a shift by the full width, where `>>` would panic.
         let (first, length) = match address {
             IpAddr::V4(address) => {
                 (Ipv4Addr::from_bits(address.to_bits() & !(!0_u32).unbounded_shr(ipv4)).into(), ipv4)
@@ -71,7 +84,7 @@ impl fmt::Display for Block {
     }
 }
 
-/// The address from which a request came, as the server knows it.
+/// The address that the server put into the extensions of a request.
 pub(crate) fn address(request: &RequestHead<'_>) -> Option<PeerAddress> {
     request.extensions().get::<PeerAddress>().copied()
 }

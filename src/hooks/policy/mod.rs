@@ -112,11 +112,11 @@ impl Reviewer {
     /// What is registered in the end, of metadata that has passed the rules, and whether it waits for approval.
     pub(crate) async fn decide(
         &self,
-        asker: Caller<'_>,
+        caller: Caller<'_>,
         metadata: ClientMetadata,
         rules: Rules<'_>,
     ) -> Result<(ClientMetadata, bool), RegistrationError> {
-        let review = Review { asker, metadata: &metadata, rules };
+        let review = Review { caller, metadata: &metadata, rules };
         match self.0.review(&review).await.0 {
             Outcome::Accepted { replacement: None, held } => Ok((metadata, held)),
             Outcome::Accepted { replacement: Some(replacement), held } => {

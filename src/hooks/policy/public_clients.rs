@@ -1,20 +1,22 @@
-//! No credentials for callers whom nobody knows.
+//! No client secrets for callers that nothing authenticates.
 
 use super::{Policy, Refusal, Review, Verdict};
 use crate::client::RegistrationOrigin;
 use crate::protocol::metadata::TokenEndpointAuthMethod;
 use crate::protocol::rules;
 
-/// Makes every client that anybody could have registered ([`RegistrationOrigin::Open`]) a public one (P3).
+/// Makes every client that registers without credentials ([`RegistrationOrigin::Open`]) a public client (P3).
 ///
-/// A secret that is handed to everybody who asks proves nothing, and costs an entry in the store that must be guarded.
-/// Where this policy is, the authentication method of such a client becomes `none`, whatever it asked for, and it gets
-/// no secret; the reply says so ([RFC 7591 §3.2.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1)). Without it
-/// this crate never replaces the method that a client asked for, because deployed clients go on using the one they
-/// sent. [`with_refusal`](Self::with_refusal) refuses instead. An algorithm whose key comes from the client secret, where
-/// such ones are offered, is always refused, because a client that uses it has a secret whatever its method.
+/// A secret that every caller gets on request proves nothing, and the server must store and protect it. With this policy
+/// the authentication method of such a client becomes `none`, whatever the client asked for, and it gets no secret; the
+/// reply says so ([RFC 7591 §3.2.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1)). Without this policy the
+/// crate never replaces the method that a client asked for, because deployed clients continue to use the one they sent.
 ///
-/// Clients that came with an initial access token, through a gate, or from the application itself are left alone.
+/// An algorithm whose key is derived from the client secret, where the server supports one, is always refused: a client
+/// that uses it has a secret, whatever its method.
+///
+/// Clients that registered with an initial access token, through a gate, or from the application itself are not
+/// affected.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -28,7 +30,7 @@ use crate::protocol::rules;
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
 /// # runtime.block_on(async {
 /// let registry = Registry::builder("https://id.example.com", Access::Open)
-///     .with_policy(PublicClients::new())
+///     .with_policy(PublicClients::replacing())
 ///     .build(MemoryStore::new())?;
 /// let document = r#"{ "redirect_uris": ["https://app.example.com/cb"],
 ///                     "token_endpoint_auth_method": "client_secret_basic" }"#;
@@ -42,24 +44,31 @@ use crate::protocol::rules;
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct PublicClients {
-    refusing: bool,
+    other_method: OtherMethod,
+}
+
+/// What happens to a method other than `none`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OtherMethod {
+    Replaced,
+    Refused,
 }
 
 impl PublicClients {
-    /// Replaces the method by `none`.
+    /// Replaces every other method by `none`.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn replacing() -> Self {
+        Self { other_method: OtherMethod::Replaced }
     }
 
-    /// Whether another method than `none` is refused instead of replaced; so is a document that leaves the method out,
-    /// since its default is `client_secret_basic`. Default: no.
+    /// Refuses every other method. A document without `token_endpoint_auth_method` is refused too, because the default of
+    /// that member is `client_secret_basic`
+    /// ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2)).
     #[must_use]
-    pub fn with_refusal(mut self, refusing: bool) -> Self {
-        self.refusing = refusing;
-        self
+    pub fn refusing() -> Self {
+        Self { other_method: OtherMethod::Refused }
     }
 }
 
@@ -69,18 +78,21 @@ impl Policy for PublicClients {
         if *review.origin() != RegistrationOrigin::Open || public && !rules::needs_secret(review.metadata()) {
             return Verdict::accept();
         }
-        if self.refusing && !public {
+        if self.other_method == OtherMethod::Refused && !public {
             let detail = "without an initial access token only public clients may register, send none";
             return Verdict::refuse(Refusal::new("P3", detail).at("/token_endpoint_auth_method"));
         }
         let mut metadata = review.metadata().clone();
         metadata.token_endpoint_auth_method = Some(TokenEndpointAuthMethod::None);
+        // The rules refuse a signing algorithm for a method that signs nothing.
         metadata.token_endpoint_auth_signing_alg = None;
+        // What still needs a secret now is another algorithm, such as that of signed ID tokens. It is refused, because a
+        // replaced algorithm would break the client at its first token.
         match rules::needs_secret(&metadata) {
-            true => Verdict::refuse(Refusal::new(
-                "P3",
-                "a public client has no secret to take the key of an algorithm from",
-            )),
+            true => {
+                let detail = "a public client has no secret to derive the key of an algorithm from";
+                Verdict::refuse(Refusal::new("P3", detail))
+            }
             false => Verdict::replace(metadata),
         }
     }

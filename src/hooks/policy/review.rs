@@ -26,11 +26,11 @@ pub(crate) struct Caller<'a> {
 }
 
 impl<'a> Caller<'a> {
-    pub(crate) fn registering(grant: &'a Registrant, request: Option<RequestHead<'a>>) -> Self {
+    pub(crate) fn registering(registrant: &'a Registrant, request: Option<RequestHead<'a>>) -> Self {
         Self {
-            origin: &grant.origin,
-            owner: grant.owner.as_deref(),
-            constraints: &grant.constraints,
+            origin: &registrant.origin,
+            owner: registrant.owner.as_deref(),
+            constraints: &registrant.constraints,
             request,
             registered: None,
             dry_run: false,
@@ -54,7 +54,7 @@ impl<'a> Caller<'a> {
 /// The metadata is complete and has passed the rules: defaults are applied, what is not offered is left out.
 #[derive(Clone, Copy)]
 pub struct Review<'a> {
-    pub(super) asker: Caller<'a>,
+    pub(super) caller: Caller<'a>,
     pub(super) metadata: &'a ClientMetadata,
     pub(super) rules: Rules<'a>,
 }
@@ -63,7 +63,7 @@ impl<'a> Review<'a> {
     /// [`Operation::Register`] or [`Operation::Update`].
     #[must_use]
     pub fn operation(&self) -> Operation {
-        self.asker.registered.map_or(Operation::Register, |_| Operation::Update)
+        self.caller.registered.map_or(Operation::Register, |_| Operation::Update)
     }
 
     /// What would be registered.
@@ -75,25 +75,25 @@ impl<'a> Review<'a> {
     /// The client as it is registered now; none before an update.
     #[must_use]
     pub fn registered(&self) -> Option<&'a Client> {
-        self.asker.registered
+        self.caller.registered
     }
 
     /// How the client comes to be, or came to be when it is updated.
     #[must_use]
     pub fn origin(&self) -> &'a RegistrationOrigin {
-        self.asker.origin
+        self.caller.origin
     }
 
     /// On whose behalf, if access control knows.
     #[must_use]
     pub fn owner(&self) -> Option<&'a str> {
-        self.asker.owner
+        self.caller.owner
     }
 
     /// The identifier of the initial access token that the client is, or was, registered with.
     #[must_use]
     pub fn initial_access_token_id(&self) -> Option<&'a str> {
-        match self.asker.origin {
+        match self.caller.origin {
             RegistrationOrigin::InitialAccessToken(id) => Some(id),
             _ => None,
         }
@@ -103,13 +103,13 @@ impl<'a> Review<'a> {
     /// credentials.
     #[must_use]
     pub fn request(&self) -> Option<RequestHead<'a>> {
-        self.asker.request
+        self.caller.request
     }
 
     /// Whether the verdict is only wanted to be told: nothing will be stored, so nobody should be notified either.
     #[must_use]
     pub fn is_dry_run(&self) -> bool {
-        self.asker.dry_run
+        self.caller.dry_run
     }
 
     /// The same review of other metadata.
@@ -124,8 +124,8 @@ impl fmt::Debug for Review<'_> {
         formatter
             .debug_struct("Review")
             .field("operation", &self.operation())
-            .field("origin", self.asker.origin)
-            .field("owner", &self.asker.owner)
+            .field("origin", self.caller.origin)
+            .field("owner", &self.caller.owner)
             .field("metadata", self.metadata)
             .finish_non_exhaustive()
     }

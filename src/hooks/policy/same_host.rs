@@ -1,20 +1,20 @@
 //! Pages about a client on the hosts that the client redirects to.
 
 use super::{Policy, Refusal, Review, Verdict};
-use crate::protocol::metadata::{ClientMetadata, Localized};
+use crate::protocol::metadata::{ClientMetadata, Localized, pointer};
 use crate::protocol::uri::Parts;
 use crate::protocol::uri::redirect;
 use crate::protocol::uri::redirect::Kind;
 
 /// Demands that `client_uri`, `logo_uri`, `tos_uri` and `policy_uri`, in every language, share a host with a redirection
-/// URI of the client, so that nobody shows the logo of another site on the consent page (P2,
+/// URI of the client, so that a client cannot show the logo of another site on the consent page (P2,
 /// [RFC 7591 §5](https://www.rfc-editor.org/rfc/rfc7591#section-5),
 /// [OpenID Connect Registration §9.1](https://openid.net/specs/openid-connect-registration-1_0.html#Impersonation)).
 ///
-/// Hosts are compared as a whole, without regard to case; ports are free. Another host is refused, or left out with
-/// [`with_leaving_out`](Self::with_leaving_out). A client without any `https` redirection URI (a native one: loopback,
-/// private-use schemes) has no host that vouches for it, so what does not share its loopback host is always left out,
-/// and the client still gets in. So it is for a client without redirection URIs.
+/// Hosts are compared as a whole, without regard to case; ports are not compared. A URI on another host is refused
+/// ([`refusing`](Self::refusing)) or removed ([`removing`](Self::removing)). A client without any `https` redirection
+/// URI (a native client with loopback or private-use schemes, or a client without redirection URIs) has no host that
+/// proves who it is. What does not share its loopback host is always removed, and the client is registered.
 ///
 /// ```
 /// use tower_dcr::metadata::ClientMetadata;
@@ -25,7 +25,7 @@ use crate::protocol::uri::redirect::Kind;
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
 /// # runtime.block_on(async {
 /// let registry = Registry::builder("https://id.example.com", Access::Open)
-///     .with_policy(SameHost::new())
+///     .with_policy(SameHost::refusing())
 ///     .build(MemoryStore::new())?;
 /// let mut metadata = ClientMetadata::new();
 /// metadata.redirect_uris = vec!["https://app.example.com/cb".to_owned()];
@@ -41,23 +41,30 @@ use crate::protocol::uri::redirect::Kind;
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct SameHost {
-    leaving_out: bool,
+    other_host: OtherHost,
+}
+
+/// What happens to a URI on another host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OtherHost {
+    Refused,
+    Removed,
 }
 
 impl SameHost {
-    /// Refuses another host.
+    /// Refuses a document with a URI on another host: 400 `invalid_client_metadata`, which names the member.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn refusing() -> Self {
+        Self { other_host: OtherHost::Refused }
     }
 
-    /// Whether a URI on another host is left out of the registration instead of refused. Default: no.
+    /// Removes a URI on another host and registers the rest. The reply does not contain the removed member
+    /// ([RFC 7591 §3.2.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1)).
     #[must_use]
-    pub fn with_leaving_out(mut self, leaving_out: bool) -> Self {
-        self.leaving_out = leaving_out;
-        self
+    pub fn removing() -> Self {
+        Self { other_host: OtherHost::Removed }
     }
 }
 
@@ -68,13 +75,14 @@ impl Policy for SameHost {
         let mut foreign = Vec::new();
         for (name, member) in members(&mut metadata) {
             let elsewhere = member.iter().filter(|(_, uri)| !hosts.contain(uri));
-            foreign.extend(elsewhere.map(|(tag, _)| crate::protocol::metadata::pointer(name, tag, None)));
+            foreign.extend(elsewhere.map(|(tag, _)| pointer(name, tag, None)));
             member.retain(|uri| hosts.contain(uri));
         }
         if foreign.is_empty() {
             return Verdict::accept();
         }
-        if self.leaving_out || !hosts.vouch {
+        // A refusal would shut out native clients, which have no host of their own to put a logo on.
+        if self.other_host == OtherHost::Removed || !hosts.have_website {
             return Verdict::replace(metadata);
         }
         let detail = "the host is not one that the client redirects to";
@@ -82,6 +90,7 @@ impl Policy for SameHost {
     }
 }
 
+/// The members whose pages people see, by name.
 fn members(metadata: &mut ClientMetadata) -> [(&'static str, &mut Localized); 4] {
     [
         ("client_uri", &mut metadata.client_uri),
@@ -94,8 +103,8 @@ fn members(metadata: &mut ClientMetadata) -> [(&'static str, &mut Localized); 4]
 /// The hosts that a client redirects to.
 struct Hosts<'a> {
     names: Vec<&'a str>,
-    /// Whether one of them is a place of its own, not just this or that user's device.
-    vouch: bool,
+    /// Whether one of them is the host of a website, as opposed to the device of a user.
+    have_website: bool,
 }
 
 impl<'a> Hosts<'a> {
@@ -103,16 +112,17 @@ impl<'a> Hosts<'a> {
         let uris = || metadata.redirect_uris.iter();
         Self {
             names: uris().filter_map(|uri| host(uri)).collect(),
-            vouch: uris().any(|uri| redirect::check(uri) == Ok(Kind::Https)),
+            have_website: uris().any(|uri| redirect::check(uri) == Ok(Kind::Https)),
         }
     }
 
+    /// Whether a URI is on one of these hosts. A URI without a host is on none.
     fn contain(&self, uri: &str) -> bool {
         host(uri).is_some_and(|host| self.names.iter().any(|name| name.eq_ignore_ascii_case(host)))
     }
 }
 
-/// The host of an `http` or `https` URI, as written.
+/// The host of an `http` or `https` URI, as written. A private-use scheme may look as if it had one, which proves nothing.
 fn host(uri: &str) -> Option<&str> {
     let parts = Parts::read(uri).ok()?;
     let web = parts.has_scheme("https") || parts.has_scheme("http");

@@ -19,7 +19,7 @@ use crate::protocol::metadata::ClientMetadata;
 /// assert!(reasons.into_iter().collect::<Verdict>().is_accepted());
 /// ```
 #[derive(Debug)]
-#[must_use = "a verdict counts only when a policy returns it"]
+#[must_use = "a verdict has an effect only when a policy returns it"]
 pub struct Verdict(pub(super) Outcome);
 
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Verdict {
     /// credentials, may read, update and delete its registration, and nothing else. A client that was active waits
     /// again when its update is held, since nobody approved what it says now.
     pub fn hold() -> Self {
-        Self::accept().held(true)
+        Self::accept().and_hold()
     }
 
     /// The client is registered with this metadata instead, which goes through the rules once more: a policy cannot
@@ -49,11 +49,10 @@ impl Verdict {
         Self(Outcome::Accepted { replacement: Some(Box::new(metadata)), held: false })
     }
 
-    /// As it is, and the client waits for approval if it is accepted and `held` says so; what another policy held
-    /// stays held.
-    pub fn held(mut self, hold: bool) -> Self {
+    /// The same verdict, and the client waits for approval as with [`hold`](Self::hold). A refusal stays a refusal.
+    pub fn and_hold(mut self) -> Self {
         if let Outcome::Accepted { held, .. } = &mut self.0 {
-            *held |= hold;
+            *held = true;
         }
         self
     }

@@ -74,7 +74,7 @@ extensions! {
     SelfIssued = "siop", "Self-Issued OpenID Provider", "https://openid.net/specs/openid-connect-self-issued-v2-1_0.html#section-7.1";
     ProviderCommands = "provider-commands", "OpenID Provider Commands", "https://openid.net/specs/openid-provider-commands-1_0.html";
     IdentityAssurance = "identity-assurance", "OpenID Connect IDA Attachments", "https://openid.net/specs/openid-connect-4-ida-attachments-1_0.html";
-    Uma = "uma", "UMA 2.0 Registrant", "https://docs.kantarainitiative.org/uma/wg/rec-oauth-uma-grant-2.0.html#rfc.section.2";
+    Uma = "uma", "UMA 2.0 Grant", "https://docs.kantarainitiative.org/uma/wg/rec-oauth-uma-grant-2.0.html#rfc.section.2";
     Nfv = "nfv", "ETSI GS NFV-SEC 022", "https://www.etsi.org/deliver/etsi_gs/NFV-SEC/001_099/022/";
     TokenBinding = "token-binding", "OpenID Connect Token Bound Authentication", "https://openid.net/specs/openid-connect-token-bound-authentication-1_0.html";
 }

@@ -43,7 +43,7 @@ pub(crate) enum Leads {
     /// This server reads the keys of the client there.
     Keys,
     /// This server reads other documents there.
-    FetchDocument,
+    Documents,
     /// People see the page or image, or follow the link.
     Pages,
 }

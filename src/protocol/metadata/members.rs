@@ -148,7 +148,7 @@ members! {
     /// Where the client runs. Default: worked out from the redirection URIs.
     application_type: Option<ApplicationType> = OpenId, ValueKind::Listed => Derived("`native` with a private-use or `http` loopback redirect URI, else `web`");
     /// Document that lists the redirection URIs of one sector.
-    sector_identifier_uri: Option<String> = OpenId, ValueKind::FetchedUri, leads FetchDocument;
+    sector_identifier_uri: Option<String> = OpenId, ValueKind::FetchedUri, leads Documents;
     /// How users are named to the client.
     subject_type: Option<SubjectType> = OpenId, ValueKind::Plain => Implied(r#""public""#);
     /// Signature algorithm of ID tokens.
@@ -180,7 +180,7 @@ members! {
     /// Where a third party starts a login at the client.
     initiate_login_uri: Option<String> = OpenId, ValueKind::FetchedUri, leads Browsers;
     /// Request objects that the client refers to.
-    request_uris: Vec<String> = OpenId, ValueKind::FetchedUris(32), leads FetchDocument;
+    request_uris: Vec<String> = OpenId, ValueKind::FetchedUris(32), leads Documents;
     /// Where the browser may be sent after logging out
     /// ([RP-Initiated Logout §3.1](https://openid.net/specs/openid-connect-rpinitiated-1_0.html#ClientMetadata)).
     post_logout_redirect_uris: Vec<String> = Logout, ValueKind::ReturnUris, leads Browsers;
@@ -241,7 +241,7 @@ members! {
     /// How the client registers within a federation.
     client_registration_types: Vec<String> = Of(Federation), ValueKind::Tokens(16);
     /// Where the client's signed JWK Set is published.
-    signed_jwks_uri: Option<String> = Of(Federation), ValueKind::FetchedUri, leads FetchDocument;
+    signed_jwks_uri: Option<String> = Of(Federation), ValueKind::FetchedUri, leads Documents;
     /// Name of the organization behind the client.
     organization_name: Localized = Of(Federation), ValueKind::Text(256);
     /// Description of the client.

@@ -108,7 +108,7 @@ registered_strings! {
         Ciba = "urn:openid:params:grant-type:ciba",
         /// [OpenID for Verifiable Credential Issuance](https://openid.net/specs/openid-4-verifiable-credential-issuance-1_0.html):
         PreAuthorizedCode = "urn:ietf:params:oauth:grant-type:pre-authorized_code",
-        /// [UMA 2.0 Registrant](https://docs.kantarainitiative.org/uma/wg/rec-oauth-uma-grant-2.0.html):
+        /// [UMA 2.0 Grant](https://docs.kantarainitiative.org/uma/wg/rec-oauth-uma-grant-2.0.html):
         UmaTicket = "urn:ietf:params:oauth:grant-type:uma-ticket",
     }
 }

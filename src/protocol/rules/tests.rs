@@ -73,7 +73,7 @@ fn leads(leads: Leads) -> &'static str {
         Leads::Responses => "browsers, with responses (C1, P1)",
         Leads::Browsers => "browsers (C1, P1)",
         Leads::Notifications | Leads::Messages => "messages of the server (C1, P1)",
-        Leads::Keys | Leads::FetchDocument => "the server, to read",
+        Leads::Keys | Leads::Documents => "the server, to read",
         Leads::Pages => "people, to see",
     }
 }

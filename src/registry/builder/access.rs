@@ -26,7 +26,7 @@ impl RegistryBuilder {
     /// ([RFC 7592 §2.3](https://www.rfc-editor.org/rfc/rfc7592#section-2.3)). Default: all three. For none at all see
     /// [`with_management`](Self::with_management).
     pub fn with_management_operations(mut self, operations: impl IntoIterator<Item = ManagementOperation>) -> Self {
-        self.management.permissions.offer_only(operations);
+        self.management.permissions.support_only(operations);
         self
     }
 
@@ -37,7 +37,7 @@ impl RegistryBuilder {
         mut self,
         permission: impl Fn(&Client, ManagementOperation) -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.management.permissions.decide_by(permission);
+        self.management.permissions.permit_by(permission);
         self
     }
 

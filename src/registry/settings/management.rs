@@ -67,10 +67,10 @@ mod tests {
         ("gate", |group| group.gates.push(CustomGate::new(Allow)), Some(ConfigErrorKind::Management)),
         (
             "operations",
-            |group| group.permissions.offer_only([ManagementOperation::Read]),
+            |group| group.permissions.support_only([ManagementOperation::Read]),
             Some(ConfigErrorKind::Management),
         ),
-        ("permission", |group| group.permissions.decide_by(|_, _| true), Some(ConfigErrorKind::Management)),
+        ("permission", |group| group.permissions.permit_by(|_, _| true), Some(ConfigErrorKind::Management)),
         ("rotation", |group| group.token_rotation = true, Some(ConfigErrorKind::Management)),
         ("client_id", |group| group.client_id_required = true, Some(ConfigErrorKind::Management)),
     ];

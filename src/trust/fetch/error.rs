@@ -20,7 +20,7 @@ pub enum FetchErrorKind {
     /// The server wants the request to go elsewhere.
     Redirect,
     /// The server answered with another status than 200.
-    ClientStatus(u16),
+    Status(u16),
     /// The answer is of another media type.
     MediaType,
     /// The answer is larger than allowed.
@@ -41,8 +41,8 @@ impl FetchErrorKind {
     pub fn is_outage(self) -> bool {
         match self {
             Self::Url | Self::Address | Self::Redirect | Self::MediaType | Self::TooLarge => false,
-            Self::ClientStatus(404 | 410) => false,
-            Self::Transport | Self::ClientStatus(_) | Self::Timeout | Self::Busy => true,
+            Self::Status(404 | 410) => false,
+            Self::Transport | Self::Status(_) | Self::Timeout | Self::Busy => true,
         }
     }
 
@@ -54,7 +54,7 @@ impl FetchErrorKind {
             Self::Address => "address",
             Self::Transport => "transport",
             Self::Redirect => "redirect",
-            Self::ClientStatus(_) => "status",
+            Self::Status(_) => "status",
             Self::MediaType => "media_type",
             Self::TooLarge => "too_large",
             Self::Timeout => "timeout",
@@ -113,7 +113,7 @@ impl fmt::Display for FetchError {
             FetchErrorKind::Address => "the host has no public address",
             FetchErrorKind::Transport => "the server cannot be reached",
             FetchErrorKind::Redirect => "the server redirects, which is not followed",
-            FetchErrorKind::ClientStatus(status) => {
+            FetchErrorKind::Status(status) => {
                 return write!(formatter, "the server answered with status {status}");
             }
             FetchErrorKind::MediaType => "the answer is of another media type",

@@ -107,7 +107,7 @@ mod tests {
     const LATER: Duration = Duration::from_secs(60);
 
     async fn fail(flights: &SingleFlight, url: &str, now: SystemTime) -> FetchErrorKind {
-        let fetch = || async { Err(FetchError::new(FetchErrorKind::ClientStatus(404)).remembered_until(now + LATER)) };
+        let fetch = || async { Err(FetchError::new(FetchErrorKind::Status(404)).remembered_until(now + LATER)) };
         flights.join(url, now, fetch).await.unwrap_err().kind()
     }
 
@@ -118,7 +118,7 @@ mod tests {
     #[tokio::test]
     async fn a_failure_is_remembered_and_then_forgotten() {
         let flights = SingleFlight::default();
-        assert_eq!(fail(&flights, "a", UNIX_EPOCH).await, FetchErrorKind::ClientStatus(404));
+        assert_eq!(fail(&flights, "a", UNIX_EPOCH).await, FetchErrorKind::Status(404));
         assert_eq!(succeed(&flights, "a", UNIX_EPOCH + LATER - Duration::from_secs(1)).await, None);
         assert!(succeed(&flights, "a", UNIX_EPOCH + LATER).await.is_some());
         assert!(flights.lock().is_empty(), "a success is not kept");

@@ -166,11 +166,11 @@ fn count(named_by: &'static str, outcome: &Outcome) {
 }
 
 impl FetchDocument for Fetcher {
-    async fn get(&self, url: &str) -> Result<Bytes, BoxError> {
+    async fn fetch(&self, url: &str) -> Result<Bytes, BoxError> {
         self.fetch(url).await.map_err(|error| self.document_error(error).into())
     }
 
-    async fn get_for_operator(&self, url: &str) -> Result<Bytes, BoxError> {
+    async fn fetch_for_operator(&self, url: &str) -> Result<Bytes, BoxError> {
         self.fetch_for_operator(url).await.map_err(|error| self.document_error(error).into())
     }
 }
@@ -211,7 +211,7 @@ impl Inner {
         match response.status() {
             StatusCode::OK => {}
             status if status.is_redirection() => return Err(FetchError::new(FetchErrorKind::Redirect)),
-            status => return Err(FetchError::new(FetchErrorKind::ClientStatus(status.as_u16()))),
+            status => return Err(FetchError::new(FetchErrorKind::Status(status.as_u16()))),
         }
         if !self.limits.allow_type(&response) {
             return Err(FetchError::new(FetchErrorKind::MediaType));

@@ -74,7 +74,7 @@ impl Published {
     }
 
     async fn read(&self, now: SystemTime) -> Result<Arc<KeySet>, BoxError> {
-        let gotten = self.documents.get(&self.url).await.and_then(|document| {
+        let gotten = self.documents.fetch(&self.url).await.and_then(|document| {
             let set = read_object(&document).ok().and_then(|object| KeySet::read(&object));
             set.map(Arc::new).ok_or_else(|| "the document is not a JWK Set".into())
         });
@@ -148,7 +148,7 @@ mod tests {
     struct Nowhere;
 
     impl FetchDocument for Nowhere {
-        async fn get(&self, _url: &str) -> Result<Bytes, BoxError> {
+        async fn fetch(&self, _url: &str) -> Result<Bytes, BoxError> {
             Err("there is nothing".into())
         }
     }

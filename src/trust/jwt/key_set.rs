@@ -44,7 +44,7 @@ impl Keys {
     /// Keys that the issuer publishes. They are read when they are needed, and read again after ten minutes, or for a
     /// token that none of them signed, then at most once a minute; one that was taken back may count until then. While
     /// they cannot be read, whoever presents a token is told to come again, and nobody asks for them more often than
-    /// every five seconds. The source is asked with [`FetchDocument::get_for_operator`], so a flood of documents that clients
+    /// every five seconds. The source is asked with [`FetchDocument::fetch_for_operator`], so a flood of documents that clients
     /// name does not delay these keys.
     ///
     /// # Errors

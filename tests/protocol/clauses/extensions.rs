@@ -228,7 +228,7 @@ async fn symmetric_algorithms_bring_a_secret_that_is_long_enough() {
 struct Web(Option<&'static str>, Arc<AtomicUsize>);
 
 impl FetchDocument for Web {
-    async fn get(&self, url: &str) -> Result<Bytes, BoxError> {
+    async fn fetch(&self, url: &str) -> Result<Bytes, BoxError> {
         assert_eq!(url, "https://app.example.com/sector.json");
         self.1.fetch_add(1, Ordering::SeqCst);
         self.0.map(|text| Bytes::from_static(text.as_bytes())).ok_or_else(|| "the server does not answer".into())

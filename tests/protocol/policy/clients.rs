@@ -15,7 +15,7 @@ const METADATA: (u16, &str) = (400, "invalid_client_metadata");
 
 #[tokio::test]
 async fn whoever_is_unknown_gets_no_secret() {
-    let server = reviewed(PublicClients::new()).await;
+    let server = reviewed(PublicClients::replacing()).await;
     let public = server.register(&minimal_and(json!({ "token_endpoint_auth_method": "none" }))).await;
     for method in [None, Some("none"), Some("client_secret_basic"), Some("client_secret_post")] {
         let document = minimal_and(json!({ "token_endpoint_auth_method": method }));
@@ -31,7 +31,7 @@ async fn whoever_is_unknown_gets_no_secret() {
 
 #[tokio::test]
 async fn a_method_with_credentials_is_refused_by_switch() {
-    let server = reviewed(PublicClients::new().with_refusal(true)).await;
+    let server = reviewed(PublicClients::refusing()).await;
     let public = minimal_and(json!({ "token_endpoint_auth_method": "none" }));
     for method in [None, Some("client_secret_basic"), Some("client_secret_post")] {
         let document = minimal_and(json!({ "token_endpoint_auth_method": method }));
@@ -44,7 +44,7 @@ async fn a_method_with_credentials_is_refused_by_switch() {
 async fn an_algorithm_does_not_bring_the_secret_back() {
     let server = Server::start(Access::Open, |builder| {
         let builder = builder.with_signing_algorithms([SigningAlgorithm::Rs256, SigningAlgorithm::Hs256]);
-        builder.with_policy(PublicClients::new()).with_dry_run(true)
+        builder.with_policy(PublicClients::replacing()).with_dry_run(true)
     })
     .await;
     let public = minimal_and(json!({ "token_endpoint_auth_method": "none" }));
@@ -58,7 +58,7 @@ async fn an_algorithm_does_not_bring_the_secret_back() {
 
 #[tokio::test]
 async fn whoever_is_known_keeps_the_method_asked_for() {
-    let server = Server::start(Access::Tokens, |builder| builder.with_policy(PublicClients::new())).await;
+    let server = Server::start(Access::Tokens, |builder| builder.with_policy(PublicClients::replacing())).await;
     let (token, _) = server.registry.issue_initial_access_token(TokenOptions::new()).await.unwrap();
     let client = Registered::of(&send(server.posting(minimal().to_string()).bearer_auth(token.expose())).await);
     let updated = Registered::of(&server.put(&client, &minimal()).await);

@@ -121,7 +121,7 @@ async fn applications_on_the_device_are_listed_by_kind() {
 
 #[tokio::test]
 async fn pages_about_the_client_share_a_host_with_it() {
-    let server = reviewed(SameHost::new()).await;
+    let server = reviewed(SameHost::refusing()).await;
     type Row = (&'static str, Value, &'static [(&'static str, &'static str)]);
     let rows: [Row; 6] = [
         ("E-048 logo", json!({ "logo_uri": "https://bank.example/l.png" }), &[("/logo_uri", "P2")]),
@@ -162,8 +162,8 @@ async fn pages_that_nothing_vouches_for_are_left_out() {
         document["redirect_uris"] = redirect_uris;
         document
     };
-    let strict = reviewed(SameHost::new()).await;
-    let lenient = reviewed(SameHost::new().with_leaving_out(true)).await;
+    let strict = reviewed(SameHost::refusing()).await;
+    let lenient = reviewed(SameHost::removing()).await;
     let loopback = json!({ "redirect_uris": ["http://127.0.0.1/cb"], "logo_uri": "http://127.0.0.1:9/l.png" });
     let rows = [
         ("loopback", &strict, with(json!(["http://127.0.0.1/cb"])), &[][..]),

@@ -170,7 +170,7 @@ fn obedient(review: &Review<'_>) -> Verdict {
         "break" => replace(|metadata| metadata.redirect_uris.push("https://app.example.com/#x".to_owned())),
         "widen" => replace(|metadata| metadata.grant_types.push(GrantType::Password)),
         "hold" => Verdict::hold(),
-        "rename and hold" => replace(|metadata| metadata.client_name = "renamed".into()).held(true),
+        "rename and hold" => replace(|metadata| metadata.client_name = "renamed".into()).and_hold(),
         "rename" => replace(|metadata| metadata.client_name = "renamed".into()),
         "strip" => replace(|metadata| {
             metadata.grant_types.clear();

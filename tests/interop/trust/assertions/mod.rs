@@ -24,7 +24,7 @@ pub(crate) const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-b
 struct Published(HashMap<&'static str, String>);
 
 impl FetchDocument for Published {
-    async fn get(&self, url: &str) -> Result<Bytes, BoxError> {
+    async fn fetch(&self, url: &str) -> Result<Bytes, BoxError> {
         self.0.get(url).map(|document| document.clone().into()).ok_or_else(|| "nothing there".into())
     }
 }

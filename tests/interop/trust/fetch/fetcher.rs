@@ -81,9 +81,9 @@ async fn every_answer_has_its_verdict() {
         ("/untyped", Err(Kind::MediaType)),
         ("/moved", Err(Kind::Redirect)),
         ("/elsewhere", Err(Kind::Redirect)),
-        ("/missing", Err(Kind::ClientStatus(404))),
-        ("/failing", Err(Kind::ClientStatus(500))),
-        ("/partial", Err(Kind::ClientStatus(206))),
+        ("/missing", Err(Kind::Status(404))),
+        ("/failing", Err(Kind::Status(500))),
+        ("/partial", Err(Kind::Status(206))),
         ("/stalling", Err(Kind::Timeout)),
         ("/silent", Err(Kind::Timeout)),
     ];
@@ -273,11 +273,7 @@ async fn a_failure_is_not_repeated_for_a_while() {
     for (wait, requests) in [(0, 1), (0, 1), (59, 1), (1, 2), (59, 2), (1, 3)] {
         clock.advance(Duration::from_secs(wait));
         let error = fetcher.fetch(&site.url("/missing")).await.unwrap_err();
-        assert_eq!(
-            (error.kind(), site.requests()),
-            (FetchErrorKind::ClientStatus(404), requests),
-            "after {wait} seconds"
-        );
+        assert_eq!((error.kind(), site.requests()), (FetchErrorKind::Status(404), requests), "after {wait} seconds");
     }
     fetcher.fetch(&site.url("/document")).await.unwrap();
     assert_eq!(site.requests(), 4, "another URL is another matter");

@@ -40,7 +40,7 @@ impl Page {
 }
 
 impl FetchDocument for Page {
-    async fn get(&self, _url: &str) -> Result<Bytes, BoxError> {
+    async fn fetch(&self, _url: &str) -> Result<Bytes, BoxError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         // Others come while this one waits.
         tokio::task::yield_now().await;

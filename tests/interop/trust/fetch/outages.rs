@@ -155,7 +155,7 @@ async fn retry_after_says_until_when_an_outage_is_remembered() {
 struct Failing(fn() -> BoxError);
 
 impl FetchDocument for Failing {
-    async fn get(&self, _url: &str) -> Result<Bytes, BoxError> {
+    async fn fetch(&self, _url: &str) -> Result<Bytes, BoxError> {
         Err(self.0())
     }
 }

@@ -31,13 +31,13 @@ async fn every_ready_made_policy_holds_for_the_claims_of_a_statement() {
         ),
         (
             "same host",
-            |builder| builder.with_policy(SameHost::new()),
+            |builder| builder.with_policy(SameHost::refusing()),
             json!({ "logo_uri#fr": "https://bank.example/logo.png" }),
             ("/logo_uri#fr", "P2"),
         ),
         (
             "public clients",
-            |builder| builder.with_policy(PublicClients::new().with_refusal(true)),
+            |builder| builder.with_policy(PublicClients::refusing()),
             json!({ "token_endpoint_auth_method": "client_secret_post" }),
             ("/token_endpoint_auth_method", "P3"),
         ),
