@@ -66,7 +66,7 @@ mod tests {
     struct NoDocuments;
 
     impl FetchDocument for NoDocuments {
-        async fn get(&self, _url: &str) -> Result<bytes::Bytes, crate::BoxError> {
+        async fn fetch(&self, _url: &str) -> Result<bytes::Bytes, crate::BoxError> {
             Err(DocumentError::rejected("no documents").into())
         }
     }
