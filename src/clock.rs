@@ -1,4 +1,7 @@
-//! The time, as something that can be replaced.
+//! The time, read through a trait so that tests and hosts can replace it.
+//!
+//! Every decision about an expiry takes the time as an argument or asks the clock of the registry. No other code of the
+//! crate reads the system time, with the exception of timers and metrics, which need a monotonic clock.
 //!
 //! ```
 //! use std::time::SystemTime;
@@ -18,7 +21,7 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Tells what time it is.
+/// A source of the current time. It is set with [`with_clock`](crate::RegistryBuilder::with_clock).
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The time now.
     fn now(&self) -> SystemTime;
@@ -26,7 +29,7 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 
 /// The clock of the operating system.
 #[derive(Debug, Clone, Copy, Default)]
-#[expect(clippy::exhaustive_structs, reason = "there is nothing to add to it")]
+#[expect(clippy::exhaustive_structs, reason = "a unit type, it will not have fields")]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
@@ -35,21 +38,24 @@ impl Clock for SystemClock {
     }
 }
 
-/// Whole seconds since 1970, as the members `client_id_issued_at` and `client_secret_expires_at` count them.
+/// Whole seconds since 1970, as the members `client_id_issued_at` and `client_secret_expires_at` state them
+/// ([RFC 7591 §3.2.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1)); 0 for a time before 1970.
 pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// Milliseconds since 1970, as durable stores keep times; what is finer is cut off.
+/// Milliseconds since 1970, as durable stores keep times, rounded down.
 pub(crate) fn unix_millis(time: SystemTime) -> i64 {
     let whole = |part: Duration| i64::try_from(part.as_millis()).unwrap_or(i64::MAX);
     match time.duration_since(UNIX_EPOCH) {
         Ok(since) => whole(since),
+        // Rounded down means away from zero before 1970, so that an order of times is kept.
         Err(before) => -whole(before.duration() + Duration::from_nanos(999_999)),
     }
 }
 
-/// The time so many milliseconds after 1970, or before it; none where the system's time does not reach.
+/// The time so many milliseconds after 1970, or before it; `None` where `SystemTime` cannot represent it. A database may
+/// contain any number, so this must not panic.
 pub(crate) fn from_unix_millis(millis: i64) -> Option<SystemTime> {
     let apart = Duration::from_millis(millis.unsigned_abs());
     if millis < 0 { UNIX_EPOCH.checked_sub(apart) } else { UNIX_EPOCH.checked_add(apart) }

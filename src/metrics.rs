@@ -1,5 +1,5 @@
-//! Counters and histograms through the [`metrics`](https://docs.rs/metrics) facade (feature `metrics`). Without a
-//! recorder they cost next to nothing.
+//! Counters, gauges and histograms through the [`metrics`](https://docs.rs/metrics) facade (feature `metrics`). Without a
+//! recorder each of them is a load of one atomic.
 //!
 //! | name | kind | labels |
 //! | --- | --- | --- |
@@ -11,20 +11,20 @@
 //! | `tower_dcr_fetches_total` | counter | `named_by`, `outcome` |
 //! | `tower_dcr_rate_limited_total` | counter | `limit` |
 //!
-//! - Requests are those that the endpoint answers over HTTP; what passes through is not seen.
+//! - Requests are those that the endpoint answers over HTTP; requests for the inner service are not counted.
 //! - `operation`: `register`, `check` (a dry run), `read`, `update`, `delete`, `options`, or `other` for a method that is
 //!   not defined.
-//! - `outcome` of a request: `done`, `refused` (a 4xx reply), `failed` (a 5xx reply), or `abandoned`, when the caller went
-//!   away before the answer.
+//! - `outcome` of a request: `done`, `refused` (a 4xx reply), `failed` (a 5xx reply), or `abandoned`, when the caller closed
+//!   the connection before the reply.
 //! - `error`: the error code of the reply, `no_credentials` for a 401 without one, else `none`.
 //! - `verb`: the method of [`ClientStore`](crate::store::ClientStore). Its `outcome`: `ok`, `conflict`, `replayed`,
 //!   `unavailable`, or `abandoned`.
 //! - `tenant`: the name given to [`with_tenant`](crate::RegistryBuilder::with_tenant), empty without.
-//! - `tower_dcr_clients` is what [`Registry::count`](crate::Registry::count) found last: call it from a timer, or before
-//!   the metrics are read.
+//! - `tower_dcr_clients` is the result of the last call of [`Registry::count`](crate::Registry::count). Call it from a
+//!   timer, or before the metrics are read.
 //! - `named_by` of a fetch: `client` or `operator`. Its `outcome`: `ok`, `busy` (no free place), `timeout`, `transport`,
-//!   `status`, `redirect`, `media_type`, `too_large`, `address` or `url`. Each caller counts, also those that share the
-//!   answer to one request or are given one that is remembered.
+//!   `status`, `redirect`, `media_type`, `too_large`, `address` or `url`. Each caller is counted, also one that shares the
+//!   response of another request or receives a cached one.
 //! - `limit` of a request that a `RateLimit` refused: `peer`, `network` or `global`.
 //!
 //! No label has a value that a caller can choose, so their number is bounded.
@@ -46,18 +46,25 @@ const RATE_LIMITED: &str = "tower_dcr_rate_limited_total";
 
 const ABANDONED: &str = "abandoned";
 
-/// Tells the recorder what each metric means. Call it once, after the recorder is installed.
+/// Registers unit and description of each metric with the recorder. Call it once, after the recorder is installed.
 pub fn describe() {
     describe_counter!(REQUESTS, Unit::Count, "requests that the registration endpoint answered");
     describe_histogram!(REQUEST_DURATION, Unit::Seconds, "time from the head of a request to its answer");
     describe_histogram!(STORE_DURATION, Unit::Seconds, "time that one verb of the client store took");
     describe_gauge!(CLIENTS, Unit::Count, "registered clients when they were counted last");
-    describe_counter!(AUDIT_DROPPED, Unit::Count, "events of the audit trail for which its channel had no room");
-    describe_counter!(FETCHES, Unit::Count, "documents that the guarded fetcher was timer for");
+    describe_counter!(
+        AUDIT_DROPPED,
+        Unit::Count,
+        "events of the audit trail that were dropped because its channel was full"
+    );
+    describe_counter!(FETCHES, Unit::Count, "documents that were requested from the guarded fetcher");
     describe_counter!(RATE_LIMITED, Unit::Count, "requests that a rate limit refused");
 }
 
-/// A request on its way. It is counted when this value goes.
+/// Measures one request of the endpoint, from its creation to its drop.
+///
+/// It records in `drop`, because a request can end without a reply: hyper drops the future when the caller closes the
+/// connection. The outcome is then `abandoned`.
 #[derive(Debug)]
 pub(crate) struct RequestTimer {
     tenant: Arc<str>,
@@ -68,10 +75,12 @@ pub(crate) struct RequestTimer {
 }
 
 impl RequestTimer {
+    /// Starts the timer. `operation` is a label, so it must be a constant.
     pub(crate) fn begin(tenant: &Arc<str>, operation: &'static str) -> Self {
         Self { tenant: Arc::clone(tenant), operation, started: Instant::now(), outcome: ABANDONED, error: "none" }
     }
 
+    /// States the outcome and ends the measurement.
     pub(crate) fn finish<T>(mut self, replied: &Result<T, RegistrationError>) {
         self.outcome = match replied {
             Ok(_) => "done",
@@ -97,7 +106,7 @@ impl Drop for RequestTimer {
     }
 }
 
-/// A verb of the store on its way.
+/// Measures one call of the store. It records in `drop`, for the same reason as [`RequestTimer`].
 struct StoreTimer {
     verb: &'static str,
     started: Instant,
@@ -110,7 +119,7 @@ impl Drop for StoreTimer {
     }
 }
 
-/// Measures a verb of the store.
+/// Runs a call of the store and records its time and its outcome. `verb` is the name of the method.
 pub(crate) async fn timed<T>(
     verb: &'static str,
     call: impl Future<Output = Result<T, StoreError>>,
@@ -127,20 +136,24 @@ pub(crate) async fn timed<T>(
     answer
 }
 
+/// Sets the gauge of registered clients of a tenant.
 pub(crate) fn clients(tenant: &Arc<str>, count: u64) {
     gauge!(CLIENTS, "tenant" => SharedString::from_shared(Arc::clone(tenant))).set(count as f64);
 }
 
+/// Counts one document that was requested from the guarded fetcher.
 #[cfg(feature = "fetch")]
 pub(crate) fn fetched(named_by: &'static str, outcome: &'static str) {
     counter!(FETCHES, "named_by" => named_by, "outcome" => outcome).increment(1);
 }
 
+/// Counts one request that a rate limit refused.
 #[cfg(feature = "rate-limit")]
 pub(crate) fn rate_limited(limit: &'static str) {
     counter!(RATE_LIMITED, "limit" => limit).increment(1);
 }
 
+/// Counts one event that the channel of the audit trail dropped.
 #[cfg(feature = "audit-channel")]
 pub(crate) fn audit_dropped() {
     counter!(AUDIT_DROPPED).increment(1);

@@ -10,7 +10,24 @@ use crate::clock::unix_seconds;
 use crate::protocol::json::ObjectWriter;
 use crate::protocol::metadata::STATUS;
 
-/// The answer to a registration, a read or an update: the only place where a client meets its credentials.
+/// The response to a registration, a read or an update. It is the only value that carries the credentials of a client.
+///
+/// ```
+/// use tower_dcr::metadata::ClientMetadata;
+/// use tower_dcr::store::MemoryStore;
+/// use tower_dcr::{Access, Registry};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// let registry = Registry::builder("https://id.example.com", Access::Open).build(MemoryStore::new())?;
+/// let metadata = ClientMetadata::from_json(br#"{ "redirect_uris": ["https://app.example.com/cb"] }"#)?;
+/// let information = registry.register(metadata).await?;
+/// assert!(information.client_secret().is_some(), "client_secret_basic is the default method");
+/// assert!(information.registration_client_uri().unwrap().starts_with("https://id.example.com/"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct ClientInformation {
     client: Arc<Client>,
@@ -20,6 +37,7 @@ pub struct ClientInformation {
 }
 
 impl ClientInformation {
+    /// A response with the credentials that it shows. `token` and `uri` are present together or not at all.
     pub(crate) fn new(
         client: Arc<Client>,
         secret: Option<ClientSecret>,
@@ -35,13 +53,14 @@ impl ClientInformation {
         &self.client
     }
 
-    /// The secret of a confidential client.
+    /// The secret of a confidential client; `None` for a public client, and where only digests of secrets are kept and the
+    /// secret is not new.
     #[must_use]
     pub fn client_secret(&self) -> Option<&ClientSecret> {
         self.secret.as_ref()
     }
 
-    /// The registration access token; none where clients do not manage their registration.
+    /// The registration access token; `None` where clients do not manage their registration.
     #[must_use]
     pub fn registration_access_token(&self) -> Option<&RegistrationAccessToken> {
         self.token.as_ref()
@@ -71,7 +90,7 @@ impl ClientInformation {
             object.member("registration_access_token", token.expose());
             object.member("registration_client_uri", uri);
         }
-        // An older server may have kept an extra member of this name.
+        // A record of an older version may have an extra member of this name, and two members of one name are not JSON.
         if self.client.status == ClientStatus::Pending && self.client.metadata.extra.json(STATUS).is_none() {
             object.member(STATUS, self.client.status.as_str());
         }

@@ -1,4 +1,8 @@
-//! Initial access tokens ([RFC 7591 §1.2](https://www.rfc-editor.org/rfc/rfc7591#section-1.2)) as records.
+//! Initial access tokens ([RFC 7591 §1.2](https://www.rfc-editor.org/rfc/rfc7591#section-1.2)): what a store keeps of
+//! them, and the options with which one is issued.
+//!
+//! The record is the account of a token: a registration takes one use from it in the same atomic step that inserts the
+//! client, so a token for one use registers one client, however many callers present it at the same time.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -6,7 +10,8 @@ use std::time::{Duration, SystemTime};
 use super::credential::Digest;
 use crate::protocol::constraints::Constraints;
 
-/// An initial access token at rest. The token itself is shown once, when it is issued.
+/// What a store keeps of an initial access token. The token itself is returned once, when it is issued; the record has
+/// its digest alone.
 #[derive(Debug, Clone)]
 pub struct InitialAccessTokenRecord {
     pub(crate) id: Arc<str>,
@@ -19,7 +24,7 @@ pub struct InitialAccessTokenRecord {
 }
 
 impl InitialAccessTokenRecord {
-    /// What names the token without being it.
+    /// The identifier, which names the token in lists and records and does not permit a registration.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
@@ -37,7 +42,7 @@ impl InitialAccessTokenRecord {
         self.issued_at
     }
 
-    /// When the token ends to count; `None` for never.
+    /// When the token expires; `None` for never.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.expires_at
@@ -49,13 +54,13 @@ impl InitialAccessTokenRecord {
         self.uses_left
     }
 
-    /// Who owns the clients that it registers.
+    /// The owner of the clients that are registered with it.
     #[must_use]
     pub fn owner(&self) -> Option<&str> {
         self.owner.as_deref()
     }
 
-    /// What the clients that it registers are limited to.
+    /// The limits of the clients that are registered with it.
     #[must_use]
     pub fn constraints(&self) -> &Constraints {
         &self.constraints
@@ -73,21 +78,21 @@ impl InitialAccessTokenRecord {
         Self { uses_left: self.uses_left.map(|uses| uses.saturating_sub(1)), ..self.clone() }
     }
 
-    /// The record after a use was given back, because the client it paid for is gone again.
+    /// The record after a use was given back, because the registration that took it was undone.
     #[must_use]
     pub fn refunded_once(&self) -> Self {
         Self { uses_left: self.uses_left.map(|uses| uses.saturating_add(1)), ..self.clone() }
     }
 }
 
-/// What a new initial access token allows.
+/// Options of a new initial access token: uses, lifetime, owner and constraints.
 ///
 /// ```
 /// use std::time::Duration;
 /// use tower_dcr::access::TokenOptions;
 ///
-/// let once_within_an_hour = TokenOptions::new().with_uses(1).with_lifetime(Duration::from_secs(3600)).with_owner("team-a");
-/// # let _ = once_within_an_hour;
+/// let options = TokenOptions::new().with_uses(1).with_lifetime(Duration::from_secs(3600)).with_owner("team-a");
+/// assert!(format!("{options:?}").contains("team-a"));
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct TokenOptions {
@@ -98,34 +103,34 @@ pub struct TokenOptions {
 }
 
 impl TokenOptions {
-    /// Any number of clients, for ever, for nobody in particular.
+    /// Any number of uses, no expiry, no owner, no constraints.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// At most so many clients, at least one. Default: any number.
+    /// How many clients can be registered with the token, at least one. Default: any number.
     #[must_use]
     pub fn with_uses(mut self, uses: u32) -> Self {
         self.uses = Some(uses);
         self
     }
 
-    /// Only so long from now, and not zero. Default: for ever.
+    /// How long the token is valid from now, more than zero. Default: it does not expire.
     #[must_use]
     pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
         self
     }
 
-    /// The clients belong to this owner, a name of at most 256 bytes. Default: to nobody.
+    /// The owner of the clients that are registered with the token, a name of at most 256 bytes. Default: none.
     #[must_use]
     pub fn with_owner(mut self, owner: impl Into<Arc<str>>) -> Self {
         self.owner = Some(owner.into());
         self
     }
 
-    /// The clients are limited to this. Default: to nothing.
+    /// The limits of the clients that are registered with the token. Default: none.
     #[must_use]
     pub fn with_constraints(mut self, constraints: Constraints) -> Self {
         self.constraints = constraints;

@@ -1,4 +1,8 @@
-//! A registered client: what it said about itself, what proves it, and what only the server knows of it.
+//! A registered client: its metadata, its credentials, and what only the server knows of it.
+//!
+//! The files: `status` (origin and status), `matching` (a request against the registration), `registration_token` and
+//! `credential` (what proves that a caller is the client), `information` (the response that a client receives),
+//! `initial_access_token` (the tokens that permit a registration) and `registrant_key` (which clients belong together).
 //!
 //! [`Client`] deliberately has no `Serialize`: an application cannot leak a secret by returning one as JSON. What the
 //! server knows (owner, origin, revision, times) stands beside the metadata, never in it, so no request can set it.
@@ -26,77 +30,23 @@
 pub mod credential;
 mod information;
 mod initial_access_token;
+mod matching;
 mod registrant_key;
+mod registration_token;
+mod status;
 
 pub use information::ClientInformation;
 pub use initial_access_token::{InitialAccessTokenRecord, TokenOptions};
 pub use registrant_key::RegistrantKey;
+pub(crate) use registration_token::{Presented, RegistrationToken};
+pub use status::{ClientStatus, RegistrationOrigin};
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::client::credential::{ClientId, Digest, StoredSecret};
 use crate::protocol::constraints::Constraints;
 use crate::protocol::metadata::ClientMetadata;
-use crate::protocol::uri::redirect;
-
-/// How a client came to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RegistrationOrigin {
-    /// Anybody could have registered it.
-    Open,
-    /// Somebody with this initial access token.
-    InitialAccessToken(Arc<str>),
-    /// Somebody whom the application's own gate let in.
-    Gate,
-    /// The application itself, through [`Registry::register`](crate::Registry::register).
-    Application,
-}
-
-impl RegistrationOrigin {
-    /// A lower-case name.
-    pub(crate) fn as_str(&self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::InitialAccessToken(_) => "initial_access_token",
-            Self::Gate => "gate",
-            Self::Application => "application",
-        }
-    }
-}
-
-/// Whether a client may do what it is registered for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum ClientStatus {
-    /// It waits for approval: it may read, change and delete its registration and nothing else.
-    Pending,
-    /// It may do all that it is registered for.
-    #[default]
-    Active,
-    /// It may do nothing, and its registration access token counts no more.
-    Disabled,
-}
-
-impl ClientStatus {
-    /// A lower-case name.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Active => "active",
-            Self::Disabled => "disabled",
-        }
-    }
-}
-
-impl fmt::Display for ClientStatus {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
 
 /// A registered client.
 #[derive(Debug, Clone)]
@@ -105,8 +55,10 @@ pub struct Client {
     pub(crate) metadata: ClientMetadata,
     pub(crate) issued_at: SystemTime,
     pub(crate) secret: Option<Secret>,
-    /// None where clients do not manage their registration.
+    /// `None` where clients do not manage their registration.
     pub(crate) token: Option<RegistrationToken>,
+    /// 1 for a new client, one more with every change. An update names the revision that it was made from, so two
+    /// concurrent updates cannot both succeed.
     pub(crate) revision: u64,
     pub(crate) last_used: Option<SystemTime>,
     pub(crate) origin: RegistrationOrigin,
@@ -114,13 +66,14 @@ pub struct Client {
     pub(crate) status: ClientStatus,
     /// What every update of the client is limited to.
     pub(crate) constraints: Constraints,
-    /// The digest of what a registration would have to say to be the same one.
+    /// The digest of the normalized document, by which a repeated registration of the same software is found.
     pub(crate) fingerprint: Option<Digest>,
-    /// A keyed hash of the network from which the client was registered, where that is known.
+    /// A keyed hash of the network from which the client was registered, where that is known. The key is the server's:
+    /// the address of a person cannot be computed from a copy of the store.
     pub(crate) network: Option<u64>,
 }
 
-/// The secret of a confidential client, and how long it counts.
+/// The secret of a confidential client, and when it expires.
 #[derive(Debug, Clone)]
 pub(crate) struct Secret {
     pub(crate) stored: StoredSecret,
@@ -128,65 +81,10 @@ pub(crate) struct Secret {
 }
 
 impl Secret {
+    /// Whether the secret is not valid any more at this time. A secret is invalid from the second of its expiry on
+    /// ([RFC 7591 §3.2.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1), `client_secret_expires_at`).
     pub(crate) fn is_expired(&self, now: SystemTime) -> bool {
         self.expires_at.is_some_and(|expires_at| now >= expires_at)
-    }
-}
-
-/// The registration access tokens of a client. Each token that was issued is valid until a later one is used, so a
-/// reply that is lost locks nobody out.
-#[derive(Debug, Clone)]
-pub(crate) struct RegistrationToken {
-    /// The token that was issued last.
-    pub(crate) current: Digest,
-    /// Tokens that were issued before it and are still valid, the oldest first.
-    pub(crate) earlier: Vec<Digest>,
-}
-
-/// Which of a client's registration access tokens was presented.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Presented {
-    Current,
-    /// The token at this position among the earlier ones.
-    Earlier(usize),
-}
-
-impl RegistrationToken {
-    /// How many earlier tokens may be valid at the same time. Without a bound, a client that repeats one update for
-    /// ever would let its record grow. The SQL stores have a column for each.
-    const MAX_EARLIER: usize = 2;
-
-    /// The only token of a client.
-    pub(crate) fn only(token: Digest) -> Self {
-        Self { current: token, earlier: Vec::new() }
-    }
-
-    /// Compares with every token, also after one has matched.
-    pub(crate) fn verify_token(&self, presented: &Digest) -> Option<Presented> {
-        let earlier = self.earlier.iter().enumerate().fold(None, |found, (position, token)| {
-            if token.matches(presented) { Some(Presented::Earlier(position)) } else { found }
-        });
-        if self.current.matches(presented) { Some(Presented::Current) } else { earlier }
-    }
-
-    /// The tokens that are still valid once this one was used: itself and those that were issued after it.
-    pub(crate) fn after_use_of(&self, presented: Presented) -> Self {
-        let used = match presented {
-            Presented::Current => self.earlier.len(),
-            Presented::Earlier(position) => position,
-        };
-        Self { current: self.current, earlier: self.earlier[used.min(self.earlier.len())..].to_vec() }
-    }
-
-    /// Whether a new token can be issued while all others stay valid.
-    pub(crate) fn can_add(&self) -> bool {
-        self.earlier.len() < Self::MAX_EARLIER
-    }
-
-    /// The tokens once a new one was issued.
-    pub(crate) fn with_new(mut self, new: Digest) -> Self {
-        self.earlier.push(std::mem::replace(&mut self.current, new));
-        self
     }
 }
 
@@ -209,7 +107,7 @@ impl Client {
         self.issued_at
     }
 
-    /// When the secret ends to count; `None` for never and for clients without a secret.
+    /// When the secret expires; `None` for never and for clients without a secret.
     #[must_use]
     pub fn secret_expires_at(&self) -> Option<SystemTime> {
         self.secret.as_ref()?.expires_at
@@ -227,22 +125,23 @@ impl Client {
         self.revision
     }
 
-    /// When the client last got a token, as far as the application told.
+    /// When the client last received a token, if the application reported it
+    /// ([`Registry::touch`](crate::Registry::touch)).
     #[must_use]
     pub fn last_used(&self) -> Option<SystemTime> {
         self.last_used
     }
 
-    /// The client's place in lists as text, for whoever asks for the next page in a later request; see
-    /// [`ClientQuery::after_cursor`](crate::store::ClientQuery::after_cursor). It holds nothing but the time of issue
-    /// and the identifier.
+    /// The client's place in lists as text, for a caller who requests the next page in a later request; see
+    /// [`ClientQuery::after_cursor`](crate::store::ClientQuery::after_cursor). It contains the time of issue in
+    /// nanoseconds since 1970, a dot and the identifier, and nothing secret.
     #[must_use]
     pub fn cursor(&self) -> String {
         let since = self.issued_at.duration_since(UNIX_EPOCH).unwrap_or_default();
         format!("{}.{}", since.as_nanos(), self.id)
     }
 
-    /// How the client came to be.
+    /// How the client came to be registered.
     #[must_use]
     pub fn origin(&self) -> &RegistrationOrigin {
         &self.origin
@@ -254,7 +153,8 @@ impl Client {
         self.owner.as_deref()
     }
 
-    /// What the client has in common with other clients of its registrant, as far as it is known.
+    /// The keys that the client shares with other clients of its registrant: its initial access token, its owner and
+    /// its network, in this order, each if it is known.
     pub fn registrant_keys(&self) -> impl Iterator<Item = RegistrantKey> {
         let token = match &self.origin {
             RegistrationOrigin::InitialAccessToken(id) => Some(RegistrantKey::InitialAccessToken(Arc::clone(id))),
@@ -282,56 +182,11 @@ impl Client {
         &self.constraints
     }
 
-    /// Whether this is the secret of an active client and it has not expired. The comparison takes constant time.
-    #[must_use]
-    pub fn verify_secret(&self, presented: &str, now: SystemTime) -> bool {
-        let verified = self.secret.as_ref().is_some_and(|secret| {
-            secret.stored.verify(presented) && secret.expires_at.is_none_or(|expires_at| now < expires_at)
-        });
-        verified && self.is_active()
-    }
-
     /// Whether this is the digest of a registration access token of the client: of the current one, or of an earlier one
-    /// that is still valid after a rotation. The comparison takes constant time. For stores; a [`Registry`](crate::Registry) also looks at the
-    /// status of the client.
+    /// that is still valid after a rotation. The comparison takes constant time. This is for stores; a
+    /// [`Registry`](crate::Registry) also looks at the status of the client.
     #[must_use]
     pub fn has_registration_token(&self, token: &Digest) -> bool {
         self.token.as_ref().is_some_and(|known| known.verify_token(token).is_some())
-    }
-
-    /// The redirection URI to use when the client asks for this one; `None` when it is not registered or the client is
-    /// not active.
-    ///
-    /// Comparison is by characters ([RFC 6749 §3.1.2.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.1.2.3)),
-    /// except that an `http` URI on loopback may name any port
-    /// ([RFC 8252 §7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)).
-    #[must_use]
-    pub fn redirect_uri<'a>(&self, requested: &'a str) -> Option<&'a str> {
-        self.registered(&self.metadata.redirect_uris, requested)
-    }
-
-    /// The redirection URI to use after a logout when the client asks for this one; `None` when it is not registered or
-    /// the client is not active. Compared as [`redirect_uri`](Self::redirect_uri) is
-    /// ([RP-Initiated Logout §3](https://openid.net/specs/openid-connect-rpinitiated-1_0.html#RedirectionAfterLogout)).
-    #[must_use]
-    pub fn post_logout_redirect_uri<'a>(&self, requested: &'a str) -> Option<&'a str> {
-        self.registered(&self.metadata.post_logout_redirect_uris, requested)
-    }
-
-    /// The part of a requested scope that the client may have, in the order of the request; `None` when nothing of it
-    /// is left or the client is not active. A client that registered no scope is not limited by its registration
-    /// ([RFC 6749 §3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)).
-    #[must_use]
-    pub fn scope(&self, requested: &str) -> Option<String> {
-        let registered = self.metadata.scope.as_deref();
-        let permitted = |token: &&str| registered.is_none_or(|scope| scope.split(' ').any(|known| known == *token));
-        let tokens = requested.split(' ').filter(|token| !token.is_empty());
-        let kept: Vec<_> = tokens.filter(permitted).collect();
-        (!kept.is_empty() && self.is_active()).then(|| kept.join(" "))
-    }
-
-    fn registered<'a>(&self, uris: &[String], requested: &'a str) -> Option<&'a str> {
-        let known = uris.iter().any(|registered| redirect::matches(registered, requested));
-        (known && self.is_active()).then_some(requested)
     }
 }

@@ -9,21 +9,21 @@ use std::fmt;
 
 use super::{BoxError, RegistrationError, StoreError};
 
-/// What a client that is not authenticated is told
+/// The reply to a client that is not authenticated
 /// ([RFC 6749 §5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AuthenticationErrorKind {
     /// The request presents credentials twice, in two ways, or not in the form that the standard gives them.
     InvalidRequest,
-    /// There are no credentials, they are wrong, or they are of another kind than the client registered. The client may
-    /// not exist: the reply is the same.
+    /// There are no credentials, they are wrong, or they are of another kind than the client registered. The reply is the
+    /// same when the client does not exist.
     InvalidClient,
     /// The credentials are right, and the client waits for approval or is disabled. The code is `invalid_grant`, because
     /// deployed clients answer `invalid_client` with a new registration, which would circumvent the decision of the
     /// operator.
     InactiveClient,
-    /// The store failed, or a key of the client cannot be read, which says nothing about the client.
+    /// The store failed, or a key of the client cannot be read. The credentials were not judged.
     Unavailable,
 }
 
@@ -31,6 +31,7 @@ impl AuthenticationErrorKind {
     /// HTTP status, error code and text of the reply.
     const fn reply(self) -> (u16, &'static str, &'static str) {
         match self {
+            // One text for several causes: a more exact one would help an attacker who probes the parser.
             Self::InvalidRequest => (
                 400,
                 "invalid_request",
@@ -66,7 +67,7 @@ macro_rules! causes {
                 }
             }
 
-            /// What the client is told.
+            /// The reply that the cause leads to.
             #[must_use]
             pub fn kind(self) -> AuthenticationErrorKind {
                 match self {
@@ -113,7 +114,7 @@ causes! {
     BadSignature = "bad_signature", InvalidClient;
     /// The audience of the assertion is missing or is another one than this server.
     WrongAudience = "wrong_audience", InvalidClient;
-    /// `exp`, `nbf` or `iat` of the assertion is missing where it is required, or is no number.
+    /// `exp`, `nbf` or `iat` of the assertion is missing where it is required, or is not a number.
     MalformedTime = "malformed_time", InvalidClient;
     /// The assertion has expired.
     ExpiredAssertion = "expired_assertion", InvalidClient;
@@ -145,6 +146,15 @@ impl fmt::Display for AuthenticationCause {
 
 /// Why a client is not authenticated.
 ///
+/// ```
+/// use tower_dcr::authentication::{AuthenticationCause, AuthenticationError};
+///
+/// let unknown = AuthenticationError::from(AuthenticationCause::UnknownClient);
+/// let wrong = AuthenticationError::from(AuthenticationCause::WrongSecret);
+/// assert_eq!((unknown.status(), unknown.code()), (401, "invalid_client"));
+/// assert_eq!(unknown.to_string(), wrong.to_string(), "the reply does not show which clients exist");
+/// ```
+///
 /// `Display`, [`status`](Self::status) and [`code`](Self::code) are the same for all causes of a
 /// [`kind`](Self::kind), so they may be sent to the client. [`cause`](Self::cause) and
 /// [`source`](std::error::Error::source) are for the operator.
@@ -155,13 +165,13 @@ pub struct AuthenticationError {
 }
 
 impl AuthenticationError {
-    /// What the client is told.
+    /// The kind, which decides the reply.
     #[must_use]
     pub fn kind(&self) -> AuthenticationErrorKind {
         self.cause.kind()
     }
 
-    /// What went wrong. It must not be sent to the client.
+    /// The exact cause. It must not be sent to the client.
     #[must_use]
     pub fn cause(&self) -> AuthenticationCause {
         self.cause
@@ -180,6 +190,7 @@ impl AuthenticationError {
         self.kind().reply().1
     }
 
+    /// An error with the error of the store or the library that led to it.
     pub(crate) fn caused_by(cause: AuthenticationCause, source: impl Into<BoxError>) -> Self {
         Self { cause, source: Some(source.into()) }
     }

@@ -1,8 +1,17 @@
-//! The `error` of a reply.
+//! The member `error` of a reply.
+//!
+//! Deployed clients decide by this code whether to register again, so no code is invented here: each one is defined by the
+//! standard that its row links.
 
 use std::fmt;
 
 /// The error codes of replies.
+///
+/// ```
+/// use tower_dcr::ErrorCode;
+///
+/// assert_eq!(ErrorCode::InvalidRedirectUri.to_string(), "invalid_redirect_uri");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorCode {
@@ -17,11 +26,12 @@ pub enum ErrorCode {
     UnapprovedSoftwareStatement,
     /// [RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1): the request itself is malformed.
     InvalidRequest,
-    /// [RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1): the bearer token does not count.
+    /// [RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1): the bearer token is not valid.
     InvalidToken,
-    /// [RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1): the bearer token does not reach that far.
+    /// [RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1): the bearer token does not
+    /// permit this operation.
     InsufficientScope,
-    /// [RFC 6749 §4.1.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1): refused for another reason.
+    /// [RFC 6749 §4.1.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1): the caller may not do this.
     AccessDenied,
     /// [RFC 6749 §4.1.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1): try again later.
     TemporarilyUnavailable,

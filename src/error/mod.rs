@@ -1,5 +1,9 @@
-//! Three errors, each for one audience: [`ConfigError`] for whoever starts the server, [`StoreError`] for whoever
-//! runs the database, [`RegistrationError`] for the client, as a JSON reply.
+//! The errors of the crate, one for each audience: [`ConfigError`] for the operator who starts the server, [`StoreError`]
+//! for the operator of the database, [`RegistrationError`] for the client, as a JSON reply, and [`AuthenticationError`]
+//! for a client at an endpoint of the host.
+//!
+//! Each is opaque: `kind()` says what happened, [`source`](std::error::Error::source) keeps the cause, `Display` does not
+//! repeat it.
 //!
 //! ```
 //! use tower_dcr::metadata::ClientMetadata;
@@ -33,7 +37,7 @@ pub use store::{StoreError, StoreErrorKind};
 pub use violation::Violation;
 pub(crate) use violation::Violations;
 
-/// A boxed cause.
+/// A cause of any type, as [`source`](std::error::Error::source) returns it.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Why a registration, a read, an update or a deletion was refused.
@@ -42,17 +46,18 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 pub enum RegistrationErrorKind {
     /// The document breaks rules; [`RegistrationError::violations`] says which.
     InvalidDocument,
-    /// No credentials, or none of a kind that counts here.
+    /// No credentials, or none of a kind that this endpoint reads.
     MissingCredentials,
-    /// The presented token does not count here. The client may not even exist: nobody can tell from the reply.
+    /// The presented token is not valid here. The reply is the same when the client does not exist
+    /// ([RFC 7592 §2.1](https://www.rfc-editor.org/rfc/rfc7592#section-2.1)).
     InvalidToken,
     /// More than one set of credentials.
     AmbiguousCredentials,
     /// The caller is known and may not do this.
     Forbidden,
-    /// The token counts, but not for this.
+    /// The token is valid, but does not permit this operation.
     InsufficientScope,
-    /// Registration is switched off; what is registered stays manageable.
+    /// Registration is switched off. Clients that are registered can still be managed.
     RegistrationDisabled,
     /// The method is not defined for the resource.
     MethodNotAllowed,
@@ -62,7 +67,7 @@ pub enum RegistrationErrorKind {
     InvalidContentLength,
     /// The request names its host in more than one way, or not as a host, where the host chooses the tenant.
     AmbiguousHost,
-    /// The client was changed by somebody else at the same time.
+    /// Another request changed the client at the same time.
     Conflict,
     /// `If-Match` names another state of the client.
     PreconditionFailed,
@@ -70,20 +75,24 @@ pub enum RegistrationErrorKind {
     BodyTooLarge,
     /// The body is not `application/json` in UTF-8 without content coding.
     UnsupportedMediaType,
-    /// `If-Match` is missing although the server insists on it.
+    /// `If-Match` is missing, and the server requires it.
     PreconditionRequired,
-    /// Too many requests of this caller.
+    /// The caller has sent too many requests.
     TooManyRequests,
-    /// The store cannot be reached, or has no room for another client.
+    /// The store cannot be reached, or the limit of clients is reached and no client can be evicted.
     Unavailable,
     /// The operating system gave no random bytes.
     Internal,
-    /// A removed client is gone, but what it was granted may not be. No reply to a client says so.
+    /// The client was removed, but the revocation of its tokens and grants failed. No reply to a client contains this.
     RevocationFailed,
 }
 
 impl RegistrationErrorKind {
     /// HTTP status, error code and text of the reply.
+    ///
+    /// There is no code where no credentials were sent ([RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
+    /// A body that did not arrive is a 408 and not a 400, because the client may repeat the request on a new connection
+    /// ([RFC 9110 §15.5.9](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.9)).
     const fn reply(self) -> (u16, Option<ErrorCode>, &'static str) {
         use ErrorCode as Code;
         match self {
@@ -119,7 +128,7 @@ impl RegistrationErrorKind {
             }
             Self::Internal => (500, Some(Code::ServerError), "an internal error occurred"),
             Self::RevocationFailed => {
-                (500, Some(Code::ServerError), "the client is gone, but its grants could not be revoked")
+                (500, Some(Code::ServerError), "the client was removed, but its grants could not be revoked")
             }
         }
     }
@@ -139,18 +148,21 @@ pub struct RegistrationError {
 }
 
 impl RegistrationError {
-    /// How long a caller should wait where nothing better is known.
+    /// How long a caller should wait if the failure does not say it.
     const RETRY_AFTER: Duration = Duration::from_secs(5);
 
+    /// A refusal of this kind, without violations.
     pub(crate) fn new(kind: RegistrationErrorKind) -> Self {
         let retry_after = (kind == RegistrationErrorKind::Unavailable).then_some(Self::RETRY_AFTER);
         Self { kind, violations: Vec::new(), retry_after, scope: None, source: None }
     }
 
+    /// A refusal of a document with the rules that it breaks.
     pub(crate) fn of(kind: RegistrationErrorKind, violations: Violations) -> Self {
         Self { violations: violations.0, ..Self::new(kind) }
     }
 
+    /// Sets `Retry-After`: how long the caller should wait, rounded up to whole seconds in the reply.
     pub(crate) fn with_retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
@@ -159,7 +171,8 @@ impl RegistrationError {
     /// The longest scope in a challenge, in bytes. Servers and proxies bound the head of a reply.
     const MAX_SCOPE: usize = 1024;
 
-    /// Names the scope that a token would have to have; what could not stand in a challenge is left out.
+    /// Names the scope that the token lacks. A scope that cannot stand in a challenge is left out, because its quotes would
+    /// end the parameter of the header ([RFC 6750 §3](https://www.rfc-editor.org/rfc/rfc6750#section-3)).
     pub(crate) fn with_required_scope(mut self, scope: Arc<str>) -> Self {
         let fits = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
         let sized = |scope: &str| (1..=Self::MAX_SCOPE).contains(&scope.len());
@@ -167,6 +180,7 @@ impl RegistrationError {
         self
     }
 
+    /// Keeps the cause for the operator. It is never part of the reply.
     pub(crate) fn caused_by(mut self, source: impl Into<BoxError>) -> Self {
         self.source = Some(source.into());
         self
@@ -203,7 +217,7 @@ impl RegistrationError {
         self.scope.as_deref()
     }
 
-    /// How long to wait before another attempt.
+    /// How long to wait before another attempt, where that is known. The reply rounds it up to whole seconds.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after

@@ -1,4 +1,7 @@
-//! The rules that a document breaks.
+//! The rules that a document breaks, each with its place in the document.
+//!
+//! All violations of a document are reported together, because a developer who has to send a document five times to see
+//! five faults gives up. No violation repeats a value of the document: the reply would carry text of the client's choice.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,6 +9,15 @@ use std::fmt;
 use super::{ErrorCode, shortened};
 
 /// One rule that a document breaks. It names the place and the rule and never repeats the value.
+///
+/// ```
+/// use tower_dcr::metadata::ClientMetadata;
+///
+/// let error = ClientMetadata::from_json(br#"{ "client_name": 7 }"#).unwrap_err();
+/// let violation = &error.violations()[0];
+/// assert_eq!((violation.pointer(), violation.rule()), ("/client_name", "M6"));
+/// assert_eq!(violation.to_string(), "client_name: a string is expected");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     pub(super) code: ErrorCode,
@@ -19,6 +31,7 @@ impl Violation {
     const MAX_POINTER: usize = 256;
     const MAX_DETAIL: usize = 512;
 
+    /// A violation at a JSON pointer. Pointer and detail are shortened, because both may contain names that a client chose.
     pub(crate) fn new(
         code: ErrorCode,
         pointer: String,
@@ -49,7 +62,7 @@ impl Violation {
         self.rule
     }
 
-    /// What is wrong, in ASCII.
+    /// What is wrong and what is allowed instead, in ASCII and at most 512 bytes.
     #[must_use]
     pub fn detail(&self) -> &str {
         &self.detail
@@ -70,15 +83,17 @@ impl fmt::Display for Violation {
 pub(crate) struct Violations(pub(super) Vec<Violation>);
 
 impl Violations {
-    /// A reply must not grow with the malice of the request; nobody reads a hundred violations.
+    /// How many violations are kept. The size of a reply must not depend on how many faults a request contains.
     const MAX: usize = 100;
 
+    /// Adds a violation, unless the limit is reached.
     pub(crate) fn push(&mut self, violation: Violation) {
         if self.0.len() < Self::MAX {
             self.0.push(violation);
         }
     }
 
+    /// Adds the violations of another document, such as a software statement.
     #[cfg(feature = "software-statements")]
     pub(crate) fn extend(&mut self, more: Self) {
         more.0.into_iter().for_each(|violation| self.push(violation));
@@ -88,6 +103,7 @@ impl Violations {
         self.0.is_empty()
     }
 
+    /// The error code of the reply: the one of the violation that was found first.
     pub(crate) fn first_code(&self) -> Option<ErrorCode> {
         self.0.first().map(|violation| violation.code)
     }
@@ -97,7 +113,8 @@ impl Violations {
         self.0.iter()
     }
 
-    /// Whether something is already known to be wrong with a member.
+    /// Whether a violation was found in this member, in an element of it or in a language of it. A rule asks this before
+    /// it judges a member, so that one fault is not reported twice.
     pub(crate) fn concern(&self, member: &str) -> bool {
         self.0.iter().any(|violation| {
             let rest = violation.pointer.strip_prefix('/').and_then(|pointer| pointer.strip_prefix(member));

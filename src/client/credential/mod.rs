@@ -1,9 +1,9 @@
-//! What proves who a client is: identifiers, secrets and tokens, from the operating system's generator alone.
+//! Credentials of clients: identifiers, secrets and tokens, from the random generator of the operating system alone.
 //!
 //! Tokens are kept as SHA-256 digests. That is enough, because every credential made here holds at least 144 random
-//! bits: nobody tries them all, so a slow password hash would only cost time. None begins with `-`, which command lines
-//! would take for an option. Secrets are wiped when dropped, are
-//! compared in constant time and show nothing in `Debug`. How a client secret is kept so that it can be shown again is
+//! bits. They cannot be guessed, so a slow password hash would add cost and no security. None begins with `-`, which a
+//! command line reads as an option. Secrets are wiped from memory when dropped, are compared in constant time and show
+//! nothing in `Debug`. How a client secret is kept so that it can be shown again is
 //! the choice of [`SecretStorage`].
 //!
 //! ```
@@ -37,9 +37,18 @@ use crate::error::RegistrationError;
 
 /// A client identifier: 1 to 128 of `A-Z a-z 0-9 - _`.
 ///
-/// Generated ones are 24 characters from 18 random bytes and do not begin with `-`. The alphabet is safe in paths, in HTTP Basic credentials
-/// and in logs, and never looks like a URL
+/// Generated identifiers are 24 characters from 18 random bytes and do not begin with `-`. The alphabet needs no escape in
+/// paths, in HTTP Basic credentials and in logs, and an identifier never looks like a URL
 /// ([RFC 6749 §2.2](https://www.rfc-editor.org/rfc/rfc6749#section-2.2)).
+///
+/// ```
+/// use tower_dcr::credential::ClientId;
+///
+/// assert_eq!(ClientId::generate()?.as_str().len(), 24);
+/// assert_eq!(ClientId::parse("s6BhdRkqt3").unwrap().as_str(), "s6BhdRkqt3");
+/// assert!(ClientId::parse("../admin").is_none());
+/// # Ok::<(), tower_dcr::RegistrationError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClientId(Arc<str>);
 
@@ -56,7 +65,7 @@ impl ClientId {
         random::text(Self::RANDOM_BYTES).map(|text| Self(text.as_str().into()))
     }
 
-    /// Reads an identifier; `None` when it cannot be one.
+    /// Reads an identifier; `None` when the text is empty, longer than 128 bytes or has another character.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let fits = (1..=Self::MAX).contains(&text.len());
@@ -92,7 +101,7 @@ macro_rules! secret_text {
         impl $name {
             const RANDOM_BYTES: usize = $bytes;
 
-            /// A new random one.
+            /// A new random value.
             ///
             /// # Errors
             ///
@@ -102,7 +111,7 @@ macro_rules! secret_text {
                 Ok(Self::new(format!(concat!($prefix, "{}"), *random)))
             }
 
-            /// Takes over one that exists.
+            /// Takes a value that exists, for instance from a request.
             pub fn new(text: impl Into<String>) -> Self {
                 Self(Zeroizing::new(text.into()))
             }
@@ -113,7 +122,7 @@ macro_rules! secret_text {
                 &self.0
             }
 
-            /// What is kept of it.
+            /// The digest, which is what a store keeps.
             #[must_use]
             pub fn digest(&self) -> Digest {
                 Digest::of(&self.0)
@@ -142,12 +151,12 @@ secret_text! {
 
 secret_text! {
     /// An initial access token: `dcr_iat_` and 43 base64url characters from 32 random bytes, so that scanners for
-    /// leaked secrets verify_token it
+    /// leaked secrets recognize it
     /// ([RFC 7591 §1.2](https://www.rfc-editor.org/rfc/rfc7591#section-1.2)).
     InitialAccessToken, "dcr_iat_", 32
 }
 
-/// The SHA-256 digest of a credential.
+/// The SHA-256 digest of a credential. It has no `PartialEq`: [`matches`](Self::matches) compares in constant time.
 #[derive(Clone, Copy)]
 pub struct Digest([u8; 32]);
 
@@ -158,13 +167,13 @@ impl Digest {
         Self(Sha256::digest(text.as_bytes()).into())
     }
 
-    /// The digest as it was stored.
+    /// The digest from its 32 bytes, as a store returns them.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The digest for storing it.
+    /// The 32 bytes of the digest, for a store.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -188,7 +197,8 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// Whether a text has the syntax `b64token`: letters, digits and `- . _ ~ + /`, then any number of `=`.
+/// Whether a text has the syntax `b64token` of a bearer token: letters, digits and `- . _ ~ + /`, then any number of `=`
+/// ([RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)).
 pub(crate) fn is_bearer_token(text: &str) -> bool {
     let token = text.trim_end_matches('=');
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
@@ -225,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_thousand_credentials_are_ten_thousand_different_ones() {
+    fn ten_thousand_credentials_are_all_different() {
         let secrets: std::collections::HashSet<String> =
             (0..10_000).map(|_| ClientSecret::generate().unwrap().expose().to_owned()).collect();
         assert_eq!(secrets.len(), 10_000);
@@ -241,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_of_a_digest_counts() {
+    fn every_byte_of_a_digest_is_compared() {
         for place in 0..32 {
             let mut bytes = [7; 32];
             bytes[place] ^= 1;
@@ -250,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_an_identifier_is_none() {
+    fn a_text_that_is_not_an_identifier_is_not_read() {
         let long = "a".repeat(129);
         for text in ["", "a b", "a/b", "%2e%2e", "a\0", "é", &long] {
             assert!(ClientId::parse(text).is_none(), "{text}");

@@ -1,4 +1,6 @@
-//! Random text for credentials, from the operating system's generator.
+//! Random text for credentials, from the random generator of the operating system.
+//!
+//! There is no generator in the process, because its state would be copied by `fork` and by a snapshot of a virtual machine.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,7 +11,7 @@ use zeroize::Zeroizing;
 use super::{ClientId, ClientSecret, RegistrationAccessToken};
 use crate::error::{RegistrationError, RegistrationErrorKind};
 
-/// Everything that a registration issues, from one draw of random bytes.
+/// Identifier, secret and token of a new registration. All come from one draw, which costs one system call and not three.
 pub(crate) struct NewCredentials {
     pub(crate) id: ClientId,
     pub(crate) secret: ClientSecret,
@@ -17,6 +19,7 @@ pub(crate) struct NewCredentials {
 }
 
 impl NewCredentials {
+    /// New credentials. Fails when the operating system returns no random bytes.
     pub(crate) fn generate() -> Result<Self, RegistrationError> {
         let sizes = [ClientId::RANDOM_BYTES, ClientSecret::RANDOM_BYTES, RegistrationAccessToken::RANDOM_BYTES];
         let [id, secret, token] = texts(sizes)?;
@@ -28,7 +31,7 @@ impl NewCredentials {
     }
 }
 
-/// Fills a buffer with random bytes.
+/// Fills a buffer with random bytes. A failure is an internal error: a weaker generator is never used in its place.
 pub(super) fn fill(bytes: &mut [u8]) -> Result<(), RegistrationError> {
     SysRng
         .try_fill_bytes(bytes)
@@ -40,10 +43,11 @@ pub(super) fn text(size: usize) -> Result<Zeroizing<String>, RegistrationError> 
     texts([size]).map(|[text]| text)
 }
 
-/// Several random texts from one draw. When one of them begins with `-` all are drawn again, because a command line
-/// would take it for an option. That costs a credential less than 0.03 bits.
+/// Several random texts from one draw. If one of them begins with `-`, all are drawn again, because a command line reads
+/// such a text as an option. A credential loses less than 0.03 bits of entropy by that.
 fn texts<const N: usize>(sizes: [usize; N]) -> Result<[Zeroizing<String>; N], RegistrationError> {
     let mut bytes = Zeroizing::new(vec![0; sizes.iter().sum()]);
+    // A text begins with `-` once in 64 draws, so the loop ends after a few rounds.
     loop {
         fill(&mut bytes)?;
         let mut rest = bytes.as_slice();
@@ -77,7 +81,7 @@ mod tests {
             ("secret of a registration", || NewCredentials::generate().unwrap().secret.expose().to_owned()),
             ("token of a registration", || NewCredentials::generate().unwrap().token.expose().to_owned()),
         ];
-        // One in 64 would, so 2000 of them without one are no accident.
+        // One in 64 would begin with a hyphen, so 2000 texts without one do not happen by chance.
         for (name, generate) in rows {
             let hyphens = (0..2000).filter(|_| generate().starts_with('-')).count();
             assert_eq!(hyphens, 0, "{name}");
@@ -85,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn the_credentials_of_a_registration_have_nothing_in_common() {
+    fn the_credentials_of_a_registration_share_no_part() {
         let credentials = NewCredentials::generate().unwrap();
         let (id, secret, token) = (credentials.id.as_str(), credentials.secret.expose(), credentials.token.expose());
         assert_eq!((id.len(), secret.len(), token.len()), (24, 64, 43));

@@ -1,10 +1,14 @@
 //! Client secrets under authenticated encryption: XChaCha20-Poly1305
 //! ([draft-irtf-cfrg-xchacha](https://datatracker.ietf.org/doc/html/draft-irtf-cfrg-xchacha-03)), a random nonce for
 //! each secret, tenant and client as associated data.
+//!
+//! The nonce has 24 bytes, so a random one never repeats in practice and no counter has to be stored. The associated data
+//! bind a text to its owner: a row that was copied to another client does not open.
 
 use std::fmt;
 use std::sync::Arc;
 
+use base64::DecodeError;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -19,7 +23,7 @@ use crate::error::{ConfigError, ConfigErrorKind, RegistrationError, Registration
 const KEY: usize = 32;
 const NONCE: usize = 24;
 
-/// What the associated data begin with, so that a text sealed for another purpose does not open.
+/// The beginning of the associated data. A text that was sealed for another purpose does not open.
 const PURPOSE: &str = "tower-dcr client secret";
 
 /// As `base64` and `openssl rand -base64 32` write it, with or without padding.
@@ -52,6 +56,7 @@ pub struct SealingKeys {
     others: Arc<[SealingKey]>,
 }
 
+/// A key and the name by which a sealed text refers to it.
 #[derive(Clone)]
 struct SealingKey {
     id: Arc<str>,
@@ -65,7 +70,8 @@ impl SealingKeys {
     ///
     /// # Errors
     ///
-    /// [`ConfigErrorKind::SealingKeys`] when there is no key, a line is none, or two have the same name.
+    /// [`ConfigErrorKind::SealingKeys`] when there is no key, a line is not a key, or two keys have the same name. The error
+    /// names the number of the line and never its text.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let mut keys: Vec<SealingKey> = Vec::new();
         for (index, line) in text.lines().map(str::trim).enumerate() {
@@ -74,7 +80,10 @@ impl SealingKeys {
             }
             // The line itself may be a key, so a message has only its number.
             let refused = |what: &str| ConfigErrorKind::SealingKeys.found(format_args!("line {}, {what}", index + 1));
-            let key = SealingKey::parse(line).ok_or_else(|| refused("which is not name:base64 of 32 bytes"))?;
+            let key = SealingKey::parse(line).map_err(|cause| {
+                let error = refused("which is not name:base64 of 32 bytes");
+                cause.into_iter().fold(error, ConfigError::caused_by)
+            })?;
             if keys.iter().any(|other| other.id == key.id) {
                 return Err(refused("whose name another key has"));
             }
@@ -84,6 +93,7 @@ impl SealingKeys {
         Ok(Self { first: first.clone(), others: others.into() })
     }
 
+    /// Encrypts a secret for its owner under the first key. The result begins with the nonce.
     pub(super) fn seal(&self, secret: &ClientSecret, owner: SecretOwner<'_>) -> Result<SealedText, RegistrationError> {
         let mut nonce = [0; NONCE];
         random::fill(&mut nonce)?;
@@ -94,6 +104,7 @@ impl SealingKeys {
         Ok(SealedText { key: Arc::clone(&self.first.id), sealed: [&nonce[..], &sealed].concat().into() })
     }
 
+    /// Decrypts a secret for its owner with the key that the text names.
     pub(super) fn open(&self, text: &SealedText, owner: SecretOwner<'_>) -> Result<ClientSecret, RegistrationError> {
         let mut keys = std::iter::once(&self.first).chain(&*self.others);
         let key = keys.find(|key| key.id == text.key);
@@ -106,19 +117,20 @@ impl SealingKeys {
         opened.ok_or_else(|| unreadable("a sealed client secret does not open for its client"))
     }
 
-    /// Whether the key that seals today has sealed this text.
+    /// Whether the first key has sealed this text, so that it need not be sealed again.
     pub(super) fn are_newest_for(&self, text: &SealedText) -> bool {
         self.first.id == text.key
     }
 }
 
 impl SealingKey {
-    fn parse(line: &str) -> Option<Self> {
-        let (id, key) = line.split_once(':')?;
-        let named = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic());
-        let bytes = Zeroizing::new(BASE64.decode(key).ok()?);
-        let key = Zeroizing::new(<[u8; KEY]>::try_from(bytes.as_slice()).ok()?);
-        named.then(|| Self { id: id.into(), key: Arc::new(key) })
+    /// Reads one line. The error is what the base64 decoder said, if the fault is there.
+    fn parse(line: &str) -> Result<Self, Option<DecodeError>> {
+        let (id, key) = line.split_once(':').ok_or(None)?;
+        let is_named = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic());
+        let bytes = Zeroizing::new(BASE64.decode(key).map_err(Some)?);
+        let key = <[u8; KEY]>::try_from(bytes.as_slice()).map(Zeroizing::new).map_err(|_| None)?;
+        is_named.then(|| Self { id: id.into(), key: Arc::new(key) }).ok_or(None)
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {
@@ -126,7 +138,7 @@ impl SealingKey {
     }
 }
 
-/// An identifier never holds U+0000, so no two owners have the same associated data.
+/// The associated data of an owner. Names and identifiers never contain U+0000, so no two owners have the same data.
 fn associated_data(owner: SecretOwner<'_>) -> Vec<u8> {
     [PURPOSE, owner.tenant, owner.client.as_str()].join("\0").into_bytes()
 }
@@ -151,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sealed_opens_again_and_for_nobody_else() {
+    fn a_sealed_secret_opens_for_its_owner_alone() {
         let secret = ClientSecret::generate().unwrap();
         let (one, other) = (ClientId::parse("one").unwrap(), ClientId::parse("other").unwrap());
         let owner = SecretOwner { tenant: "a", client: &one };
@@ -171,9 +183,9 @@ mod tests {
         }
     }
 
-    /// Sealed by libsodium: a nonce of 24 bytes, the text, the tag. What databases hold must open for ever.
+    /// Sealed by libsodium: a nonce of 24 bytes, the text, the tag. Existing databases must stay readable.
     #[test]
-    fn what_another_program_sealed_opens() {
+    fn a_secret_that_another_program_sealed_opens() {
         let sealed = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXDLi+pe70tPqGMsxiW15xus+AtIHi7ZcXWw4=";
         let text = SealedText { key: "new".into(), sealed: BASE64.decode(sealed).unwrap().into() };
         let id = ClientId::parse("one").unwrap();
@@ -196,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn every_changed_bit_is_noticed() {
+    fn every_changed_bit_is_detected() {
         let (secret, id) = (ClientSecret::new("s"), ClientId::parse("one").unwrap());
         let owner = SecretOwner { tenant: "", client: &id };
         let keys = SealingKeys::parse(NEW).unwrap();
@@ -221,15 +233,15 @@ mod tests {
         let renewed = secrets(&[NEW, OLD]).renew(&stored, owner).unwrap();
         assert_eq!(&*renewed.sealed().unwrap().key, "new");
         let again = secrets(&[NEW, OLD]).renew(&renewed, owner).unwrap();
-        assert_eq!(again.sealed(), renewed.sealed(), "what is sealed under the first key stays");
+        assert_eq!(again.sealed(), renewed.sealed(), "a text under the first key is not sealed again");
         let revealed = secrets(&[NEW]).reveal(&renewed, owner).unwrap().unwrap();
         assert_eq!(revealed.expose(), secret.expose());
-        assert!(secrets(&[NEW]).renew(&stored, owner).is_err(), "a secret whose key is gone is not thrown away");
+        assert!(secrets(&[NEW]).renew(&stored, owner).is_err(), "a secret whose key is missing is not discarded");
         assert!(SecretStorage::hashed().renew(&stored, owner).unwrap().sealed().is_none());
     }
 
     #[test]
-    fn what_is_no_list_of_keys_is_refused() {
+    fn a_text_that_is_not_a_list_of_keys_is_refused() {
         let rows = [
             ("nothing", ""),
             ("a comment alone", "# none yet"),
@@ -246,6 +258,15 @@ mod tests {
         ];
         for (name, text) in rows {
             assert_eq!(SealingKeys::parse(text).unwrap_err().kind(), ConfigErrorKind::SealingKeys, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_cause_of_a_base64_fault_is_kept() {
+        use std::error::Error as _;
+        for (line, has_cause) in [("a:not base64", true), ("a:AAAA", false), ("no colon", false)] {
+            let error = SealingKeys::parse(line).unwrap_err();
+            assert_eq!(error.source().is_some_and(|source| source.is::<DecodeError>()), has_cause, "{line}");
         }
     }
 

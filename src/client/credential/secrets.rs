@@ -1,14 +1,14 @@
-//! How client secrets are kept.
+//! How client secrets are stored.
 //!
-//! [RFC 7592 §3](https://www.rfc-editor.org/rfc/rfc7592#section-3) has the current secret in every answer to a read or
-//! an update, so its text must be recoverable, and a database must not hold it in the clear. [`SecretStorage`] is the choice
-//! between the two ways out.
+//! [RFC 7592 §3](https://www.rfc-editor.org/rfc/rfc7592#section-3) has the current secret in every response to a read or
+//! an update, so its text must be recoverable; but a database must not contain it in the clear. [`SecretStorage`] is the
+//! choice between encryption and a digest.
 //!
-//! | | the text at rest | answers to GET and PUT | [`Client::verify_secret`](crate::Client::verify_secret) |
+//! | | the stored text | responses to GET and PUT | [`Client::verify_secret`](crate::Client::verify_secret) |
 //! | --- | --- | --- | --- |
-//! | `InMemory` | as it is; refused for a durable store | with the secret | by digest |
+//! | `InMemory` | in the clear; refused for a durable store | with the secret | by digest |
 //! | `Sealed` | under XChaCha20-Poly1305 | with the secret | by digest |
-//! | `Hashed` | not at all | without the secret | by digest |
+//! | `Hashed` | none | without the secret | by digest |
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,13 +18,15 @@ use super::SealingKeys;
 use super::{ClientId, ClientSecret, Digest};
 use crate::error::{RegistrationError, RegistrationErrorKind};
 
-/// A client secret at rest: a digest that verifies it and, unless that was given up, what is needed to show it again.
+/// A client secret as it is stored: a digest that verifies it and, unless only digests are kept, its text in the clear or
+/// encrypted.
 #[derive(Clone, Debug)]
 pub struct StoredSecret {
     digest: Digest,
     text: Text,
 }
 
+/// The text of a secret. A process that never wrote to disk may keep it in the clear.
 #[derive(Clone, Debug)]
 enum Text {
     NotStored,
@@ -46,11 +48,12 @@ impl fmt::Debug for SealedText {
 }
 
 impl StoredSecret {
-    /// A secret as a durable store gives it back.
+    /// A secret as a durable store returns it.
     pub(crate) fn from_parts(digest: Digest, sealed: Option<SealedText>) -> Self {
         Self { digest, text: sealed.map_or(Text::NotStored, Text::Sealed) }
     }
 
+    /// The digest, by which a store and [`verify`](Self::verify) compare.
     pub(crate) fn digest(&self) -> &Digest {
         &self.digest
     }
@@ -70,7 +73,8 @@ impl StoredSecret {
     }
 }
 
-/// Whose secret it is. A sealed text opens for nobody else, so rows of a database cannot be swapped.
+/// The client that a secret belongs to. A sealed text opens for this client alone, so an attacker who can write to the
+/// database cannot exchange the secrets of two rows.
 #[derive(Debug, Clone, Copy)]
 #[cfg_attr(not(feature = "sealed"), expect(dead_code, reason = "only sealing binds"))]
 pub(crate) struct SecretOwner<'a> {
@@ -78,12 +82,18 @@ pub(crate) struct SecretOwner<'a> {
     pub(crate) client: &'a ClientId,
 }
 
-/// How client secrets are kept; a durable store needs a choice between `sealed` and
-/// [`hashed`](Self::hashed).
+/// How client secrets are stored. A durable store needs a choice between `sealed` and [`hashed`](Self::hashed).
+///
+/// ```
+/// use tower_dcr::credential::SecretStorage;
+///
+/// assert!(matches!(SecretStorage::default(), SecretStorage::InMemory));
+/// assert!(matches!(SecretStorage::hashed(), SecretStorage::Hashed));
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum SecretStorage {
-    /// As text, for a store that forgets everything when the process ends.
+    /// In the clear, for a store in memory, whose content ends with the process.
     #[default]
     InMemory,
     /// See [`sealed`](Self::sealed).
@@ -103,14 +113,14 @@ impl SecretStorage {
     }
 
     /// Only as a digest. That departs from [RFC 7592 §3](https://www.rfc-editor.org/rfc/rfc7592#section-3): a client
-    /// is told its secret once, when the secret is made; an answer to a later GET or PUT has neither `client_secret`
+    /// receives its secret once, when the secret is created; a response to a later GET or PUT has neither `client_secret`
     /// nor `client_secret_expires_at`. A PUT that states the secret is still compared with it.
     #[must_use]
     pub fn hashed() -> Self {
         Self::Hashed
     }
 
-    /// What is kept of a new secret.
+    /// What is stored of a new secret.
     pub(crate) fn to_stored(
         &self,
         secret: &ClientSecret,
@@ -126,7 +136,8 @@ impl SecretStorage {
         Ok(StoredSecret { digest: secret.digest(), text })
     }
 
-    /// The secret as it would be kept today: sealed under the newest key, or forgotten.
+    /// The secret as it is stored with the present choice: sealed under the first key, or without its text. An update of a
+    /// client calls this, so a rotation of keys reaches every client that is updated.
     pub(crate) fn renew(
         &self,
         stored: &StoredSecret,
@@ -144,8 +155,8 @@ impl SecretStorage {
         }
     }
 
-    /// The text of a secret, if it was kept. A text that does not open is a fault of the server, not a client without
-    /// a secret.
+    /// The text of a secret, if it is stored. A text that cannot be decrypted is an error of the server and never a client
+    /// without a secret: a client that receives no secret would register again.
     pub(crate) fn reveal(
         &self,
         stored: &StoredSecret,
@@ -161,6 +172,7 @@ impl SecretStorage {
                 return Err(unreadable("a client secret is sealed, but no keys are given"));
             }
         };
+        // A record whose parts come from two clients, for instance after a partial restore, must not show a secret.
         match stored.digest.matches(&secret.digest()) {
             true => Ok(Some(secret)),
             false => Err(unreadable("a client secret and its digest do not belong together")),
@@ -168,6 +180,7 @@ impl SecretStorage {
     }
 }
 
+/// The error of a secret that cannot be read: temporary, because the operator can add the missing key.
 pub(super) fn unreadable(cause: &'static str) -> RegistrationError {
     RegistrationError::new(RegistrationErrorKind::Unavailable).caused_by(cause)
 }
@@ -191,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn going_over_to_hashing_forgets_the_text() {
+    fn a_change_to_hashing_removes_the_text() {
         let (secret, id) = (ClientSecret::generate().unwrap(), id("a"));
         let owner = SecretOwner { tenant: "", client: &id };
         let stored = SecretStorage::InMemory.to_stored(&secret, owner).unwrap();

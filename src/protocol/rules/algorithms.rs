@@ -1,7 +1,7 @@
-//! Algorithms: encryption comes in pairs, and a key comes from somewhere.
+//! Algorithms: an encrypted response needs two of them, and each asymmetric one needs a key of the client.
 //!
-//! There is no list of pairs here. A member whose form is a content encryption follows the member of the same name that
-//! ends in `_alg` instead of `_enc`, and the forms say for whom is encrypted.
+//! There is no list of pairs here. In the table of members, a content encryption (`_enc`) directly follows its key
+//! management algorithm (`_alg`), and the kind of the value says which side decrypts. A new pair is two rows of the table.
 
 use super::{jwks, refuse};
 use crate::error::Violations;
@@ -22,8 +22,11 @@ pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violat
     }
 }
 
+/// Checks each pair of `_alg` and `_enc` and fills in the default of `_enc`
+/// ([OpenID Connect Registration §2](https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata)).
 fn apply_pairs(metadata: &mut ClientMetadata, violations: &mut Violations) {
     let present = Vec::from_iter(metadata.members().map(|(member, field)| (member, !field.is_absent())));
+    // The row before a content encryption is its key management algorithm; a test of the table checks it.
     let neighbours = present.iter().zip(&present[1..]);
     for ((_, alg), (member, enc)) in neighbours.filter(|(_, (member, _))| member.kind == ValueKind::ContentEncryption) {
         match (*alg, *enc, metadata.member_mut(member.name)) {
@@ -34,8 +37,10 @@ fn apply_pairs(metadata: &mut ClientMetadata, violations: &mut Violations) {
     }
 }
 
-/// The key of an asymmetric algorithm is the client's.
+/// Refuses an algorithm whose key the client does not have. Without this check the client would register successfully and
+/// fail at its first login, when nobody of its developers looks.
 fn check_keys(metadata: &ClientMetadata, supported: &Supported, violations: &mut Violations) {
+    // A fault of the keys themselves is reported already; a second violation would follow from it.
     let unclear = violations.concern("jwks") || violations.concern("jwks_uri");
     for (member, field) in metadata.members().filter(|_| !unclear) {
         let detail = match member.kind {
@@ -51,7 +56,8 @@ fn check_keys(metadata: &ClientMetadata, supported: &Supported, violations: &mut
     }
 }
 
-/// Whether the client has the key for a value of a member of this form.
+/// Whether the client has the key for a value of a member of this kind. A key at `jwks_uri` cannot be read here, so the
+/// URI alone is enough; [`accepts_keys`](super::accepts_keys) judges the document where the operator wants it.
 pub(super) fn is_usable(metadata: &ClientMetadata, kind: ValueKind, value: &str, supported: &Supported) -> bool {
     let wanted = supported.is_on(Switch::EncryptionKeyRequired).then_some(value);
     let has_key = || match (&metadata.jwks, kind) {
@@ -62,19 +68,20 @@ pub(super) fn is_usable(metadata: &ClientMetadata, kind: ValueKind, value: &str,
     !is_by_own_key(kind, value) || has_key()
 }
 
-/// Whether a value of a member of this form is an algorithm whose key is the client's own.
+/// Whether a value of a member of this kind is an algorithm whose key is the client's own.
 fn is_by_own_key(kind: ValueKind, value: &str) -> bool {
     matches!(kind, ValueKind::KeyManagement | ValueKind::OwnSigning) && !is_symmetric(kind, value)
 }
 
-/// Whether a member of this form holds an algorithm whose key is the client's own.
+/// Whether a member of this kind holds an algorithm whose key is the client's own.
 pub(super) fn needs_key(kind: ValueKind, field: &dyn Field) -> bool {
     let mut needed = false;
     field.texts(&mut |text| needed |= is_by_own_key(kind, text.value));
     needed
 }
 
-/// Whether a value of a member of this form is an algorithm whose key comes from the client secret.
+/// Whether a value of a member of this kind is an algorithm whose key comes from the client secret
+/// ([OpenID Connect Core §10.1](https://openid.net/specs/openid-connect-core-1_0.html#Signing)).
 pub(super) fn is_symmetric(kind: ValueKind, value: &str) -> bool {
     match kind {
         ValueKind::Signing | ValueKind::AssertionSigning | ValueKind::OwnSigning => {
@@ -87,6 +94,7 @@ pub(super) fn is_symmetric(kind: ValueKind, value: &str) -> bool {
     }
 }
 
+/// `RS256`, the default of the standard, or the first algorithm of a server that does not support it.
 fn default_id_token_algorithm(supported: &Supported) -> Option<SigningAlgorithm> {
     let default = SigningAlgorithm::Rs256;
     if supported.signs_with(&default) { Some(default) } else { supported.signing_algorithms.first().cloned() }
@@ -96,7 +104,7 @@ fn default_id_token_algorithm(supported: &Supported) -> Option<SigningAlgorithm>
 mod tests {
     use super::*;
 
-    /// Settles a document and gives the rules that it breaks.
+    /// Applies the rule to a document, and returns the document and the members with a violation.
     fn applied(document: &str, on: &[Switch]) -> (ClientMetadata, Vec<String>) {
         let mut metadata = ClientMetadata::from_json(document.as_bytes()).unwrap();
         let mut violations = Violations::default();

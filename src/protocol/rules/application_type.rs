@@ -1,4 +1,7 @@
-//! The type of application, a hint or a declaration.
+//! The type of application: `web` or `native`.
+//!
+//! Deployed native clients leave the member out or send `web`, so by default the type is derived from the redirect URIs,
+//! which cannot be wrong. A certified OpenID Provider must take the member literally; a switch does that.
 
 use super::refuse;
 use crate::error::Violations;
@@ -7,14 +10,15 @@ use crate::protocol::uri::redirect::Kind;
 use crate::protocol::{Supported, Switch};
 
 /// By default the type is a hint: a client with a private-use scheme or an `http` loopback URI runs on the user's
-/// device, whatever it says ([RFC 8252 §7](https://www.rfc-editor.org/rfc/rfc8252#section-7)). Where it is missing and
-/// the URIs do not tell, or where it is taken literally, it is `web`
+/// device, whatever it sent ([RFC 8252 §7](https://www.rfc-editor.org/rfc/rfc8252#section-7)). Where the type is missing
+/// and the URIs do not show it, or where it is taken literally, it is `web`
 /// ([OpenID Connect Registration §2](https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata)).
 ///
-/// A type that no standard defines counts as not sent
+/// A type that no standard defines is treated as not sent
 /// ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2)), and is refused where the type is taken literally.
 pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
     let literal = supported.is_on(Switch::ApplicationTypeLiteral);
+    // The unknown value is removed in both cases, so that no reply and no store contains it.
     let unknown = metadata.application_type.take_if(|sent| matches!(sent, ApplicationType::Other(_))).is_some();
     if unknown && literal {
         refuse(violations, "application_type", Switch::ApplicationTypeLiteral.name(), "the type must be web or native");

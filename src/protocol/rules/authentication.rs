@@ -1,4 +1,8 @@
-//! Client authentication: which methods are offered, and what each of them rests on.
+//! Client authentication: which methods are supported, and what each of them needs.
+//!
+//! A method that the client cannot use is refused at registration: one that signs needs a key or a secret, one with a
+//! certificate needs a subject or a certificate. This module also decides whether a client receives a secret, so that a
+//! secret exists only where something uses it.
 
 use super::{algorithms, jwks, refuse};
 use crate::error::Fault;
@@ -6,7 +10,7 @@ use crate::error::{ErrorCode, Violation, Violations};
 use crate::protocol::metadata::{ClientMetadata, SigningAlgorithm, TokenEndpointAuthMethod, ValueKind};
 use crate::protocol::{Supported, Switch};
 
-/// What a method needs beside itself.
+/// What a client must have to use a method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Needs {
     /// A client secret.
@@ -19,13 +23,14 @@ enum Needs {
     CertificateSubject,
     /// A certificate of the client's own.
     Certificate,
-    /// Nothing.
+    /// No credential: a public client.
     Nothing,
 }
 
-/// What the methods rest on: [RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2),
+/// What each method needs: [RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2),
 /// [OpenID Connect Core §9](https://openid.net/specs/openid-connect-core-1_0.html#ClientAuthentication),
-/// [RFC 8705 §2](https://www.rfc-editor.org/rfc/rfc8705#section-2). A method that has no row has a secret.
+/// [RFC 8705 §2](https://www.rfc-editor.org/rfc/rfc8705#section-2). A method without a row
+/// is treated as one with a secret, which is the default of the standard.
 const METHODS: &[(TokenEndpointAuthMethod, Needs)] = &[
     (TokenEndpointAuthMethod::None, Needs::Nothing),
     (TokenEndpointAuthMethod::ClientSecretBasic, Needs::Secret),
@@ -49,6 +54,8 @@ pub(crate) fn needs_secret(metadata: &ClientMetadata) -> bool {
     by_method || has_symmetric_algorithm(metadata)
 }
 
+/// Whether a response is signed or encrypted with the secret. The algorithm of assertions is left out: without the method
+/// `client_secret_jwt` it has no effect.
 fn has_symmetric_algorithm(metadata: &ClientMetadata) -> bool {
     metadata.members().any(|(member, field)| {
         let mut symmetric = false;
@@ -57,7 +64,7 @@ fn has_symmetric_algorithm(metadata: &ClientMetadata) -> bool {
     })
 }
 
-/// Checks the keys, and the method that rests on them.
+/// Checks the keys, the statements about certificates, and the method that needs them.
 pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
     check_keys(metadata, supported, violations);
     check_subjects(metadata, violations);
@@ -65,6 +72,7 @@ pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violat
     if !supported.auth_methods.contains(method) {
         return refuse(violations, "token_endpoint_auth_method", "M11", "this authentication method is not offered");
     }
+    // A method without a valid key set would be a second violation for the same fault.
     if violations.concern("jwks") || violations.concern("jwks_uri") {
         return;
     }
@@ -74,8 +82,9 @@ pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violat
     }
 }
 
-/// [RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2), `jwks` and `jwks_uri`. A set without keys counts as
-/// not sent when the client needs none.
+/// Checks `jwks` and `jwks_uri`, which exclude each other
+/// ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2)). A set without keys is treated as not sent when the
+/// client needs none: deployed libraries send `{"keys":[]}` for every client.
 fn check_keys(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
     let empty = metadata.jwks.as_ref().is_some_and(|jwks| jwks::is_without_keys(&jwks.0));
     let needed = needs_key(metadata);
@@ -99,14 +108,15 @@ fn check_keys(metadata: &mut ClientMetadata, supported: &Supported, violations: 
     }
 }
 
-/// Whether the client authenticates with a key, signs with one, or is sent what is encrypted for one.
+/// Whether the client needs a public key: for its authentication, for its signatures, or for encryption by the server.
 fn needs_key(metadata: &ClientMetadata) -> bool {
     let method = metadata.token_endpoint_auth_method.as_ref();
     let by_method = method.is_some_and(|method| matches!(needs(method), Needs::AssertionKey | Needs::Certificate));
     by_method || metadata.members().any(|(member, field)| algorithms::needs_key(member.kind, field))
 }
 
-/// Statements about a certificate mean nothing with another method
+/// Refuses statements about a certificate with another method. Ignoring them would let a client believe that its tokens
+/// are bound to the certificate
 /// ([RFC 8705 §2.1.2](https://www.rfc-editor.org/rfc/rfc8705#section-2.1.2)).
 fn check_subjects(metadata: &ClientMetadata, violations: &mut Violations) {
     if metadata.token_endpoint_auth_method == Some(TokenEndpointAuthMethod::TlsClientAuth) {
@@ -117,12 +127,14 @@ fn check_subjects(metadata: &ClientMetadata, violations: &mut Violations) {
     }
 }
 
+/// The members about the subject of a certificate that the document has.
 fn subjects(metadata: &ClientMetadata) -> impl Iterator<Item = &'static str> {
     let present = metadata.members().filter(|(_, field)| !field.is_absent());
     present.map(|(member, _)| member.name).filter(|name| name.starts_with("tls_client_auth_"))
 }
 
-/// Whether the client brings along what a method needs, with the algorithm that it names for assertions.
+/// Whether the client has what a method needs, with the algorithm that it registers for assertions. The error names the
+/// member that the violation belongs to.
 pub(super) fn check_method(
     method: &TokenEndpointAuthMethod,
     algorithm: Option<&SigningAlgorithm>,
@@ -161,6 +173,8 @@ pub(super) fn check_method(
     }
 }
 
+/// Whether the client has a key for an algorithm that both it and the server accept for assertions. Without an algorithm of
+/// its own, one usable key is enough.
 fn has_assertion_key(metadata: &ClientMetadata, algorithm: Option<&SigningAlgorithm>, supported: &Supported) -> bool {
     let mut usable = supported.assertion_algorithms(&TokenEndpointAuthMethod::PrivateKeyJwt);
     usable.retain(|offered| algorithm.is_none_or(|wanted| wanted == offered));

@@ -1,5 +1,8 @@
-//! What a certificate says about its subject, and mailboxes in general
+//! Names in certificates: the subject that a client registers for mutual TLS, and e-mail addresses in general
 //! ([RFC 8705 §2.1.2](https://www.rfc-editor.org/rfc/rfc8705#section-2.1.2)).
+//!
+//! The host compares these values with the certificate of a connection. A value that two libraries could read differently
+//! would let one client authenticate as another one, so each kind has one spelling and everything else is refused.
 
 use std::net::IpAddr;
 
@@ -12,12 +15,14 @@ const MAX_NAME: usize = 2048;
 /// The longest part before the `@`, in octets: [RFC 5321 §4.5.3.1](https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1).
 const MAX_LOCAL_PART: usize = 64;
 
+/// Turns the result of a test into a refusal by X1.
 fn check(good: bool, detail: &'static str) -> Result<(), Fault> {
     if good { Ok(()) } else { Err(Fault::new("X1", detail)) }
 }
 
 /// A distinguished name as text: [RFC 4514 §3](https://www.rfc-editor.org/rfc/rfc4514#section-3).
 pub(super) fn check_distinguished_name(name: &str) -> Result<(), Fault> {
+    // RFC 4514 permits any character, but the name is shown to operators: invisible ones would hide a second attribute.
     text::check(name, MAX_NAME)?;
     let good = attributes(name).all(is_attribute);
     check(good, "the value must be a distinguished name such as CN=client,O=Example (RFC 4514)")
@@ -31,6 +36,7 @@ pub(super) fn check_host_name(name: &str) -> Result<(), Fault> {
 /// IPv4 as four decimal numbers, IPv6 in the one spelling of
 /// [RFC 5952 §4](https://www.rfc-editor.org/rfc/rfc5952#section-4).
 pub(super) fn check_ip_address(address: &str) -> Result<(), Fault> {
+    // One address has many IPv6 spellings. The one that is printed again is the canonical one.
     let good = address.parse::<IpAddr>().is_ok_and(|parsed| parsed.to_string() == address);
     check(good, "the value must be an IPv4 address, or an IPv6 address as RFC 5952 writes it")
 }
@@ -47,7 +53,8 @@ fn is_local_part(local: &str) -> bool {
     local.len() <= MAX_LOCAL_PART && local.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(is_atom_octet))
 }
 
-/// The attributes between commas and plus signs that are not escaped.
+/// The attributes of a distinguished name, split at commas and plus signs that are not escaped
+/// ([RFC 4514 §2.1](https://www.rfc-editor.org/rfc/rfc4514#section-2.1) and §2.2).
 fn attributes(name: &str) -> impl Iterator<Item = &str> {
     let mut escaped = false;
     name.split(move |character| {
@@ -57,11 +64,12 @@ fn attributes(name: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// A type, an equals sign and a value ([RFC 4514 §2.3](https://www.rfc-editor.org/rfc/rfc4514#section-2.3)).
 fn is_attribute(attribute: &str) -> bool {
     attribute.split_once('=').is_some_and(|(name, value)| is_attribute_type(name) && is_attribute_value(value))
 }
 
-/// A keyword, or numbers between dots.
+/// A keyword, or an object identifier: numbers between dots, without leading zeros.
 fn is_attribute_type(name: &str) -> bool {
     let is_number = |number: &str| uri::is_digits(number) && (number == "0" || !number.starts_with('0'));
     if name.starts_with(|first: char| first.is_ascii_digit()) {
@@ -90,6 +98,7 @@ fn is_attribute_value(value: &str) -> bool {
     !value.starts_with(' ') && (!value.ends_with(' ') || value.ends_with("\\ "))
 }
 
+/// Whether a special character or two hexadecimal digits follow a backslash. It takes the second digit from `rest`.
 fn is_escape(escaped: char, rest: &mut std::str::Chars<'_>) -> bool {
     let second_digit = |rest: &mut std::str::Chars<'_>| rest.next().is_some_and(|digit| digit.is_ascii_hexdigit());
     " #=\"+,;<>\\".contains(escaped) || escaped.is_ascii_hexdigit() && second_digit(rest)

@@ -1,6 +1,6 @@
-//! RP Metadata Choices: a client lists what it could live with, the server registers one of it.
+//! RP Metadata Choices: a client lists the values that it supports, and the server registers one of them.
 //!
-//! The lists are input only. What is registered and returned is the member that each of them is about
+//! The lists are input only. What is registered and returned is the single member that each list belongs to
 //! ([RP Metadata Choices §2](https://openid.net/specs/openid-connect-rp-metadata-choices-1_0.html#section-2)).
 
 use super::{algorithms, authentication, refuse, values};
@@ -11,6 +11,7 @@ use crate::protocol::metadata::{ClientMetadata, Member, SubjectType, Text, Token
 /// The longest list.
 const MAX_VALUES: usize = 32;
 
+/// Registers a value for each list and removes the list, so that neither the store nor a reply contains it.
 pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
     let lists = metadata.members().filter_map(|(member, field)| match member.kind {
         ValueKind::Choices(target) if !field.is_absent() => {
@@ -28,7 +29,7 @@ pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violat
     }
 }
 
-/// Registers one of the values in the member that the list is about: the one that the member itself names, else the
+/// Registers one of the values in the member that the list belongs to: the one that the member itself names, else the
 /// first that is supported ([§4](https://openid.net/specs/openid-connect-rp-metadata-choices-1_0.html#section-4)). A value
 /// that the client has the keys for goes first.
 fn choose(
@@ -55,6 +56,7 @@ fn choose(
     if is_needless(metadata, target) {
         return;
     }
+    // A supported value without a key still becomes the choice: the rule about keys then names what is missing.
     let candidates = Vec::from_iter(named.iter().chain(values).filter(|value| is_supported(member, value, supported)));
     let usable = candidates.iter().find(|value| is_usable(metadata, member, value, supported));
     let Some(value) = usable.or(candidates.first()) else {
@@ -65,12 +67,14 @@ fn choose(
     }
 }
 
-/// A content encryption is nothing to choose where nothing is encrypted.
+/// Whether the list is for the content encryption of a response that is not encrypted. It then has no effect, and a value
+/// would be refused for the missing `_alg`.
 fn is_needless(metadata: &ClientMetadata, target: &str) -> bool {
     let alg = target.strip_suffix("_enc").map(|prefix| format!("{prefix}_alg"));
     alg.and_then(|alg| metadata.member(&alg)).is_some_and(|(_, field)| field.is_absent())
 }
 
+/// Whether the server supports a value of this member. Two members are judged by lists; the others by their kind.
 fn is_supported(member: &Member, value: &str, supported: &Supported) -> bool {
     match member.name {
         "token_endpoint_auth_method" => supported.auth_methods.contains(&TokenEndpointAuthMethod::from(value)),
@@ -79,7 +83,7 @@ fn is_supported(member: &Member, value: &str, supported: &Supported) -> bool {
     }
 }
 
-/// Whether the client brings along what the value needs.
+/// Whether the client has the credentials that the value needs, such as a key for an algorithm.
 fn is_usable(metadata: &ClientMetadata, member: &Member, value: &str, supported: &Supported) -> bool {
     match (member.name, member.kind) {
         ("token_endpoint_auth_method", _) => {

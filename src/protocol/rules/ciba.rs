@@ -1,11 +1,16 @@
-//! Client-initiated backchannel authentication: how a client without a browser gets its tokens
+//! Client-initiated backchannel authentication: how a client without a browser receives its tokens
 //! ([CIBA §4](https://openid.net/specs/openid-client-initiated-backchannel-authentication-core-1_0.html#registration)).
+//!
+//! The delivery mode decides what else must be registered. `poll` and `ping` use the token endpoint and so need the grant;
+//! `ping` and `push` need an endpoint of the client; `poll` and `ping` with pairwise subjects need a URI from which the
+//! sector is derived.
 
 use super::refuse;
 use crate::error::Violations;
 use crate::protocol::Supported;
 use crate::protocol::metadata::{ClientMetadata, Extension, GrantType, SubjectType, TokenDeliveryMode as Mode};
 
+/// Checks the delivery mode and the members that it requires. Each condition is one row.
 pub(super) fn check(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
     if !supported.extensions.contains(Extension::Ciba) || violations.concern("backchannel_token_delivery_mode") {
         return;
@@ -19,6 +24,7 @@ pub(super) fn check(metadata: &mut ClientMetadata, supported: &Supported, violat
     let polls = matches!(mode, Some(Mode::Poll | Mode::Ping));
     let notified = matches!(mode, Some(Mode::Ping | Mode::Push));
     let pairwise = metadata.subject_type == Some(SubjectType::Pairwise);
+    // A client whose CIBA grant was left out as unsupported gets a refusal, and not a registration that cannot work.
     let rows = [
         (granted && mode.is_none(), "backchannel_token_delivery_mode", "the CIBA grant needs poll, ping or push"),
         (

@@ -1,8 +1,7 @@
-//! The limits of an initial access token, which its clients keep: C1 to C3 of the policy.
+//! The limits of an initial access token, which hold for its clients until they are deleted: C1 to C3 of the policy.
 //!
-//! Grant types and authentication methods narrow what the server offers, so the rules M11 and M12 deal with them.
-//! Scope values are left out while one remains; a redirection URI or a software identifier cannot be narrowed and is
-//! refused.
+//! Grant types and authentication methods narrow what the server supports, so the rules M11 and M12 apply to them. Scope
+//! values are left out while one remains. A redirection URI or a software identifier cannot be narrowed and is refused.
 
 use std::borrow::Cow;
 
@@ -13,7 +12,7 @@ use crate::protocol::metadata::{ClientMetadata, Leads, pointer};
 use crate::protocol::uri::Parts;
 use crate::protocol::{Supported, Switch};
 
-/// What is left of the offer.
+/// What the server supports for a client with these constraints. Without constraints nothing is copied.
 pub(super) fn narrow<'a>(supported: &'a Supported, constraints: &Constraints) -> Cow<'a, Supported> {
     if constraints.grant_types.is_empty() && constraints.auth_methods.is_empty() {
         return Cow::Borrowed(supported);
@@ -24,12 +23,13 @@ pub(super) fn narrow<'a>(supported: &'a Supported, constraints: &Constraints) ->
     Cow::Owned(supported)
 }
 
-/// An empty list limits nothing.
+/// Whether a list of constraints permits a value. An empty list permits every value.
 fn permits<T: PartialEq>(permitted: &[T], value: &T) -> bool {
     permitted.is_empty() || permitted.contains(value)
 }
 
-/// Checks what the client asks for, before anything else is settled.
+/// Checks the document of the client, before any other rule. A host or a software identifier that the token does not permit
+/// must be refused even where another rule would remove the value.
 pub(super) fn check(
     metadata: &mut ClientMetadata,
     constraints: &Constraints,
@@ -44,8 +44,8 @@ pub(super) fn check(
     }
 }
 
-/// Checks every URI at which something about a user arrives. What breaks the rule of its own member is reported by that
-/// rule, and what this server does not know is dropped later.
+/// Checks the host of every URI that receives data about a user (C1). A URI that breaks the rule of its own member is
+/// reported by that rule, and a member that the server does not know is removed later.
 fn check_hosts(
     metadata: &ClientMetadata,
     constraints: &Constraints,
@@ -70,13 +70,14 @@ fn check_hosts(
     }
 }
 
-/// The host of an `http` or `https` URI; the name after a private-use scheme is no host.
+/// The host of an `http` or `https` URI. The name after a private-use scheme is not a host, so no constraint permits it.
 fn host(uri: &str) -> Option<&str> {
     let parts = Parts::read(uri).ok()?;
     let on_the_web = parts.has_scheme("https") || parts.has_scheme("http");
     on_the_web.then(|| parts.server().ok()).flatten().map(|server| server.host)
 }
 
+/// Narrows the scope to the permitted values, or refuses it where a switch or an empty rest demands it (C2).
 fn check_scope(
     metadata: &mut ClientMetadata,
     constraints: &Constraints,
@@ -93,7 +94,8 @@ fn check_scope(
     }
 }
 
-/// Limits the scope that was settled. A client without one could ask for anything, so it gets what is permitted.
+/// Limits the scope that the other rules decided, which may be the default of the server. A client without a scope is not
+/// limited by its registration, so it gets the permitted scope.
 pub(super) fn limit_scope(metadata: &mut ClientMetadata, constraints: &Constraints) {
     if constraints.scopes.is_empty() {
         return;
@@ -102,6 +104,7 @@ pub(super) fn limit_scope(metadata: &mut ClientMetadata, constraints: &Constrain
     metadata.scope = Some(applied.unwrap_or_else(|| constraints.scopes.join(" ")));
 }
 
+/// The permitted values of a scope, in its order; `None` where there are none.
 fn permitted_scope(scope: &str, constraints: &Constraints) -> Option<String> {
     let permitted = |token: &&str| constraints.scopes.iter().any(|known| known == token);
     let kept: Vec<_> = scope.split(' ').filter(permitted).collect();

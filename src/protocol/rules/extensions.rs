@@ -1,4 +1,6 @@
-//! Members of extensions that only mean something together with others.
+//! Members of extensions that depend on other members: front-channel logout, bound tokens, authorization details.
+//!
+//! An extension whose conditions are longer has a file of its own, such as `ciba` and `choices`.
 
 use super::refuse;
 use crate::error::{ErrorCode, Violation, Violations};
@@ -6,7 +8,7 @@ use crate::protocol::metadata::{ClientMetadata, TokenEndpointAuthMethod as Metho
 use crate::protocol::uri::Parts;
 use crate::protocol::{Supported, Switch};
 
-/// Front-channel logout, bound tokens and authorization details; what needs more has a file of its own.
+/// Raises what the server demands, then checks each extension. The order matters: a raised member is checked as well.
 pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
     raise(metadata, supported);
     check_front_channel(metadata, violations);
@@ -14,7 +16,7 @@ pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violat
     check_authorization_details(metadata, supported, violations);
 }
 
-/// Makes a client stricter than it asked to be, where the server is
+/// Registers stricter values than the client sent, where a switch demands them. The reply shows the change
 /// ([FAPI 2.0 §5.3.2](https://openid.net/specs/fapi-security-profile-2_0-final.html#section-5.3.2)).
 fn raise(metadata: &mut ClientMetadata, supported: &Supported) {
     if supported.is_on(Switch::PushedRequestsRequired) {
@@ -25,6 +27,7 @@ fn raise(metadata: &mut ClientMetadata, supported: &Supported) {
     if !supported.is_on(Switch::SenderConstrainedTokens) || by_certificate || by_key {
         return;
     }
+    // The certificate is bound where the client presents one anyway; every other client can make a DPoP key.
     match metadata.token_endpoint_auth_method {
         Some(Method::TlsClientAuth | Method::SelfSignedTlsClientAuth) => {
             metadata.tls_client_certificate_bound_access_tokens = Some(true);
@@ -47,7 +50,8 @@ fn check_front_channel(metadata: &ClientMetadata, violations: &mut Violations) {
     }
 }
 
-/// Scheme, host and port, the default port written out.
+/// The origin of a URI: scheme and host in lower case, and the port, which is the default one where none is written
+/// ([RFC 6454 §4](https://www.rfc-editor.org/rfc/rfc6454#section-4)).
 fn origin(uri: &str) -> Option<(String, String, String)> {
     let parts = Parts::read(uri).ok()?;
     let server = parts.server().ok()?;
@@ -69,7 +73,8 @@ fn check_bound_tokens(metadata: &ClientMetadata, violations: &mut Violations) {
     }
 }
 
-/// [RFC 9396 §10](https://www.rfc-editor.org/rfc/rfc9396#section-10).
+/// Refuses types of authorization details that the server does not support
+/// ([RFC 9396 §10](https://www.rfc-editor.org/rfc/rfc9396#section-10)).
 fn check_authorization_details(metadata: &ClientMetadata, supported: &Supported, violations: &mut Violations) {
     let Some(offered) = &supported.authorization_details_types else { return };
     for (index, details) in metadata.authorization_details_types.iter().enumerate() {

@@ -1,4 +1,7 @@
-//! Members that the operator declares: each has a name, a JSON type, a size and somebody who may set it (P4).
+//! Members that the operator declares: each has a name, a JSON type, a size and a rule who may set it (P4).
+//!
+//! [RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2) lets a server define members of its own. Members that
+//! are not declared are ignored and not returned, so a client cannot store data of its choice in the registry.
 
 use serde_json::Value;
 
@@ -8,7 +11,7 @@ use crate::protocol::Supported;
 use crate::protocol::metadata::STATUS;
 use crate::protocol::metadata::{ClientMetadata, Extra, is_defined, pointer};
 
-/// A member beyond the standards that clients keep; see
+/// A member beyond the standards that a registration keeps; see
 /// [`with_extra_members`](crate::RegistryBuilder::with_extra_members).
 ///
 /// ```
@@ -30,7 +33,7 @@ use crate::protocol::metadata::{ClientMetadata, Extra, is_defined, pointer};
 /// let registered = registry.register(ClientMetadata::from_json(document)?).await?;
 /// let extra = &registered.client().metadata().extra;
 /// assert_eq!(extra.text("acme_theme"), Some("dark"));
-/// assert_eq!(extra.json("acme_other"), None, "nobody declared it");
+/// assert_eq!(extra.json("acme_other"), None, "the member is not declared");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -57,7 +60,7 @@ pub enum ExtraType {
     Number,
     /// An array of strings, each like [`Text`](Self::Text).
     Texts,
-    /// An object, taken as it is. Whoever shows its texts to people must not trust them.
+    /// An object of any content. Its texts are not checked: a page that shows them must escape them.
     Object,
 }
 
@@ -67,7 +70,7 @@ pub enum ExtraType {
 pub enum WritableBy {
     /// Every client.
     Anyone,
-    /// Clients that came with an initial access token or through a gate, and the application.
+    /// Clients that were registered with an initial access token or through a gate, and the application.
     Authorized,
     /// The application alone, through [`Registry::register`](crate::Registry::register) and
     /// [`Registry::update`](crate::Registry::update).
@@ -75,6 +78,7 @@ pub enum WritableBy {
 }
 
 impl ExtraMember {
+    /// The longest name, in bytes.
     const MAX_NAME: usize = 64;
 
     /// A member of at most 1024 bytes that every client may set.
@@ -90,15 +94,17 @@ impl ExtraMember {
         self
     }
 
-    /// Who may set it. Whoever may not can send the value back that is registered, for instance with the whole document
-    /// in an update; another value is refused, and leaving it out leaves it as it is. Default: [`WritableBy::Anyone`].
+    /// Which callers may set the member. Default: [`WritableBy::Anyone`].
+    ///
+    /// Another caller may send the registered value, as an update that repeats the whole document does. A different value
+    /// is refused. A document without the member does not change it.
     #[must_use]
     pub fn set_by(mut self, set_by: WritableBy) -> Self {
         self.set_by = set_by;
         self
     }
 
-    /// Letters, digits and `- . _`, at most 64 of them, and no name that a response uses for something else.
+    /// Whether the name has 1 to 64 letters, digits and `- . _`, and is not a name that a standard or a response defines.
     fn has_valid_name(&self) -> bool {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
         let sized = (1..=Self::MAX_NAME).contains(&self.name.len());
@@ -109,6 +115,7 @@ impl ExtraMember {
         self.name == name
     }
 
+    /// Checks type and size. The error is the detail of the violation.
     fn check(&self, value: &Value) -> Result<(), &'static str> {
         self.kind.check(value)?;
         match value.to_string().len() <= self.max_bytes {
@@ -146,14 +153,14 @@ impl ExtraType {
     }
 }
 
-/// The first name that is not valid or that an earlier member has too.
+/// The first declared name that is not valid or that an earlier member has as well, for the error of `build()`.
 pub(crate) fn repeated_or_invalid(members: &[ExtraMember]) -> Option<&str> {
     let is_repeated = |index: usize| members[..index].iter().any(|member| member.name == members[index].name);
     let wrong = (0..members.len()).find(|index| !members[*index].has_valid_name() || is_repeated(*index))?;
     Some(&members[wrong].name)
 }
 
-/// Drops what nobody declared and checks the rest.
+/// Removes the members that are not declared and checks the others.
 pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
     metadata.extra.retain(|name, value| {
         let Some(member) = supported.extra_members.iter().find(|member| member.is_called(name)) else { return false };
@@ -164,7 +171,10 @@ pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violat
     });
 }
 
-/// Leaves the members that this caller may not set as they are registered, and refuses other values for them.
+/// Protects the members that this caller may not set: keeps the registered value and refuses another one.
+///
+/// An update replaces the whole document ([RFC 7592 §2.2](https://www.rfc-editor.org/rfc/rfc7592#section-2.2)), so a member
+/// that the client cannot set would be lost with its first update. The registered value is therefore put back.
 pub(crate) fn guard(
     extra: &mut Extra,
     declared: &[ExtraMember],
@@ -184,6 +194,7 @@ pub(crate) fn guard(
 }
 
 impl WritableBy {
+    /// Whether a caller of this kind may set a member.
     fn may_set(self, member: &ExtraMember) -> bool {
         match member.set_by {
             Self::Anyone => true,
@@ -193,6 +204,7 @@ impl WritableBy {
     }
 }
 
+/// Adds a violation of P4. The name is one that the operator declared, so it may be repeated.
 fn refuse(name: &str, detail: &'static str, violations: &mut Violations) {
     violations.push(Violation::new(ErrorCode::InvalidClientMetadata, pointer(name, None, None), "P4", detail));
 }

@@ -1,15 +1,16 @@
-//! Grant types and response types: what the client asks for and what it gets.
+//! Grant types and response types: what the client requests and what is registered.
 //!
-//! Clients list everything that they know (VS Code, ChatGPT, LibreChat and Matrix clients do), so what is not offered
-//! is left out as long as something usable remains, and the reply says what was registered
-//! ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2)).
+//! Clients list everything that they know (VS Code, ChatGPT, LibreChat and Matrix clients do), so values that
+//! are not supported are left out while a usable one remains, and the reply says what was registered
+//! ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2)). A refusal would lock these clients out; registering
+//! what cannot work would move the failure to the first login.
 
 use super::refuse;
 use crate::error::Violations;
 use crate::protocol::metadata::{ClientMetadata, GrantType, ResponseType, TokenEndpointAuthMethod};
 use crate::protocol::{Supported, Switch};
 
-/// Which grants a response type needs, and the words it is made of in registered order
+/// The grant types that each response type needs. The spelling of the row is the one that is registered
 /// ([RFC 7591 §2.1](https://www.rfc-editor.org/rfc/rfc7591#section-2.1),
 /// [OpenID Connect Registration §2](https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata)).
 const CORRESPONDENCE: &[(ResponseType, &[GrantType])] = {
@@ -28,12 +29,13 @@ const CORRESPONDENCE: &[(ResponseType, &[GrantType])] = {
     ]
 };
 
-/// Leaves out what is not offered, and checks that grants and responses agree.
+/// Leaves out what is not supported, and checks that grant types and response types agree (M12).
 pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
     apply_grant_types(metadata, supported, violations);
     apply_response_types(metadata, supported, violations);
 }
 
+/// Registers the supported grant types in the order of the document, each once.
 fn apply_grant_types(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
     let public = metadata.token_endpoint_auth_method == Some(TokenEndpointAuthMethod::None);
     let asked = std::mem::take(&mut metadata.grant_types);
@@ -47,6 +49,7 @@ fn apply_grant_types(metadata: &mut ClientMetadata, supported: &Supported, viola
             metadata.grant_types.push(grant);
         }
     }
+    // A refresh token comes from another grant, so the grant type cannot stand alone (RFC 6749 §1.5).
     let alone = metadata.grant_types.iter().all(|grant| *grant == GrantType::RefreshToken);
     if alone && !violations.concern("grant_types") {
         refuse(
@@ -58,6 +61,9 @@ fn apply_grant_types(metadata: &mut ClientMetadata, supported: &Supported, viola
     }
 }
 
+/// Registers the supported response types whose grant types are registered, each once and in its registered spelling.
+///
+/// A grant type of the authorization endpoint without a response type is refused: such a client could never log a user in.
 fn apply_response_types(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
     if violations.concern("grant_types") || violations.concern("response_types") {
         return;
@@ -94,7 +100,7 @@ fn apply_response_types(metadata: &mut ClientMetadata, supported: &Supported, vi
     metadata.response_types = registered;
 }
 
-/// The row of a response type, whatever the order of its words
+/// The row of a response type. The order of its words has no meaning
 /// ([RFC 6749 §8.4](https://www.rfc-editor.org/rfc/rfc6749#section-8.4)).
 fn in_registered_order(asked: &ResponseType) -> Option<&'static (ResponseType, &'static [GrantType])> {
     let words = |response: &'_ ResponseType| {

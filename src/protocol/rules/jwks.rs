@@ -14,19 +14,22 @@ use crate::error::Fault;
 use crate::protocol::signature;
 use key_type::KeyType;
 
+/// The largest set, in keys. Every key is judged at registration and again when it verifies a signature.
 const MAX_KEYS: usize = 16;
+/// The longest key identifier, in characters.
 const MAX_KID: usize = 256;
 
-/// Private and symmetric members of [RFC 7518 §6](https://www.rfc-editor.org/rfc/rfc7518#section-6) and of the keys
-/// to come.
+/// Members with private or symmetric key material: [RFC 7518 §6](https://www.rfc-editor.org/rfc/rfc7518#section-6), and
+/// `priv` of the key types for post-quantum algorithms.
 const PRIVATE_MEMBERS: &[&str] = &["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
 
-/// Where a rule is broken, as a JSON pointer, and how.
+/// The place of a fault, as a JSON pointer below `jwks`, and the fault.
 type Located = (String, Fault);
 
 /// Checks a key set and returns its faults with their JSON pointers below `jwks`. A set without keys has no fault of
 /// its own: whether a key is needed depends on the client.
 pub(crate) fn check(set: &Map<String, Value>) -> Vec<Located> {
+    // A private key must not hide beside the member `keys` either: the set is stored and returned as it was sent.
     let beside = set.iter().filter(|(name, _)| *name != "keys");
     let mut faults: Vec<_> = beside.filter_map(|(name, value)| find_forbidden(name, value)).collect();
     match read_keys(set) {
@@ -51,6 +54,7 @@ pub(crate) fn can_encrypt(set: &Map<String, Value>, wanted: Option<&str>) -> boo
     keys(set).any(|key| key_can_encrypt(key, wanted))
 }
 
+/// Whether a single key encrypts for the client: with any algorithm, or with the given one.
 fn key_can_encrypt(key: &Value, wanted: Option<&str>) -> bool {
     let operations = ["encrypt", "wrapKey", "deriveKey", "deriveBits"];
     let algorithms = KeyType::of(key).map_or(&[][..], |key_type| key_type.encryption);
@@ -77,7 +81,8 @@ pub(crate) fn key_can_sign(key: &Value, wanted: Option<&str>) -> bool {
     is_for(key, "sig", &["verify"]) && matching_algorithms(key, algorithms, wanted).any(|alg| is_verifiable(&alg))
 }
 
-/// Whether a single key breaks no rule of its own. In a set that somebody publishes, one that does is skipped.
+/// Whether a single key breaks no rule of its own. In a set at a URL a key that breaks one is skipped, because the owner
+/// of the set may publish it for other servers.
 #[cfg(feature = "software-statements")]
 pub(crate) fn is_valid_key(key: &Value) -> bool {
     check_key(std::slice::from_ref(key), 0).is_empty()
@@ -95,7 +100,7 @@ fn is_for(key: &Value, purpose: &str, operations: &[&str]) -> bool {
     by_use && by_operation
 }
 
-/// Those of these algorithms that are wanted, and are the key's own if the key names one
+/// The algorithms of a type of key that are wanted and that the key itself permits, if it names one
 /// ([RFC 7517 §4.4](https://www.rfc-editor.org/rfc/rfc7517#section-4.4)).
 fn matching_algorithms<'a>(
     key: &'a Value,
@@ -107,7 +112,7 @@ fn matching_algorithms<'a>(
     algorithms.iter().copied().filter(agreed)
 }
 
-/// The value of `kid`, `use` or `alg`; `null` and the empty string count as not sent.
+/// The value of `kid`, `use` or `alg`; `null` and the empty string mean that it was not sent, as in the document itself.
 fn sent<'a>(key: &'a Value, name: &str) -> Option<&'a Value> {
     key.get(name).filter(|value| !value.is_null() && *value != "")
 }
@@ -118,6 +123,7 @@ pub(crate) fn has_certificate(set: &Map<String, Value>) -> bool {
     chains.any(|chain| chain.first().is_some_and(Value::is_string))
 }
 
+/// The keys of a set; none where it is malformed, which [`check`] has reported.
 fn keys(set: &Map<String, Value>) -> impl Iterator<Item = &Value> {
     read_keys(set).into_iter().flatten()
 }
@@ -132,7 +138,7 @@ fn read_keys(set: &Map<String, Value>) -> Result<&[Value], Fault> {
     }
 }
 
-/// Checks one key of a set: what no key may have, what all keys have in common, and what its type asks for.
+/// Checks one key of a set: forbidden members, the members that all keys have, and the members of its type.
 fn check_key(keys: &[Value], index: usize) -> Vec<Located> {
     let key = &keys[index];
     let Some(members) = key.as_object() else {
@@ -162,6 +168,7 @@ fn find_forbidden(name: &str, value: &Value) -> Option<Located> {
     at_top.or_else(|| Some((String::new(), forbidden_below(value)?)))
 }
 
+/// Finds forbidden key material at any depth. The reader limits the depth of a document, so the recursion is bounded.
 fn forbidden_below(value: &Value) -> Option<Fault> {
     match value {
         Value::Object(members) => {
@@ -172,6 +179,7 @@ fn forbidden_below(value: &Value) -> Option<Fault> {
     }
 }
 
+/// Refuses a member with private key material, or the type of a symmetric key.
 fn forbid(name: &str, value: &Value) -> Option<Fault> {
     if PRIVATE_MEMBERS.contains(&name) {
         return Some(Fault::new("M14", "private key material, send public keys only and replace this key"));
@@ -180,7 +188,7 @@ fn forbid(name: &str, value: &Value) -> Option<Fault> {
     symmetric.then_some(Fault::new("M14", "symmetric keys are not allowed, send public keys only"))
 }
 
-/// [RFC 7517 §4.1](https://www.rfc-editor.org/rfc/rfc7517#section-4.1).
+/// The type of a key is required: [RFC 7517 §4.1](https://www.rfc-editor.org/rfc/rfc7517#section-4.1).
 fn check_kty(key: &Value) -> Result<(), Fault> {
     match key.get("kty") {
         Some(Value::String(_)) => Ok(()),
@@ -188,6 +196,7 @@ fn check_kty(key: &Value) -> Result<(), Fault> {
     }
 }
 
+/// A member that is a string where it is present.
 fn check_text(key: &Value, name: &str) -> Result<(), Fault> {
     match sent(key, name) {
         None | Some(Value::String(_)) => Ok(()),
@@ -210,6 +219,7 @@ fn check_kid(key: &Value, earlier: &[Value]) -> Result<(), Fault> {
     }
 }
 
+/// The curve is required for the types EC and OKP:
 /// [RFC 7518 §6.2.1.1](https://www.rfc-editor.org/rfc/rfc7518#section-6.2.1.1).
 fn check_crv(key: &Value) -> Result<(), Fault> {
     let has_curves = key.get("kty").and_then(Value::as_str).is_some_and(KeyType::has_curves);

@@ -1,4 +1,7 @@
-//! Redirect URIs as a whole: whether there must be some, and what the kind of client and the switches say about each.
+//! Redirect URIs as a whole: whether at least one is required, and which kinds the client and the switches permit (M13).
+//!
+//! The syntax of each URI is judged before, by [`redirect::check`]. Here a valid URI is compared with the rest of the
+//! document: with the grant types, the type of application and the profile of the server.
 
 use crate::error::Fault;
 use crate::error::{ErrorCode, Violation, Violations};
@@ -7,7 +10,7 @@ use crate::protocol::uri::redirect;
 use crate::protocol::uri::redirect::Kind;
 use crate::protocol::{Supported, Switch};
 
-/// Each one was accepted by its form before.
+/// Checks the list. Where a URI is malformed, this rule is silent: the kind of a malformed URI is not known.
 pub(super) fn check(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
     if violations.concern("redirect_uris") {
         return;
@@ -22,21 +25,24 @@ pub(super) fn check(metadata: &mut ClientMetadata, supported: &Supported, violat
     }
 }
 
+/// Adds a violation of one URI, or of the whole member, with the code `invalid_redirect_uri`.
 fn refuse(violations: &mut Violations, index: Option<usize>, fault: Fault) {
     let pointer = pointer("redirect_uris", None, index);
     violations.push(Violation::new(ErrorCode::InvalidRedirectUri, pointer, fault.rule, fault.detail));
 }
 
+/// Whether at least one URI is required: where a registered grant type redirects, or where a switch demands it.
 fn must_have_some(metadata: &ClientMetadata, supported: &Supported) -> bool {
     let redirects = [GrantType::AuthorizationCode, GrantType::Implicit];
     let redirected = metadata.grant_types.iter().any(|grant| redirects.contains(grant));
     supported.is_on(Switch::RedirectUrisRequired) || redirected && !supported.is_on(Switch::RedirectUrisPushed)
 }
 
+/// Checks one valid URI against the type of the client and the switches.
 fn check_one(uri: &str, metadata: &ClientMetadata, supported: &Supported) -> Result<(), Fault> {
     let native = metadata.application_type == Some(ApplicationType::Native);
     if !native && metadata.grant_types.contains(&GrantType::Implicit) {
-        // Tokens arrive at the URI itself, so nobody else may be able to read it there.
+        // The token itself is in the redirect, so no other program may be able to receive it.
         redirect::check_for_implicit(uri)?;
     }
     let kind = Kind::of(uri);

@@ -1,4 +1,7 @@
-//! Scope: what a client may ask for later is never more than it asks for now.
+//! The scope of a client: the values that it may request later.
+//!
+//! The registered scope never exceeds the requested one, and never what the operator allows. By default unknown values are
+//! left out, because clients send the scopes of every server that they know.
 
 use super::refuse;
 use crate::error::Violations;
@@ -12,6 +15,7 @@ pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violat
         return;
     }
     let Some(asked) = &metadata.scope else {
+        // No scope and no default: the registration does not limit the client (RFC 6749 §3.3).
         metadata.scope.clone_from(&supported.default_scope);
         return;
     };

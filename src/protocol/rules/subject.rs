@@ -1,5 +1,8 @@
 //! Subject identifiers: how users are named to the client, and which clients form one sector
 //! ([OpenID Connect Core §8](https://openid.net/specs/openid-connect-core-1_0.html#SubjectIDTypes)).
+//!
+//! With pairwise identifiers, two clients that share a host see the same user under the same identifier. The host must
+//! therefore be certain: either all URIs of the client have one host, or a document that the client publishes lists them.
 
 use std::collections::BTreeSet;
 
@@ -9,6 +12,7 @@ use crate::protocol::Supported;
 use crate::protocol::metadata::{ClientMetadata, Leads, SubjectType, TokenDeliveryMode};
 use crate::protocol::uri::Parts;
 
+/// Checks the subject type, registers the only one that the server supports, and demands a sector for pairwise subjects.
 pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
     if let Some(subject_type) = &metadata.subject_type
         && !supported.subject_types.contains(subject_type)
@@ -16,7 +20,7 @@ pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violat
         refuse(violations, "subject_type", "M16", "this subject type is not offered");
     }
     if !supported.subject_types.contains(&SubjectType::Pairwise) {
-        // A sector would not be used.
+        // Without pairwise identifiers a sector has no use, and the server would have to fetch its document.
         metadata.sector_identifier_uri = None;
     }
     if !supported.subject_types.contains(&SubjectType::Public) && metadata.subject_type.is_none() {
@@ -33,7 +37,7 @@ pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violat
     }
 }
 
-/// Whether the URIs tell the sector
+/// Whether all URIs of the sector have one host, which is then the sector
 /// ([OpenID Connect Core §8.1](https://openid.net/specs/openid-connect-core-1_0.html#PairwiseAlg)).
 fn has_one_host(metadata: &ClientMetadata) -> bool {
     let host = |uri: &str| Some(Parts::read(uri).ok()?.server().ok()?.host.to_ascii_lowercase());
@@ -41,14 +45,15 @@ fn has_one_host(metadata: &ClientMetadata) -> bool {
     hosts.len() <= 1 && !hosts.contains(&None)
 }
 
-/// What the sector document must list: every redirect URI
+/// The URIs that the sector document must list: every redirect URI
 /// ([OpenID Connect Registration §5](https://openid.net/specs/openid-connect-registration-1_0.html#SectorIdentifierValidation)),
-/// and with CIBA where else the client shows itself
+/// and with CIBA the key set or the notification endpoint
 /// ([CIBA §4](https://openid.net/specs/openid-client-initiated-backchannel-authentication-core-1_0.html#registration)).
 pub(crate) fn uris_of_sector(metadata: &ClientMetadata) -> impl Iterator<Item = &str> {
     metadata.uris(|leads| is_of_sector(leads, metadata)).into_iter().map(|(_, text)| text.value)
 }
 
+/// Whether the URIs of a member belong to the sector of the client.
 fn is_of_sector(leads: Leads, metadata: &ClientMetadata) -> bool {
     let by_mode = match metadata.backchannel_token_delivery_mode {
         Some(TokenDeliveryMode::Poll | TokenDeliveryMode::Ping) => Some(Leads::Keys),

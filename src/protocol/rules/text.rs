@@ -1,7 +1,7 @@
 //! Text that people read, and text that machines read.
 //!
-//! A client's name stands on the consent screen, in logs and in mails. A character that cannot be seen, or that turns
-//! the text around it, lets one client pass for another or a log line for two (M8); a length limit keeps the screen
+//! A client's name stands on the consent screen, in logs and in mails. With an invisible character, or with one that
+//! changes the direction of the text, a client can imitate another one, or forge a second log line (M8); a length limit keeps the screen
 //! usable (M7). White space at the ends is removed before ([`normal_form`](crate::metadata::normal_form)); apart from
 //! that, what is accepted is echoed exactly, and escaped where it is shown. A scope (M10) and a token for machines (X8)
 //! have grammars of their own.
@@ -14,6 +14,7 @@ use icu_properties::{CodePointMapData, CodePointMapDataBorrowed, CodePointSetDat
 
 use crate::error::Fault;
 
+// The tables of Unicode are compiled in: a lookup reads static memory and allocates nothing.
 const CATEGORIES: CodePointMapDataBorrowed<'static, GeneralCategory> = CodePointMapData::<GeneralCategory>::new();
 const IGNORABLE: CodePointSetDataBorrowed<'static> = CodePointSetData::new::<DefaultIgnorableCodePoint>();
 
@@ -23,7 +24,7 @@ const MAX_MARKS: usize = 8;
 const INVISIBLE: Fault =
     Fault::new("M8", "control, invisible, unassigned and direction-changing characters are not allowed");
 
-/// What a character is to this rule.
+/// The classes of characters that the rule distinguishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     /// A visible character that stands for itself.
@@ -34,13 +35,14 @@ enum Class {
     Selector,
     /// Joins or separates the characters beside it.
     Joiner,
-    /// Takes part in nothing: a space, a blank pattern, a format character that changes no direction.
+    /// Neither visible nor forbidden: a space, a blank pattern, a format character that does not change the direction.
     Other,
     /// Must not stand in a text.
     Forbidden,
 }
 
 impl Class {
+    /// The class of a character. The first matching line decides, so exceptions stand before the tables.
     fn of(character: char) -> Self {
         let category = CATEGORIES.get(character);
         let is_in = |group: GeneralCategoryGroup| group.contains(category);
@@ -79,25 +81,26 @@ const VISIBLE: GeneralCategoryGroup = GeneralCategoryGroup::Letter
     .union(GeneralCategoryGroup::Punctuation)
     .union(GeneralCategoryGroup::Symbol);
 
-/// Checks a text of at most `most` code points for length (M7) and hygiene (M8).
+/// Checks a text for its length, at most `max` code points (M7), and for the characters that M8 forbids.
 pub(crate) fn check(text: &str, max: usize) -> Result<(), Fault> {
     if text.is_empty() {
         return Err(Fault::new("M8", "the text is empty, leave the member out instead"));
     }
+    // Octets bound code points, so the exact count is needed for long texts alone.
     if text.len() > max && text.chars().count() > max {
         return Err(Fault::new("M7", "the text is too long"));
     }
     if text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace) {
         return Err(Fault::new("M8", "the text must not start or end with white space"));
     }
-    // Most texts are plain ASCII. One that is not empty after trimming has something to see.
+    // Most texts are plain ASCII, where every character but the space is visible. They need no look at the tables.
     if text.bytes().all(|octet| matches!(octet, b' '..=b'~')) {
         return Ok(());
     }
     check_characters(text)
 }
 
-/// Looks at every character between its neighbours.
+/// Checks every character together with the one before it: joiners, selectors and marks depend on it.
 fn check_characters(text: &str) -> Result<(), Fault> {
     // Whether the character before is visible, with the selector that belongs to it.
     let mut after_visible = false;
@@ -131,7 +134,7 @@ fn check_characters(text: &str) -> Result<(), Fault> {
     }
 }
 
-/// Checks a scope of at most `most` octets: tokens between single spaces, M10:
+/// Checks a scope of at most `max` octets: tokens between single spaces, M10:
 /// [RFC 6749 §3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3).
 pub(crate) fn check_scope(scope: &str, max: usize) -> Result<(), Fault> {
     if scope.len() > max {
@@ -146,15 +149,15 @@ pub(crate) fn check_scope(scope: &str, max: usize) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The longest token for machines.
+/// The longest token for machines, in octets.
 const MAX_TOKEN: usize = 256;
 
-/// Checks a token for machines: printable ASCII without spaces.
-pub(crate) fn check_token(word: &str) -> Result<(), Fault> {
-    if word.len() > MAX_TOKEN {
+/// Checks a token for machines (X8): printable ASCII without spaces.
+pub(crate) fn check_token(token: &str) -> Result<(), Fault> {
+    if token.len() > MAX_TOKEN {
         return Err(Fault::new("M7", "the value is longer than 256 characters"));
     }
-    if word.is_empty() || !word.bytes().all(|octet| octet.is_ascii_graphic()) {
+    if token.is_empty() || !token.bytes().all(|octet| octet.is_ascii_graphic()) {
         return Err(Fault::new("X8", "the value must be printable ASCII without spaces"));
     }
     Ok(())
@@ -163,7 +166,7 @@ pub(crate) fn check_token(word: &str) -> Result<(), Fault> {
 /// The longest software statement, in octets.
 const MAX_STATEMENT: usize = 16_384;
 
-/// Checks the length of a software statement; what it holds is for its verification.
+/// Checks the length of a software statement. Its content is judged by its verification.
 pub(crate) fn check_statement(statement: &str) -> Result<(), Fault> {
     match statement.len() <= MAX_STATEMENT {
         true => Ok(()),
@@ -171,6 +174,7 @@ pub(crate) fn check_statement(statement: &str) -> Result<(), Fault> {
     }
 }
 
+/// `scope-token` of [RFC 6749 §3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3).
 fn is_scope_token(token: &str) -> bool {
     !token.is_empty() && token.bytes().all(|octet| matches!(octet, 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
 }

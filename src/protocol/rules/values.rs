@@ -1,4 +1,7 @@
-//! The form of a single value: one line for each form that the table of members knows.
+//! The check of a single value: one line for each kind of value in the table of members.
+//!
+//! A value is judged alone here, without the other members of the document. The same function serves the list of choices
+//! of another extension and the hosts of constraints, so a value means the same wherever it stands.
 
 use super::{certificate, text};
 use crate::error::Fault;
@@ -10,9 +13,11 @@ use crate::protocol::metadata::{
 use crate::protocol::uri::redirect;
 use crate::protocol::{Supported, Switch, uri};
 
+/// The refusal of an algorithm. It does not list the supported ones: they are in the server metadata
+/// ([RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414#section-2)).
 const NOT_SUPPORTED: Fault = Fault::new("M15", "the value is not one that this server supports");
 
-/// Checks every member by its form.
+/// Checks every member that is present by its kind. It changes nothing; the type is that of all rules.
 pub(super) fn check(metadata: &mut ClientMetadata, supported: &Supported, violations: &mut Violations) {
     for (member, field) in metadata.members().filter(|(_, field)| !field.is_absent()) {
         check_member(member, field, supported, violations);
@@ -24,7 +29,8 @@ pub(super) fn check(metadata: &mut ClientMetadata, supported: &Supported, violat
     }
 }
 
-/// Checks one member. Where there are too many values, they are not looked at one by one.
+/// Checks the values of one member. A list that is too long has one violation and its values are not judged: the time of
+/// a refusal must not grow with the length of the list.
 fn check_member(member: &Member, field: &dyn Field, supported: &Supported, violations: &mut Violations) {
     let mut texts = Vec::new();
     field.texts(&mut |text| texts.push(text));
@@ -41,6 +47,7 @@ fn check_member(member: &Member, field: &dyn Field, supported: &Supported, viola
     }
 }
 
+/// How many values a list of this kind may have (M7).
 fn max_values(kind: ValueKind) -> usize {
     match kind {
         ValueKind::Names(max)
@@ -49,10 +56,12 @@ fn max_values(kind: ValueKind) -> usize {
         | ValueKind::FetchedUris(max)
         | ValueKind::ContentEncryptions(max) => max,
         ValueKind::RedirectUris | ValueKind::ReturnUris => 32,
+        // One value, or a list whose values are checked elsewhere.
         _ => usize::MAX,
     }
 }
 
+/// A language tag (M9). The reader ignores members with a bad tag; a document of the application may have one.
 fn check_tag(text: Text<'_>) -> Result<(), Fault> {
     match text.tag {
         Some(tag) if !is_language_tag(tag) => {
@@ -62,7 +71,10 @@ fn check_tag(text: Text<'_>) -> Result<(), Fault> {
     }
 }
 
-/// Checks one string of a member; where the server offers a list, it must be on it.
+/// Checks one string of a member. Where the server supports a list of values, the string must be in the list.
+///
+/// The kinds without a check have a rule of their own, which looks at several members: grant types, response types,
+/// methods, keys and choices.
 pub(super) fn check_text(kind: ValueKind, text: Text<'_>, supported: &Supported) -> Result<(), Fault> {
     let value = text.value;
     match kind {
@@ -101,11 +113,12 @@ fn require(is_supported: bool) -> Result<(), Fault> {
     if is_supported { Ok(()) } else { Err(NOT_SUPPORTED) }
 }
 
+/// Whether the client may sign with this algorithm by a key of its own.
 fn is_own_signing(algorithm: &SigningAlgorithm, supported: &Supported) -> bool {
     !algorithm.is_symmetric() && supported.signs_with(algorithm)
 }
 
-/// What single members owe to switches.
+/// Conditions on single values that a switch turns on. The switch names the rule in the refusal.
 fn check_switches(member: &Member, value: &str, supported: &Supported) -> Result<(), Fault> {
     let refuse_if = |switch: Switch, broken: bool, detail| {
         if supported.is_on(switch) && broken { Err(Fault::new(switch.name(), detail)) } else { Ok(()) }

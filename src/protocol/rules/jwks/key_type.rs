@@ -1,4 +1,7 @@
-//! The types of keys that the server can use, one row for each, and what a key of a type must hold.
+//! The types of keys that the server can use, one row for each, and the members that a key of a type must have.
+//!
+//! A row says which algorithms fit the type, so the same table decides whether a key is well-formed and what it can be used
+//! for. A type without a row is unknown: its keys are skipped and not refused.
 
 use std::ops::RangeInclusive;
 
@@ -12,6 +15,7 @@ use crate::protocol::signature;
 /// Limits of an RSA modulus in bits, the lower one from
 /// [RFC 7518 §3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3).
 const MODULUS_BITS: RangeInclusive<usize> = 2048..=8192;
+/// The smallest RSA exponent. Smaller ones have known attacks with weak padding, and no deployed library creates them.
 const MIN_EXPONENT: u64 = 65_537;
 
 const RSA_SIGNING: &[&str] = &["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"];
@@ -79,7 +83,7 @@ impl KeyType {
         KEY_TYPES.iter().any(|row| row.kty == kty && row.crv.is_some())
     }
 
-    /// The members that break a rule, by name. An empty name stands for the key as a whole.
+    /// The members that break a rule, by name. An empty name means the key as a whole.
     pub(super) fn check(&self, key: &Value) -> Vec<(&'static str, Fault)> {
         let broken = self.members.iter().filter_map(|(name, shape)| Some((*name, shape.check(key.get(name)).err()?)));
         let mut faults: Vec<_> = broken.collect();
@@ -89,16 +93,17 @@ impl KeyType {
         faults
     }
 
-    /// Whether the key is a point of its curve. Only a build with a cryptographic library can tell, and it reads no
-    /// other point. Keys of the other types have no such test.
+    /// Whether the coordinates are a point of the curve. Only a build with a cryptographic library can check that; without
+    /// one every key passes. A point off the curve would expose the private key of the other side in a key agreement
+    /// ([RFC 8725 §3.4](https://www.rfc-editor.org/rfc/rfc8725#section-3.4)).
     fn has_point(&self, key: &Value) -> bool {
         self.kty != "EC" || self.signing.iter().any(|alg| signature::can_verify(key, &(*alg).into()))
     }
 }
 
-/// What the octets of a member must be.
+/// The condition on the octets of a member, after base64url.
 enum Shape {
-    /// This many: a coordinate of a curve.
+    /// Exactly this many octets: a coordinate of a curve.
     Octets(usize),
     /// An RSA modulus.
     Modulus,
@@ -107,6 +112,7 @@ enum Shape {
 }
 
 impl Shape {
+    /// Checks a member. Padding and stray bits are refused, because two spellings of one key have different thumbprints.
     fn check(&self, value: Option<&Value>) -> Result<(), Fault> {
         let Some(octets) = value.and_then(Value::as_str).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok()) else {
             return Err(Fault::new("M14", "the value must be a base64url string without padding and stray bits"));
@@ -133,6 +139,7 @@ fn significant_bits(number: &[u8]) -> usize {
     digits.first().map_or(0, |first| digits.len() * 8 - first.leading_zeros() as usize)
 }
 
+/// Whether a public exponent is odd, not too small, and fits into 64 bits.
 fn is_exponent(number: &[u8]) -> bool {
     let value = number.iter().fold(0, |value, octet| value << 8 | u64::from(*octet));
     significant_bits(number) <= 64 && value >= MIN_EXPONENT && value % 2 == 1
