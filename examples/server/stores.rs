@@ -175,10 +175,6 @@ fn cannot_open(options: &StoreOptions, error: &StoreError) -> Box<dyn Error> {
 }
 
 /// What to do about a SQLite file that is not there. To serve, it would have been created, so its folder is missing.
-#[cfg_attr(
-    not(any(feature = "sqlite", feature = "postgres", feature = "redis")),
-    expect(dead_code, reason = "memory can always be opened")
-)]
 fn hint(options: &StoreOptions, error: &StoreError) -> &'static str {
     let mut cause = error.source().filter(|_| scheme(&options.store) == "sqlite");
     while let Some(error) = cause {
