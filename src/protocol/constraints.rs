@@ -2,7 +2,7 @@
 
 use super::metadata::{GrantType, TokenEndpointAuthMethod};
 
-/// The limits that a client inherits from the initial access token or the [`Registrant`](super::Registrant) it came with.
+/// The limits that a client inherits from the initial access token or the [`Registrant`](crate::access::Registrant) it came with.
 ///
 /// An empty list and `None` limit nothing. The limits hold for the registration and for every later update, so a
 /// client cannot outgrow the token that let it in.

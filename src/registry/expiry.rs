@@ -21,7 +21,7 @@ const ASKED: usize = 10;
 impl Registry {
     /// Removes at most `limit` clients that are idle by the [retention](crate::retention), and tells which. Clients
     /// that are [protected](crate::retention::Protect) stay. It also forgets what need not be
-    /// [remembered](Self::remember) any more, so it is of use without a retention too.
+    /// [claimed](Self::claim_nonce) any more, so it is of use without a retention too.
     ///
     /// # Errors
     ///

@@ -155,7 +155,7 @@ pub trait ClientStore: Send + Sync + 'static {
     fn count(&self, query: &ClientQuery) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
     /// Removes at most `limit` clients that are idle by these cutoffs, those issued first before others, and forgets
-    /// what [`remember`](Self::remember) need not know any more. Answers with what was removed, in the order of the list.
+    /// what [`claim_nonce`](Self::claim_nonce) need not know any more. Answers with what was removed, in the order of the list.
     /// It may remove fewer at a time than there are, but none only when there is none.
     fn expire(
         &self,

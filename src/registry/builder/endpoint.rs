@@ -43,7 +43,7 @@ impl RegistryBuilder {
 
     /// Another path where the endpoint answers too (repeatable). What clients are told, such as
     /// `registration_client_uri`, names the path of [`with_path`](Self::with_path). Default: none, and `/register` with
-    /// [`Switch::RegisterPath`]. Tenants that are told apart by their paths have no aliases.
+    /// [`Switch::RegisterPath`](crate::Switch::RegisterPath). Tenants that are told apart by their paths have no aliases.
     pub fn with_alias(mut self, path: impl Into<String>) -> Self {
         self.endpoint.aliases.push(path.into());
         self

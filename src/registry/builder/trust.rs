@@ -12,7 +12,7 @@ impl RegistryBuilder {
     /// endpoint. Each of these values is then accepted, alone or in an array of these values and the issuer; such an
     /// authentication is an event `legacy_audience` of the audit trail. Default: none, because a rogue server can make a
     /// client sign for the endpoint of an honest one. It is refused with
-    /// [`Switch::AudienceString`], which `fapi2` turns on, and where no method with assertions is offered.
+    /// [`Switch::AudienceString`](crate::Switch::AudienceString), which `fapi2` turns on, and where no method with assertions is offered.
     #[cfg(feature = "software-statements")]
     #[cfg(feature = "software-statements")]
     pub fn with_legacy_audiences<T: Into<String>>(mut self, audiences: impl IntoIterator<Item = T>) -> Self {
