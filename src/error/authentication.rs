@@ -6,6 +6,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use super::{BoxError, RegistrationError, StoreError};
 
@@ -158,10 +159,10 @@ impl fmt::Display for AuthenticationCause {
 /// `Display`, [`status`](Self::status) and [`code`](Self::code) are the same for all causes of a
 /// [`kind`](Self::kind), so they may be sent to the client. [`cause`](Self::cause) and
 /// [`source`](std::error::Error::source) are for the operator.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct AuthenticationError {
     cause: AuthenticationCause,
-    source: Option<BoxError>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl AuthenticationError {
@@ -192,7 +193,7 @@ impl AuthenticationError {
 
     /// An error with the error of the store or the library that led to it.
     pub(crate) fn caused_by(cause: AuthenticationCause, source: impl Into<BoxError>) -> Self {
-        Self { cause, source: Some(source.into()) }
+        Self { cause, source: Some(source.into().into()) }
     }
 }
 

@@ -138,13 +138,13 @@ impl RegistrationErrorKind {
 ///
 /// `Display` is the `error_description`; a cause, such as a failure of the store, is in
 /// [`source`](std::error::Error::source) and never in the reply.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct RegistrationError {
     kind: RegistrationErrorKind,
     violations: Vec<Violation>,
     retry_after: Option<Duration>,
     scope: Option<Arc<str>>,
-    source: Option<BoxError>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl RegistrationError {
@@ -182,7 +182,7 @@ impl RegistrationError {
 
     /// Keeps the cause for the operator. It is never part of the reply.
     pub(crate) fn caused_by(mut self, source: impl Into<BoxError>) -> Self {
-        self.source = Some(source.into());
+        self.source = Some(source.into().into());
         self
     }
 

@@ -99,13 +99,12 @@ impl Registry {
 
     async fn expire_some(&self, cutoffs: &IdleCutoffs, limit: usize) -> Result<Vec<Arc<Client>>, RegistrationError> {
         let expired = self.inner.store.expire(cutoffs, limit).await?;
-        // All of them are on the trail before anything is waited for: whoever drops the future leaves none untold.
-        let mut told = Ok(());
-        for client in &expired {
-            told = told.and(self.record(&AuditEvent::done(Operation::Expire, client)).await);
-        }
-        let revoked = self.revoke_each(expired.iter().map(|client| &**client)).await;
-        told.and(revoked).map(|()| expired)
+        let clients = || expired.iter().map(|client| &**client);
+        // Both begin before anything is waited for: a caller that drops the future leaves no client unrecorded.
+        let unrevoked = self.unrevoked(clients());
+        let recorded = self.record_each(clients().map(|client| AuditEvent::done(Operation::Expire, client))).await;
+        let revoked = unrevoked.revoke().await;
+        recorded.and(revoked).map(|()| expired)
     }
 
     /// Which clients may be evicted for a new one where none is protected.

@@ -92,33 +92,18 @@ impl Registry {
         self.after_removal(Operation::Remove, &client).await.map(|()| true)
     }
 
-    /// A client is gone from the store. What it was granted is revoked even when the audit trail fails.
+    /// Records that a client was removed from the store, and revokes its grants, even when the audit trail fails.
     pub(super) async fn after_removal(&self, operation: Operation, client: &Client) -> Result<(), RegistrationError> {
+        let unrevoked = self.unrevoked([client]);
         let recorded = self.record(&AuditEvent::done(operation, client)).await;
-        recorded.and(self.revoke(client).await)
+        recorded.and(unrevoked.revoke().await)
     }
 
-    /// Ends what a client was granted that is gone from the store.
-    pub(super) async fn revoke(&self, client: &Client) -> Result<(), RegistrationError> {
-        self.revoke_each([client]).await
-    }
-
-    /// Ends what clients were granted that are gone from the store, also when that fails for some of them.
-    pub(super) async fn revoke_each<'a>(
-        &'a self,
-        clients: impl IntoIterator<Item = &'a Client>,
-    ) -> Result<(), RegistrationError> {
-        let Some(revocation) = &self.settings().lifecycle.revocation else { return Ok(()) };
-        let mut unfinished = Unfinished { registry: self, clients: clients.into_iter().collect() };
-        let mut all = Ok(());
-        while let Some(client) = unfinished.clients.front().copied() {
-            let revoked = revocation.revoke(client).await;
-            unfinished.clients.pop_front();
-            let revoked = revoked
-                .map_err(|cause| RegistrationError::new(RegistrationErrorKind::RevocationFailed).caused_by(cause));
-            all = all.and(self.attempt(Operation::Revoke).of_client(&client.id).finish(revoked).await);
-        }
-        all
+    /// Clients that were removed from the store and whose grants must be revoked. Call this before the first `.await`
+    /// after the removal: it reports the clients if the caller leaves.
+    pub(super) fn unrevoked<'a>(&'a self, clients: impl IntoIterator<Item = &'a Client>) -> Unrevoked<'a> {
+        let is_needed = self.settings().lifecycle.revocation.is_some();
+        Unrevoked { registry: self, clients: clients.into_iter().filter(|_| is_needed).collect() }
     }
 
     async fn change_status(
@@ -172,19 +157,41 @@ impl Registry {
     }
 }
 
-/// Clients whose grants are still to be revoked. When the caller leaves before that, nobody else tells of them.
-struct Unfinished<'a> {
+/// Removed clients whose grants are not revoked yet. If the caller leaves before the end, the audit trail is the only place
+/// that names them, so dropping this records a failed revocation of each.
+pub(super) struct Unrevoked<'a> {
     registry: &'a Registry,
     clients: VecDeque<&'a Client>,
 }
 
-impl Drop for Unfinished<'_> {
+impl Unrevoked<'_> {
+    /// Revokes the grants of every client, also when that fails for some of them. Returns the first failure.
+    pub(super) async fn revoke(mut self) -> Result<(), RegistrationError> {
+        let registry = self.registry;
+        let Some(revocation) = &registry.settings().lifecycle.revocation else { return Ok(()) };
+        let mut all = Ok(());
+        while let Some(client) = self.clients.front().copied() {
+            let revoked = revocation.revoke(client).await;
+            self.clients.pop_front();
+            let revoked = revoked
+                .map_err(|cause| RegistrationError::new(RegistrationErrorKind::RevocationFailed).caused_by(cause));
+            all = all.and(registry.attempt(Operation::Revoke).of_client(&client.id).finish(revoked).await);
+        }
+        all
+    }
+
+    /// The removal was undone, so the clients keep their grants.
+    pub(super) fn cancel(mut self) {
+        self.clients.clear();
+    }
+}
+
+impl Drop for Unrevoked<'_> {
     fn drop(&mut self) {
         for client in &self.clients {
             let error = RegistrationError::new(RegistrationErrorKind::RevocationFailed)
                 .caused_by("the caller left before its end");
-            let event = AuditEvent::refused(Operation::Revoke, Some(&client.id), &error);
-            self.registry.record_now(&event);
+            self.registry.record_without_waiting(&AuditEvent::refused(Operation::Revoke, Some(&client.id), &error));
         }
     }
 }

@@ -130,12 +130,14 @@ impl Registry {
     }
 
     /// Ends the work with the store, at the end of a shutdown when no request is under way any more: see
-    /// [`ClientStore::close`](crate::store::ClientStore::close). All registries over the same store end with it.
+    /// [`ClientStore::close`](crate::store::ClientStore::close). All registries over the same store end with it. Before
+    /// that it waits for events that the audit sink still records although their callers have left.
     ///
     /// # Errors
     ///
     /// When the store fails. What it acknowledged is kept nevertheless.
     pub async fn close(&self) -> Result<(), StoreError> {
+        self.settings().runtime.audit.finish().await;
         self.inner.store.close().await
     }
 

@@ -5,9 +5,9 @@
 
 use super::Registry;
 use crate::client::credential::ClientId;
-use crate::error::{RegistrationError, RegistrationErrorKind};
+use crate::error::{BoxError, RegistrationError, RegistrationErrorKind};
 use crate::hooks::access::Registrant;
-use crate::hooks::audit::{AuditEvent, Operation, RequestedClient};
+use crate::hooks::audit::{AuditEvent, Operation, OwnedEvent, Recording, RequestedClient, join};
 
 /// An operation under way, with all that is recorded when it is refused.
 #[derive(Clone, Copy)]
@@ -20,22 +20,41 @@ pub(super) struct Attempt<'a> {
 }
 
 impl Registry {
-    /// Puts an event on the audit trail.
+    /// Puts an event on the audit trail. If this future is dropped, the event is recorded nevertheless.
     pub(super) async fn record(&self, event: &AuditEvent<'_>) -> Result<(), RegistrationError> {
-        let event = event.within(self.now(), self.settings().runtime.tenant(), self.context());
-        let recorded = self.settings().runtime.audit.record(&event);
-        recorded.map_err(|source| RegistrationError::new(RegistrationErrorKind::Unavailable).caused_by(source))
+        self.recording(event).await.map_err(not_recorded)
     }
 
-    /// As [`record`](Self::record), where nothing can be waited for: in a destructor.
-    pub(super) fn record_now(&self, event: &AuditEvent<'_>) {
-        let event = event.within(self.now(), self.settings().runtime.tenant(), self.context());
-        drop(self.settings().runtime.audit.record(&event));
+    /// Puts several events on the audit trail, all of them before it waits for one. Fails with the first failure, after
+    /// every event was tried.
+    pub(super) async fn record_each<'a>(
+        &self,
+        events: impl IntoIterator<Item = AuditEvent<'a>>,
+    ) -> Result<(), RegistrationError> {
+        let recordings = events.into_iter().map(|event| self.recording(&event)).collect();
+        join::<Recording>(recordings).await.map_err(not_recorded)
+    }
+
+    /// As [`record`](Self::record), in a destructor, where nothing can be waited for: the trail ends what this begins.
+    pub(super) fn record_without_waiting(&self, event: &AuditEvent<'_>) {
+        drop(self.recording(event));
+    }
+
+    /// The recording of an event; it begins when it is awaited or dropped.
+    pub(super) fn recording(&self, event: &AuditEvent<'_>) -> Recording {
+        let runtime = &self.settings().runtime;
+        let event = OwnedEvent::new(event, self.now(), runtime.tenant_name(), self.context().clone());
+        runtime.audit.record(event)
     }
 
     pub(super) fn attempt(&self, operation: Operation) -> Attempt<'_> {
         Attempt { registry: self, operation, client: None, registrant: None, sent: &[] }
     }
+}
+
+/// A change that cannot be recorded is refused: the server is not available for it.
+pub(super) fn not_recorded(source: BoxError) -> RegistrationError {
+    RegistrationError::new(RegistrationErrorKind::Unavailable).caused_by(source)
 }
 
 impl<'a> Attempt<'a> {

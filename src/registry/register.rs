@@ -8,13 +8,14 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::recording::not_recorded;
 use super::submission::Submission;
 use super::{ATTEMPTS, Registry};
 use crate::client::credential::{ClientSecret, NewCredentials, RegistrationAccessToken};
 use crate::client::{Client, ClientInformation, ClientStatus, RegistrationOrigin, RegistrationToken};
 use crate::error::{RegistrationError, RegistrationErrorKind, StoreError};
 use crate::hooks::access::{Registrant, RequestHead, peer};
-use crate::hooks::audit::{AuditEvent, Operation};
+use crate::hooks::audit::{AuditEvent, Operation, Recording};
 use crate::hooks::policy::Caller;
 use crate::protocol::metadata::ClientMetadata;
 use crate::store::{InsertConditions, InsertOutcome, RemoveConditions};
@@ -115,22 +116,27 @@ impl Registry {
     /// client are revoked; if this fails, the new client stays, and the failure is on the audit trail.
     async fn insert_recorded(&self, client: &Client, conditions: InsertConditions) -> Result<(), RegistrationError> {
         let evicted = self.insert(client, &conditions).await?;
+        let unrevoked = self.unrevoked(evicted.as_deref());
         if let Err(error) = self.confirm(client, evicted.as_deref()).await {
+            unrevoked.cancel();
             self.inner.store.remove(&client.id, &RemoveConditions::undoing(conditions, evicted)).await?;
             drop(self.record(&AuditEvent::done(Operation::TakeBack, client)).await);
             return Err(error);
         }
-        if let Some(evicted) = evicted {
-            drop(self.revoke(&evicted).await);
-        }
+        drop(unrevoked.revoke().await);
         Ok(())
     }
 
     /// Records the registration, and then the eviction, which must not be on the trail if the registration is undone.
     async fn confirm(&self, client: &Client, evicted: Option<&Client>) -> Result<(), RegistrationError> {
-        self.record(&AuditEvent::done(Operation::Register, client)).await?;
+        // If the caller leaves before the end, dropping this records the eviction.
+        let evicted = evicted.map(|evicted| self.recording(&AuditEvent::done(Operation::Expire, evicted)));
+        if let Err(error) = self.record(&AuditEvent::done(Operation::Register, client)).await {
+            evicted.into_iter().for_each(Recording::cancel);
+            return Err(error);
+        }
         match evicted {
-            Some(evicted) => self.record(&AuditEvent::done(Operation::Expire, evicted)).await,
+            Some(evicted) => evicted.await.map_err(not_recorded),
             None => Ok(()),
         }
     }

@@ -73,7 +73,7 @@ impl Ledger {
 }
 
 impl AuditSink for Ledger {
-    fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
+    async fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
         let fails_here = *self.failing_at.lock().unwrap() == Some(event.operation()) && event.refusal().is_none();
         if fails_here || self.failing.load(Ordering::SeqCst) {
             return Err("the disk of the audit trail is full".into());

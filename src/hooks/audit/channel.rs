@@ -67,7 +67,7 @@ impl AuditChannel {
 }
 
 impl AuditSink for AuditChannel {
-    fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
+    async fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
         let place = match self.sender.try_reserve() {
             Ok(place) => place,
             Err(TrySendError::Full(())) => {

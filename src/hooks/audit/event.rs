@@ -4,7 +4,6 @@ use std::time::SystemTime;
 
 use super::change;
 use super::change::Change;
-use super::context::Context;
 use super::operation::Operation;
 use super::refusal::Refusal;
 use super::requested::RequestedClient;
@@ -18,19 +17,19 @@ use crate::hooks::access::Registrant;
 /// One entry of the audit trail. It holds no secret and no token.
 #[derive(Debug, Clone)]
 pub struct AuditEvent<'a> {
-    operation: Operation,
-    subject: Subject<'a>,
-    refusal: Option<Refusal<'a>>,
-    requested: Option<&'a RequestedClient>,
-    at: SystemTime,
-    tenant: &'a str,
-    request_id: Option<&'a str>,
-    actor: Option<&'a str>,
+    pub(super) operation: Operation,
+    pub(super) subject: Subject<'a>,
+    pub(super) refusal: Option<Refusal<'a>>,
+    pub(super) requested: Option<&'a RequestedClient>,
+    pub(super) at: SystemTime,
+    pub(super) tenant: &'a str,
+    pub(super) request_id: Option<&'a str>,
+    pub(super) actor: Option<&'a str>,
 }
 
 /// Whom or what an event is about.
 #[derive(Debug, Clone)]
-enum Subject<'a> {
+pub(super) enum Subject<'a> {
     /// A client that exists, or existed until now, and what it was before.
     Client { before: Option<&'a Client>, after: &'a Client },
     /// What the request named; there may be no such client.
@@ -39,8 +38,8 @@ enum Subject<'a> {
     Caller(&'a Registrant),
     /// An initial access token, and who owns the clients that it registers.
     Token { id: &'a str, owner: Option<&'a str> },
-    /// Nobody yet.
-    Nobody,
+    /// Unknown yet.
+    Unknown,
 }
 
 impl<'a> AuditEvent<'a> {
@@ -68,12 +67,12 @@ impl<'a> AuditEvent<'a> {
     }
 
     pub(crate) fn refused(operation: Operation, named: Option<&'a ClientId>, error: &'a RegistrationError) -> Self {
-        Self::new(operation, named.map_or(Subject::Nobody, Subject::Named), Some(Refusal::Registration(error)))
+        Self::new(operation, named.map_or(Subject::Unknown, Subject::Named), Some(Refusal::Registration(error)))
     }
 
     /// A client was not authenticated.
     pub(crate) fn not_authenticated(named: Option<&'a ClientId>, error: &'a AuthenticationError) -> Self {
-        let (subject, refusal) = (named.map_or(Subject::Nobody, Subject::Named), Refusal::Authentication(error));
+        let (subject, refusal) = (named.map_or(Subject::Unknown, Subject::Named), Refusal::Authentication(error));
         Self::new(Operation::Authenticate, subject, Some(refusal))
     }
 
@@ -90,11 +89,6 @@ impl<'a> AuditEvent<'a> {
     /// The request was refused after its body was read.
     pub(crate) fn requesting(self, requested: Option<&'a RequestedClient>) -> Self {
         Self { requested, ..self }
-    }
-
-    pub(crate) fn within(&self, at: SystemTime, tenant: &'a str, context: &'a Context) -> Self {
-        let (request_id, actor) = (context.request_id.as_deref(), context.actor.as_deref());
-        Self { at, tenant, request_id, actor, ..self.clone() }
     }
 
     /// When it happened, by the registry's clock.
@@ -141,7 +135,7 @@ impl<'a> AuditEvent<'a> {
         match self.subject {
             Subject::Client { after, .. } => Some(&after.id),
             Subject::Named(id) => Some(id),
-            Subject::Caller(_) | Subject::Token { .. } | Subject::Nobody => None,
+            Subject::Caller(_) | Subject::Token { .. } | Subject::Unknown => None,
         }
     }
 
@@ -169,7 +163,7 @@ impl<'a> AuditEvent<'a> {
         match self.subject {
             Subject::Client { after, .. } => Some(&after.origin),
             Subject::Caller(grant) => Some(&grant.origin),
-            Subject::Named(_) | Subject::Token { .. } | Subject::Nobody => None,
+            Subject::Named(_) | Subject::Token { .. } | Subject::Unknown => None,
         }
     }
 
@@ -180,7 +174,7 @@ impl<'a> AuditEvent<'a> {
             Subject::Client { after, .. } => after.owner(),
             Subject::Caller(grant) => grant.owner.as_deref(),
             Subject::Token { owner, .. } => owner,
-            Subject::Named(_) | Subject::Nobody => None,
+            Subject::Named(_) | Subject::Unknown => None,
         }
     }
 

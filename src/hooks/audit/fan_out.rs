@@ -1,12 +1,13 @@
 //! Several sinks for one trail.
 
-use super::{AuditEvent, AuditSink};
+use super::{AuditEvent, AuditSink, ErasedSink, trail};
 use crate::error::BoxError;
 
-/// Tells several sinks about every event, in their order.
+/// Gives every event to several sinks.
 ///
-/// All of them are told, and the first failure counts. When it makes the registry take a change back, the sinks that
-/// still work are told that too, as [`Operation::TakeBack`](super::Operation::TakeBack).
+/// All of them begin at once, in their order, and the event is recorded when all of them have it. If one of them fails,
+/// recording fails with its error, after the others have ended. When the registry then takes a change back, the sinks that
+/// still work record that too, as [`Operation::TakeBack`](super::Operation::TakeBack).
 ///
 /// ```
 /// use tower_dcr::audit::{FanOut, JsonLines};
@@ -16,17 +17,17 @@ use crate::error::BoxError;
 /// ```
 #[derive(Debug, Default)]
 pub struct FanOut {
-    sinks: Vec<Box<dyn AuditSink>>,
+    sinks: Vec<Box<dyn ErasedSink>>,
 }
 
 impl FanOut {
-    /// Tells nobody yet.
+    /// No sink yet: without one, events are accepted and not recorded.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Tells this sink too.
+    /// Adds a sink.
     #[must_use]
     pub fn with(mut self, sink: impl AuditSink) -> Self {
         self.sinks.push(Box::new(sink));
@@ -35,7 +36,7 @@ impl FanOut {
 }
 
 impl AuditSink for FanOut {
-    fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
-        self.sinks.iter().map(|sink| sink.record(event)).fold(Ok(()), Result::and)
+    async fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
+        trail::join(self.sinks.iter().map(|sink| sink.record(event)).collect()).await
     }
 }

@@ -1,11 +1,11 @@
 //! The audit trail as lines of JSON.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
+use super::line_writer::LineWriter;
 use super::record::Values;
 use super::{AuditEvent, AuditRecord, AuditSink};
 use crate::error::BoxError;
@@ -13,10 +13,17 @@ use crate::store::private_file;
 
 /// Writes each event as one line of JSON, an [`AuditRecord`], and flushes it.
 ///
-/// An event counts as recorded when the writer has taken and flushed it. For a file that means the operating system has
-/// it: it survives the end of the process, and a loss of power only once the system has written it to the disk. Where
-/// that must not happen, let `flush` of the writer call [`File::sync_data`], at the price of a disk write for every
-/// request. A writer that may be slow belongs behind an `AuditChannel`.
+/// One thread, named `dcr-audit`, calls the writer, so no request blocks its executor. The thread writes all lines that
+/// wait with one `write_all` and one `flush`. An event is recorded when its line is flushed. For a file that means that the
+/// operating system has it: the line survives the end of the process, and a loss of power only once the system has written
+/// it to the disk. Where that must not happen, let `flush` of the writer call
+/// [`File::sync_data`](std::fs::File::sync_data): every request then waits for the disk, and requests at the same time
+/// share one write.
+///
+/// At most 4096 lines wait. Beyond that, events are not recorded, and changes are answered with 503.
+///
+/// Dropping the sink ends the thread and waits until every line that was handed over is flushed, also the lines of requests
+/// that were dropped. A registry drops its sink with its last clone.
 ///
 /// ```
 /// use tower_dcr::audit::JsonLines;
@@ -40,24 +47,35 @@ use crate::store::private_file;
 /// # std::fs::remove_dir_all(directory)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct JsonLines<W> {
-    output: Mutex<Output<W>>,
+pub struct JsonLines {
+    /// An error where the operating system started no thread.
+    writer: io::Result<LineWriter>,
     values: Values,
 }
 
-struct Output<W> {
-    writer: W,
-    /// A line may have been written in part.
-    torn: bool,
-}
-
-impl<W: Write + Send + 'static> JsonLines<W> {
-    /// Writes to this writer.
-    pub fn new(writer: W) -> Self {
-        Self { output: Mutex::new(Output { writer, torn: false }), values: Values::Names }
+impl JsonLines {
+    /// Writes to this writer, in a thread of its own. If the operating system starts no thread, every event fails with its
+    /// error.
+    pub fn new(writer: impl Write + Send + 'static) -> Self {
+        Self { writer: LineWriter::start(writer), values: Values::Names }
     }
 
-    /// Tells the values of changed members too, as [`AuditRecord::with_values`] does. Default: their names only.
+    /// Writes to the end of a file. Several processes may append to one file. One that is missing is created for its
+    /// owner alone (mode 0600), whatever the umask; the rights of one that exists are the operator's.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be opened, or the operating system starts no thread.
+    pub fn append(path: impl AsRef<Path>) -> io::Result<Self> {
+        let path = path.as_ref();
+        let file = match private_file::create(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => OpenOptions::new().append(true).open(path),
+            created => created,
+        };
+        Ok(Self { writer: Ok(LineWriter::start(file?)?), values: Values::Names })
+    }
+
+    /// Records the values of changed members too, as [`AuditRecord::with_values`] does. Default: their names only.
     #[must_use]
     pub fn with_values(mut self, max_bytes: usize) -> Self {
         self.values = Values::AtMost(max_bytes);
@@ -65,46 +83,19 @@ impl<W: Write + Send + 'static> JsonLines<W> {
     }
 }
 
-impl JsonLines<File> {
-    /// Writes to the end of a file. Several processes may append to one file. One that is missing is created for its
-    /// owner alone (mode 0600), whatever the umask; the rights of one that is there are the operator's.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be opened.
-    pub fn append(path: impl AsRef<Path>) -> io::Result<Self> {
-        let path = path.as_ref();
-        match private_file::create(path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => OpenOptions::new().append(true).open(path),
-            created => created,
-        }
-        .map(Self::new)
-    }
-}
-
-impl<W: Write> Output<W> {
-    /// A line after one that may be torn begins on a line of its own, so that a reader loses only the torn one.
-    fn write(&mut self, record: &AuditRecord) -> io::Result<()> {
-        let mut line = if self.torn { vec![b'\n'] } else { Vec::new() };
-        serde_json::to_writer(&mut line, record)?;
+impl AuditSink for JsonLines {
+    async fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
+        let writer = match &self.writer {
+            Ok(writer) => writer,
+            Err(error) => return Err(io::Error::new(error.kind(), error.to_string()).into()),
+        };
+        let mut line = serde_json::to_vec(&AuditRecord::with(event, self.values))?;
         line.push(b'\n');
-        self.torn = true;
-        self.writer.write_all(&line)?;
-        self.writer.flush()?;
-        self.torn = false;
-        Ok(())
+        writer.write(line)?.await
     }
 }
 
-impl<W: Write + Send + 'static> AuditSink for JsonLines<W> {
-    fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
-        let record = AuditRecord::with(event, self.values);
-        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(output.write(&record)?)
-    }
-}
-
-impl<W> fmt::Debug for JsonLines<W> {
+impl fmt::Debug for JsonLines {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("JsonLines").field("values", &self.values).finish_non_exhaustive()
     }

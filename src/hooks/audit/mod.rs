@@ -25,7 +25,7 @@
 //! struct Ledger(Arc<Mutex<Vec<String>>>);
 //!
 //! impl AuditSink for Ledger {
-//!     fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
+//!     async fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
 //!         let mut lines = self.0.lock().map_err(|_| "poisoned")?;
 //!         lines.push(format!("{} by {:?}", event.operation(), event.actor()));
 //!         Ok(())
@@ -52,12 +52,15 @@ mod context;
 mod event;
 mod fan_out;
 mod json_lines;
+mod line_writer;
 mod operation;
+mod owned;
 mod record;
 mod refusal;
 mod requested;
 #[cfg(feature = "tracing")]
 mod trace;
+mod trail;
 
 pub use change::{Change, ChangeKind};
 #[cfg(feature = "audit-channel")]
@@ -67,38 +70,75 @@ pub use event::AuditEvent;
 pub use fan_out::FanOut;
 pub use json_lines::JsonLines;
 pub use operation::Operation;
+pub(crate) use owned::OwnedEvent;
 pub use record::{AuditRecord, Outcome, RefusalRecord, ViolationRecord};
 pub use refusal::Refusal;
 pub use requested::RequestedClient;
 #[cfg(feature = "tracing")]
 pub use trace::TracingAudit;
+pub(crate) use trail::{AuditTrail, Recording, join};
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::error::BoxError;
 
 /// Takes the events of the audit trail.
+///
+/// Write `async fn record` in an implementation. The registry waits for it before it acknowledges what the event is about,
+/// so a sink that is slow makes requests slow. It runs on the executor of the request and must not block; a blocking writer
+/// needs a thread of its own, as [`JsonLines`] has.
+///
+/// The caller of an operation may leave while a sink is pending: its client closes the connection, and the server drops the
+/// future of the request. The event is not lost then. The registry polls `record` once more, later events poll it again,
+/// and [`Registry::close`](crate::Registry::close) waits for it. So a sink that queues the event when it is polled for the
+/// first time has every event at once.
 pub trait AuditSink: fmt::Debug + Send + Sync + 'static {
-    /// Records one event. It is called on the path of a request and must not block.
+    /// Records one event; ready when the event is recorded.
     ///
     /// # Errors
     ///
-    /// When the event cannot be recorded. A registration or an update is then taken back and answered with 503; a
-    /// deletion is answered with 503 too, but the client stays gone.
-    fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError>;
+    /// When the event cannot be recorded. A registration or an update is then taken back and answered with 503. What ends
+    /// something, such as a deletion, is answered with 503 too and stays done.
+    fn record(&self, event: &AuditEvent<'_>) -> impl Future<Output = Result<(), BoxError>> + Send;
 }
 
-/// Keeps no trail.
+/// Records nothing.
 impl AuditSink for () {
-    fn record(&self, _event: &AuditEvent<'_>) -> Result<(), BoxError> {
+    async fn record(&self, _event: &AuditEvent<'_>) -> Result<(), BoxError> {
         Ok(())
     }
 }
 
 /// A sink that is used elsewhere too.
-impl<S: AuditSink + ?Sized> AuditSink for Arc<S> {
-    fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
-        (**self).record(event)
+impl<S: AuditSink> AuditSink for Arc<S> {
+    async fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
+        (**self).record(event).await
+    }
+}
+
+/// A sink that lives as long as the process.
+impl<S: AuditSink> AuditSink for &'static S {
+    async fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
+        (**self).record(event).await
+    }
+}
+
+/// An [`AuditSink`] of any type.
+trait ErasedSink: fmt::Debug + Send + Sync {
+    fn record<'a>(
+        &'a self,
+        event: &'a AuditEvent<'_>,
+    ) -> Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send + 'a>>;
+}
+
+impl<S: AuditSink> ErasedSink for S {
+    fn record<'a>(
+        &'a self,
+        event: &'a AuditEvent<'_>,
+    ) -> Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send + 'a>> {
+        Box::pin(AuditSink::record(self, event))
     }
 }

@@ -12,7 +12,7 @@ use crate::error::{BoxError, shortened};
 pub struct TracingAudit;
 
 impl AuditSink for TracingAudit {
-    fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
+    async fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
         match event.refusal() {
             None => done(event),
             Some(_) => refused(event),

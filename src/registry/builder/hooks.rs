@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::RegistryBuilder;
 use crate::clock::Clock;
-use crate::hooks::audit::AuditSink;
+use crate::hooks::audit::{AuditSink, AuditTrail};
 use crate::hooks::policy::Policy;
 use crate::hooks::policy::Reviewer;
 
@@ -27,7 +27,7 @@ impl RegistryBuilder {
 
     /// Who keeps the audit trail. Default: `TracingAudit` with the feature `tracing`, else nobody.
     pub fn with_audit(mut self, audit: impl AuditSink) -> Self {
-        self.runtime.audit = Arc::new(audit);
+        self.runtime.audit = Arc::new(AuditTrail::new(audit));
         self
     }
 }

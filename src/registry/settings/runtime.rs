@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{ConfigError, ConfigErrorKind};
-use crate::hooks::audit::AuditSink;
+use crate::hooks::audit::AuditTrail;
 
 /// The surroundings of the registry.
 #[derive(Debug)]
 pub(crate) struct Runtime {
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) audit: Arc<dyn AuditSink>,
+    pub(crate) audit: Arc<AuditTrail>,
     /// `None` for a registry that has the whole store.
     pub(in crate::registry) tenant: Option<Arc<str>>,
 }
@@ -20,9 +20,9 @@ impl Default for Runtime {
         Self {
             clock: Arc::new(SystemClock),
             #[cfg(feature = "tracing")]
-            audit: Arc::new(crate::hooks::audit::TracingAudit),
+            audit: Arc::new(AuditTrail::new(crate::hooks::audit::TracingAudit)),
             #[cfg(not(feature = "tracing"))]
-            audit: Arc::new(()),
+            audit: Arc::new(AuditTrail::new(())),
             tenant: None,
         }
     }

@@ -139,7 +139,7 @@ async fn whoever_expires_is_on_the_trail_even_when_nobody_waits_for_the_revocati
 struct Interrupted(Arc<OnceLock<Registry>>);
 
 impl AuditSink for Interrupted {
-    fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
+    async fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
         let Some(operator) = self.0.get().filter(|_| event.operation() == Operation::Update) else { return Ok(()) };
         let disabled = operator.disable(event.client_id().unwrap()).now_or_never().unwrap();
         assert_eq!(disabled.unwrap().unwrap().status(), ClientStatus::Disabled);

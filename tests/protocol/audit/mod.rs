@@ -3,3 +3,4 @@
 mod events;
 mod records;
 pub(crate) mod refusals;
+mod sinks;

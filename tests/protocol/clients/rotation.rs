@@ -1,7 +1,7 @@
 //! Rotation of registration access tokens: every token of a 200 reply is valid until a later one is used.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -165,30 +165,32 @@ async fn once_rotation_is_switched_off_no_token_of_a_reply_is_lost() {
 }
 
 /// Fails for the first update, once another update is done.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct FailingOnce {
+    is_used: AtomicBool,
     reached: Notify,
-    over: Mutex<Option<mpsc::Receiver<()>>>,
+    over: Notify,
 }
 
-impl AuditSink for &'static FailingOnce {
-    fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
+impl AuditSink for FailingOnce {
+    async fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
         let is_update = event.operation() == Operation::Update && event.refusal().is_none();
-        let Some(over) = is_update.then(|| self.over.lock().unwrap().take()).flatten() else { return Ok(()) };
+        if !is_update || self.is_used.swap(true, Ordering::SeqCst) {
+            return Ok(());
+        }
         self.reached.notify_one();
-        over.recv()?;
+        self.over.notified().await;
         Err("the disk of the audit trail is full".into())
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[tokio::test]
 async fn an_update_that_is_taken_back_takes_no_later_update_along() {
     for rotation in [false, true] {
-        let (tell, over) = mpsc::channel();
-        let sink: &'static FailingOnce =
-            Box::leak(Box::new(FailingOnce { reached: Notify::new(), over: Mutex::new(Some(over)) }));
+        let sink = Arc::new(FailingOnce::default());
+        let audit = Arc::clone(&sink);
         let server =
-            Server::start(Access::Open, |builder| builder.with_audit(sink).with_registration_token_rotation(rotation))
+            Server::start(Access::Open, |builder| builder.with_audit(audit).with_registration_token_rotation(rotation))
                 .await;
         let public = json!({ "token_endpoint_auth_method": "none" });
         let client = server.register(&minimal_and(public)).await;
@@ -196,7 +198,7 @@ async fn an_update_that_is_taken_back_takes_no_later_update_along() {
         let (failed, other) = tokio::join!(server.put(&client, &confidential), async {
             sink.reached.notified().await;
             let other = server.put(&client, &confidential).await;
-            tell.send(()).unwrap();
+            sink.over.notify_one();
             other
         });
         assert_eq!((failed.status, other.status), (503, 200), "rotation: {rotation}");

@@ -27,7 +27,7 @@ impl Trail {
 }
 
 impl AuditSink for Trail {
-    fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
+    async fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
         if matches!(event.operation(), Operation::Authenticate | Operation::LegacyAudience) {
             self.0.lock().unwrap().push(AuditRecord::of(event));
         }

@@ -30,7 +30,7 @@ use crate::trust::statements::{builder, claims, trusting};
 pub(crate) struct Causes(Arc<Mutex<Vec<String>>>);
 
 impl AuditSink for Causes {
-    fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
+    async fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
         let cause = AuditRecord::of(event).refusal.and_then(|refusal| refusal.cause);
         self.0.lock().unwrap().extend(cause);
         Ok(())

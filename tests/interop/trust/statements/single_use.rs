@@ -96,7 +96,7 @@ async fn where_there_is_no_room_a_statement_stays_unspent() {
 struct Trail(Arc<AtomicBool>);
 
 impl AuditSink for Trail {
-    fn record(&self, _: &AuditEvent<'_>) -> Result<(), BoxError> {
+    async fn record(&self, _: &AuditEvent<'_>) -> Result<(), BoxError> {
         if self.0.load(Ordering::SeqCst) { Err("the disk is full".into()) } else { Ok(()) }
     }
 }
