@@ -1,7 +1,7 @@
 //! Rotation of registration access tokens: every token of a 200 reply is valid until a later one is used.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 use tokio::sync::Notify;
