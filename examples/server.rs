@@ -2,6 +2,8 @@
 
 #[path = "server/authenticated.rs"]
 mod authenticated;
+#[path = "server/interruption.rs"]
+mod interruption;
 #[path = "support/log.rs"]
 mod log;
 #[path = "server/messages.rs"]
@@ -138,22 +140,25 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let checked = stores::configure(builder(&options, &public_url)?, &options.stores)?;
     drop(checked.build(MemoryStore::new()).map_err(messages::refused)?);
     let configured = stores::configure(builder(&options, &public_url)?, &options.stores)?;
-    let registry = stores::open(configured, &options.stores).await?;
     if Switch::AnyOrigin.is_on_in(options.profile) && !cfg!(feature = "cors") {
         eprintln!("server: built without the feature cors, so pages of other origins cannot register");
     }
-    if options.access == Who::Tokens {
-        options.tokens.issue(&registry).await?;
-    }
+    let opened = async {
+        let registry = stores::open(configured, &options.stores).await?;
+        if options.access == Who::Tokens {
+            options.tokens.issue(&registry).await?;
+        }
+        Ok::<_, Box<dyn Error>>(registry)
+    };
+    let registry = interruption::or_signal(opened).await??;
     match options.access {
         Who::Off => println!("registration endpoint: off"),
         _ => println!("registration endpoint: {}{}", public_url.trim_end_matches('/'), options.path),
     }
     let application = application(options.inner).merge(authenticated::routes(registry.clone()));
     let application = application.layer(RegistrationLayer::new(registry.clone()));
-    let served = server.run(trust::with_peer_addresses(application)).await;
-    registry.close().await?;
-    Ok(served?)
+    server.run(trust::with_peer_addresses(application)).await?;
+    interruption::close(&registry, options.serve.drain_timeout).await
 }
 
 fn builder(options: &Options, public_url: &str) -> Result<RegistryBuilder, Box<dyn Error>> {

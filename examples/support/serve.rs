@@ -21,7 +21,7 @@
 #[path = "deadline.rs"]
 mod deadline;
 #[path = "signals.rs"]
-mod signals;
+pub(crate) mod signals;
 
 use std::io;
 use std::net::SocketAddr;
@@ -86,7 +86,7 @@ pub(crate) struct ServeOptions {
     max_connections: u32,
     /// Seconds that requests have to come to their end after SIGTERM or SIGINT.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
-    drain_timeout: Duration,
+    pub(crate) drain_timeout: Duration,
 }
 
 fn address(text: &str) -> Result<SocketAddr, &'static str> {

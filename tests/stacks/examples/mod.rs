@@ -14,6 +14,8 @@ mod server_process;
 #[cfg(all(feature = "sqlite", feature = "postgres", feature = "redis", feature = "sealed"))]
 mod several_servers;
 mod startup_errors;
+#[cfg(all(unix, feature = "postgres"))]
+mod startup_signals;
 #[cfg(unix)]
 mod timeouts_and_shutdown;
 
