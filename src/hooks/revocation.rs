@@ -1,4 +1,7 @@
-//! What happens elsewhere when a client is removed: its grants and tokens end too.
+//! Revocation of grants and tokens when a client is removed.
+//!
+//! This crate stores registrations, not grants. [`Revoke`] connects the removal of a client with the place where its
+//! grants and tokens are stored.
 //!
 //! ```
 //! use std::collections::HashSet;
@@ -42,24 +45,24 @@ use std::sync::Arc;
 use crate::client::Client;
 use crate::error::BoxError;
 
-/// Ends what a removed client was granted ([RFC 7592 §2.3](https://www.rfc-editor.org/rfc/rfc7592#section-2.3)).
+/// Revokes what a removed client was granted ([RFC 7592 §2.3](https://www.rfc-editor.org/rfc/rfc7592#section-2.3)).
 pub trait Revoke: Send + Sync + 'static {
-    /// Revokes the grants and tokens of a client that is gone from the store by now.
+    /// Revokes the grants and tokens of a client that has already been removed from the store.
     ///
-    /// It is awaited after every removal: the client's own DELETE, [`Registry::remove`](crate::Registry::remove),
-    /// expiry, and where a client makes room for another one, whose registration waits for it. A caller who hangs up
-    /// meanwhile drops the future, which is put on the audit trail as a failure, so hand work that takes long to a task
-    /// or a queue of your own.
+    /// It is awaited after every removal: the client's own DELETE, [`Registry::remove`](crate::Registry::remove), expiry,
+    /// and an eviction for a new client, whose registration waits for it. If the caller disconnects meanwhile, the future
+    /// is dropped and the audit trail records a failure. Move work that takes long to a task or a queue of your own.
     ///
     /// # Errors
     ///
-    /// When something may have been left. The client stays gone. The failure is put on the audit trail and reported to
-    /// whoever called the [`Registry`](crate::Registry); a DELETE over HTTP is answered with 204 all the same, because
-    /// what the client asked for has happened.
+    /// When grants or tokens may still be valid. The client stays removed. The failure is recorded on the audit trail and
+    /// returned by the method of [`Registry`](crate::Registry) that removed the client. A DELETE over HTTP is still
+    /// answered with 204, because the registration is deleted
+    /// ([RFC 7592 §2.3](https://www.rfc-editor.org/rfc/rfc7592#section-2.3)).
     fn revoke(&self, client: &Client) -> impl Future<Output = Result<(), BoxError>> + Send;
 }
 
-/// A [`Revoke`] of the application.
+/// A [`Revoke`] of the application without its type.
 #[derive(Clone)]
 pub(crate) struct Revocation(Arc<dyn ErasedRevoke>);
 
@@ -79,6 +82,7 @@ impl fmt::Debug for Revocation {
     }
 }
 
+/// [`Revoke`] with a boxed future, because a trait object cannot return an opaque one.
 trait ErasedRevoke: Send + Sync {
     fn revoke<'a>(&'a self, client: &'a Client) -> Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send + 'a>>;
 }

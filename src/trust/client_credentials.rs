@@ -1,4 +1,8 @@
-//! What a request presents to prove which client sends it, read from its headers and its form. Nothing is verified here.
+//! The credentials of a client in a request, read from its headers and its form. Nothing is verified here.
+//!
+//! [RFC 6749 §2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1) has two places for a client secret, and
+//! [RFC 7523 §2.2](https://www.rfc-editor.org/rfc/rfc7523#section-2.2) a third one for an assertion. A request must use
+//! exactly one of them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,33 +16,48 @@ use crate::client::credential::ClientSecret;
 use crate::error::{AuthenticationCause, AuthenticationError};
 use crate::protocol::metadata::TokenEndpointAuthMethod;
 
-/// What a request presents to prove which client sends it.
+/// The credentials with which a client authenticates at the token endpoint. Secrets and assertions are not in `Debug`.
+///
+/// ```
+/// use http::HeaderMap;
+/// use tower_dcr::authentication::ClientCredentials;
+///
+/// let form = [("client_id", "app"), ("client_secret", "s3cret")];
+/// let credentials = ClientCredentials::read(&HeaderMap::new(), form).unwrap();
+/// assert_eq!(credentials.client_id(), "app");
+/// assert!(!format!("{credentials:?}").contains("s3cret"));
+/// assert!(ClientCredentials::read(&HeaderMap::new(), []).is_err());
+/// ```
 #[derive(Debug, Clone)]
 pub struct ClientCredentials {
     client_id: String,
     pub(crate) proof: Proof,
 }
 
-/// How a request proves that a client sends it.
+/// How a request authenticates the client.
 #[derive(Debug, Clone)]
 pub(crate) enum Proof {
+    /// The client identifier alone: a public client.
     Nothing,
+    /// `client_secret_basic`.
     Basic(ClientSecret),
+    /// `client_secret_post`.
     Post(ClientSecret),
+    /// `private_key_jwt` or `client_secret_jwt`.
     #[cfg(feature = "software-statements")]
     Assertion(Assertion),
 }
 
 impl ClientCredentials {
-    /// Reads the headers of a token request and the parameters of its body. An empty parameter counts as absent
-    /// ([RFC 6749 §3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)), and so does an empty secret in the header:
+    /// Reads the headers of a token request and the parameters of its body. An empty parameter is treated as absent
+    /// ([RFC 6749 §3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)), and so is an empty secret in the header:
     /// some clients send their identifier there although they have no secret.
     ///
     /// # Errors
     ///
-    /// [`InvalidRequest`](crate::error::AuthenticationErrorKind::InvalidRequest) for more than one set of credentials, and for credentials that are not
-    /// in the form of their standard; [`InvalidClient`](crate::error::AuthenticationErrorKind::InvalidClient) for none, for an `Authorization` header
-    /// with another scheme than Basic, and for an assertion that cannot be read. These errors are not on the audit trail;
+    /// `InvalidRequest` for more than one set of credentials, and for credentials that are not in the form of their
+    /// standard; `InvalidClient` for none, for an `Authorization` header with another scheme than Basic, and for an
+    /// assertion that cannot be read. These errors are not recorded on the audit trail;
     /// [`Registry::authenticate_request`](crate::Registry::authenticate_request) records them.
     pub fn read<'a>(
         headers: &HeaderMap,
@@ -53,6 +72,7 @@ impl ClientCredentials {
                 "client_assertion_type" => &mut assertion_type,
                 _ => continue,
             };
+            // RFC 6749 §3.2: a parameter must not occur more than once.
             if !value.is_empty() && place.replace(value).is_some() {
                 return Err(AuthenticationCause::AmbiguousCredentials.into());
             }
@@ -72,6 +92,7 @@ impl ClientCredentials {
         }
     }
 
+    /// The parameters `client_id` and `client_secret`.
     fn in_form(id: Option<&str>, secret: Option<&str>) -> Result<Self, AuthenticationError> {
         let client_id = match (id, secret) {
             (Some(id), _) => id.to_owned(),
@@ -93,6 +114,7 @@ impl ClientCredentials {
         Err(AuthenticationCause::AssertionsNotSupported.into())
     }
 
+    /// The `Authorization` header.
     fn in_header(header: &HeaderValue) -> Result<Self, AuthenticationError> {
         let header = header.to_str().map_err(|_| AuthenticationCause::MalformedCredentials)?;
         let (scheme, credentials) = header.split_once(' ').unwrap_or((header, ""));
@@ -102,7 +124,7 @@ impl ClientCredentials {
         Self::basic(credentials.trim()).ok_or_else(|| AuthenticationCause::MalformedCredentials.into())
     }
 
-    /// HTTP Basic, with identifier and secret in the encoding of forms
+    /// HTTP Basic, with identifier and secret encoded as in forms
     /// ([RFC 6749 §2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
     fn basic(credentials: &str) -> Option<Self> {
         let decoded = Zeroizing::new(STANDARD.decode(credentials).ok()?);
@@ -112,13 +134,13 @@ impl ClientCredentials {
         Some(Self { client_id, proof })
     }
 
-    /// The client that the request claims to come from.
+    /// The identifier of the client, which is not authenticated yet.
     #[must_use]
     pub fn client_id(&self) -> &str {
         &self.client_id
     }
 
-    /// The method of authentication that these credentials belong to.
+    /// The authentication method that these credentials belong to. The registered method of the client must be the same.
     pub(crate) fn method(&self) -> TokenEndpointAuthMethod {
         match &self.proof {
             Proof::Nothing => TokenEndpointAuthMethod::None,

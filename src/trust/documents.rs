@@ -1,8 +1,9 @@
-//! Documents that clients name by their URL, and what they must say.
+//! Documents that clients name by their URL, and what they must contain.
 //!
 //! This crate fetches nothing by itself. With a source of documents ([`crate::RegistryBuilder::with_document_fetcher`]) a
-//! `sector_identifier_uri` is read, as it must be before it counts, and on request a `jwks_uri` too. With the feature
-//! `fetch` the `Fetcher` is such a source, and the one to use: it cannot be led into the operator's own network.
+//! `sector_identifier_uri` is read and verified when a client registers, and on request a `jwks_uri` too. With the feature
+//! `fetch` the `Fetcher` is such a source. Use it in production: it does not connect to addresses inside the network of
+//! the operator.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -11,7 +12,7 @@
 //! use tower_dcr::store::MemoryStore;
 //! use tower_dcr::{Access, BoxError, Registry};
 //!
-//! /// A Web of one page, which is no JWK Set.
+//! /// A source with one document, which is not a usable JWK Set.
 //! struct OnePage;
 //!
 //! impl FetchDocument for OnePage {
@@ -34,11 +35,11 @@
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-
-//! # Who is told what when a document cannot be fetched
 //!
-//! A source says with a [`DocumentError`] whether the client can correct the cause. Every other error of a source counts
-//! as an outage. The cause is on the audit trail and in no reply.
+//! # Replies when a document cannot be fetched
+//!
+//! A source reports with a [`DocumentError`] whether the client can correct the cause. Every other error of a source is
+//! treated as an outage. The cause is recorded on the audit trail and is in no reply.
 //!
 //! | document | the client can correct it | outage |
 //! | --- | --- | --- |
@@ -48,10 +49,10 @@
 //! | `jwks_uri` when a client authenticates | 503, since clients forget their registration after `invalid_client` | 503 |
 //!
 //! A 503 has the error `temporarily_unavailable`, names the member and has `Retry-After`. With the `Fetcher` an outage is
-//! what `FetchErrorKind::is_outage` names: no connection, no answer in time,
-//! a status other than 200, 404, 410 and redirections, or no free place. The client can correct the rest: a host without
-//! a public address, a redirection, another media type, a document that is missing, too large or breaks its rules.
-//! `request_uris` and the other URLs of a client are checked as text and never fetched.
+//! what `FetchErrorKind::is_outage` lists: no connection, no response in time, a status other than 200, 404, 410 and
+//! redirections, or too many fetches at the same time. The client can correct the rest: a host without a public address,
+//! a redirection, another media type, a document that is missing, too large or breaks its rules. `request_uris` and the
+//! other URLs of a client are checked as text and never fetched.
 
 use std::error::Error;
 use std::fmt;
@@ -66,20 +67,28 @@ use crate::error::{BoxError, ErrorCode, RegistrationError, RegistrationErrorKind
 use crate::protocol::metadata::{ClientMetadata, JsonObject};
 use crate::protocol::{Supported, rules};
 
-/// A source of documents.
+/// A source of documents, such as an HTTP client. An example is in the [module](self).
 pub trait FetchDocument: Send + Sync + 'static {
-    /// Gets the document at a URL that somebody else chose. It passed the rules for such URLs, which cannot see where
-    /// its host name leads. A [`DocumentError`] says who can correct the cause; any other error counts as an outage.
+    /// Fetches the document at a URL that a client chose. The URL has passed the rules for fetched URLs, but they cannot
+    /// check to which address its host name resolves: the source must refuse addresses inside its network.
+    ///
+    /// # Errors
+    ///
+    /// A [`DocumentError`], which says who can correct the cause. Any other error is treated as an outage.
     fn fetch(&self, url: &str) -> impl Future<Output = Result<Bytes, BoxError>> + Send;
 
-    /// Gets the document at a URL that the operator configured, such as the keys of a trusted issuer. A source with
-    /// limits keeps places for these, so that clients cannot use them up. Default: as [`fetch`](Self::fetch).
+    /// Fetches the document at a URL that the operator configured, such as the keys of a trusted issuer. A source with a
+    /// limit should have a separate one for these, so that clients cannot delay them. Default: as [`fetch`](Self::fetch).
+    ///
+    /// # Errors
+    ///
+    /// As [`fetch`](Self::fetch).
     fn fetch_for_operator(&self, url: &str) -> impl Future<Output = Result<Bytes, BoxError>> + Send {
         self.fetch(url)
     }
 }
 
-/// Why a source has no document, as far as that decides about the reply.
+/// Why a source has no document: this decides the status of the reply.
 ///
 /// ```
 /// use std::time::Duration;
@@ -98,17 +107,17 @@ pub struct DocumentError {
 }
 
 impl DocumentError {
-    /// The client can correct it: the URL leads to no public address, to no document, or to a wrong one.
+    /// The client can correct it: the URL has no public address, no document, or a wrong one.
     pub fn rejected(source: impl Into<BoxError>) -> Self {
         Self { outage: false, retry_after: None, source: source.into() }
     }
 
-    /// The host is silent, unreachable or fails, or this server is busy. A later attempt may succeed.
+    /// The host does not respond, is unreachable or fails, or this server is busy. A later attempt may succeed.
     pub fn unavailable(source: impl Into<BoxError>) -> Self {
         Self { outage: true, retry_after: None, source: source.into() }
     }
 
-    /// How long to wait before another attempt, where that is known. Default: 5 seconds.
+    /// How long to wait before another attempt, sent as `Retry-After`. Default: 5 seconds.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
@@ -132,9 +141,11 @@ impl DocumentError {
         error.downcast::<Self>().map_or_else(Self::unavailable, |error| *error)
     }
 
-    /// The reply to the client that named the document in this member.
+    /// The reply to a client when the document at this member of its metadata cannot be fetched: 400 with `code` if it can
+    /// correct the cause, otherwise 503. The cause is kept as the source of the error, for the audit trail.
     pub(crate) fn reply(error: BoxError, code: ErrorCode, pointer: &str, rule: &'static str) -> RegistrationError {
         let error = Self::of(error);
+        // No detail of the cause goes into the reply: it would let a client explore the network of this server.
         if !error.outage {
             let violation = Violation::new(code, pointer.to_owned(), rule, "the document cannot be fetched");
             return RegistrationError::from(violation).caused_by(error);
@@ -163,8 +174,10 @@ impl Error for DocumentError {
     }
 }
 
+/// A fetch, boxed.
 type Fetched<'a> = Pin<Box<dyn Future<Output = Result<Bytes, BoxError>> + Send + 'a>>;
 
+/// [`FetchDocument`] with boxed futures, because a trait object cannot return opaque ones.
 trait ErasedFetchDocument: Send + Sync {
     fn fetch<'a>(&'a self, url: &'a str) -> Fetched<'a>;
     #[cfg(feature = "software-statements")]
@@ -182,7 +195,7 @@ impl<D: FetchDocument> ErasedFetchDocument for D {
     }
 }
 
-/// A source of documents without its type, for URLs of one origin.
+/// A source of documents without its type, for URLs that one party chose.
 #[derive(Clone)]
 pub(crate) struct DocumentSource {
     documents: Arc<dyn ErasedFetchDocument>,
@@ -209,6 +222,7 @@ impl DocumentSource {
         Self { named_by: NamedBy::Operator, ..Self::new(documents) }
     }
 
+    /// Fetches with the budget of the party that chose the URL.
     pub(crate) async fn fetch(&self, url: &str) -> Result<Bytes, BoxError> {
         match self.named_by {
             NamedBy::Client => self.documents.fetch(url).await,
@@ -224,7 +238,8 @@ impl fmt::Debug for DocumentSource {
     }
 }
 
-/// A sector lists every redirection URI of its clients
+/// Checks a sector identifier document: a JSON array of strings that contains every redirection URI of the client, compared
+/// byte for byte
 /// ([OpenID Connect Registration §5](https://openid.net/specs/openid-connect-registration-1_0.html#SectorIdentifierValidation)).
 pub(crate) fn check_sector(document: &[u8], metadata: &ClientMetadata) -> Result<(), Violation> {
     let listed: Vec<String> = serde_json::from_slice(document)
@@ -238,7 +253,7 @@ pub(crate) fn check_sector(document: &[u8], metadata: &ClientMetadata) -> Result
     }
 }
 
-/// A key set at a URL obeys the rules for one in the metadata (M14).
+/// Checks the JWK Set at a `jwks_uri` with the rules for `jwks` (M14), so that a client cannot avoid them with a URL.
 pub(crate) fn check_keys(document: &[u8], metadata: &ClientMetadata, offer: &Supported) -> Result<(), Violation> {
     let refused =
         || refuse("jwks_uri", "M14", "the document is not an acceptable JWK Set with the keys that are needed");
@@ -247,7 +262,8 @@ pub(crate) fn check_keys(document: &[u8], metadata: &ClientMetadata, offer: &Sup
     if rules::accepts_keys(metadata, set, offer) { Ok(()) } else { Err(refused()) }
 }
 
-pub(crate) fn refuse(member: &str, rule: &'static str, detail: &'static str) -> Violation {
+/// A violation of this member: 400 `invalid_client_metadata`.
+fn refuse(member: &str, rule: &'static str, detail: &'static str) -> Violation {
     Violation::new(ErrorCode::InvalidClientMetadata, format!("/{member}"), rule, detail)
 }
 

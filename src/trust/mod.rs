@@ -1,6 +1,6 @@
-//! What comes from somebody else: documents that are fetched and tokens that are signed.
+//! What comes from other parties: credentials that a request presents, documents that are fetched, tokens that are signed.
 //!
-//! Nothing here knows the registry. Each function takes the values that it judges, so that it can be read and tested
+//! Nothing here knows the registry. Each function takes the values that it checks, so that it can be read and tested
 //! alone.
 
 pub(crate) mod client_credentials;

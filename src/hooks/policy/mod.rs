@@ -1,9 +1,9 @@
 //! What the operator decides beyond the rules: a [`Policy`] reviews every registration and every update.
 //!
-//! A policy sees who asks and the complete metadata that would be registered, after the rules and their defaults; so it
-//! never meets a document that the rules refuse. It accepts, refuses with reasons, replaces the metadata, which then goes
-//! through the rules once more, or holds the client for approval. POST, PUT, a dry run and the application's own calls pass the same review, so an
-//! update reaches nothing that a registration could not
+//! A policy receives the caller and the complete metadata that would be registered, after the rules and their defaults.
+//! It never receives a document that the rules refuse. It accepts, refuses with reasons, replaces the metadata, which is
+//! then checked by the rules again, or holds the client for approval. POST, PUT, a dry run and calls of the application
+//! pass the same review, so that an update cannot store what a registration could not
 //! ([RFC 7591 §5](https://www.rfc-editor.org/rfc/rfc7591#section-5)).
 //!
 //! ```
@@ -12,12 +12,12 @@
 //! use tower_dcr::store::MemoryStore;
 //! use tower_dcr::{Access, Registry};
 //!
-//! // A closure is a policy ..
+//! // A closure is a policy.
 //! let named = |review: &Review<'_>| match review.metadata().client_name.is_empty() {
 //!     true => Verdict::refuse(Refusal::new("ACME-1", "users must see a name").at("/client_name")),
 //!     false => Verdict::accept(),
 //! };
-//! // .. one that waits for something too ..
+//! // A closure that returns a future is one too.
 //! let without_contacts = |review: &Review<'_>| {
 //!     let mut metadata = review.metadata().clone();
 //!     async move {
@@ -25,7 +25,7 @@
 //!         Verdict::replace(metadata)
 //!     }
 //! };
-//! // .. and two policies are one.
+//! // Two policies make one policy.
 //! let policy = named.and_then(without_contacts);
 //! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
 //! # runtime.block_on(async {
@@ -75,12 +75,12 @@ use verdict::Outcome;
 ///
 /// A closure that takes a `&Review<'_>` and returns a [`Verdict`], or a future of one, is a policy.
 pub trait Policy: Send + Sync + 'static {
-    /// Reviews one registration or update. It may be asked again for the same request, when somebody else changed the
-    /// client meanwhile.
+    /// Reviews one registration or update. It may run more than once for the same update, when another request changed
+    /// the client meanwhile.
     fn review(&self, review: &Review<'_>) -> impl Future<Output = Verdict> + Send;
 
-    /// Another policy after this one. The first refusal counts; the next policy sees the metadata as this one replaced
-    /// it, after the rules; what either of them holds is held.
+    /// Another policy after this one. The first refusal decides. The next policy receives the metadata as this one
+    /// replaced it, after the rules. A client that either of them holds is held.
     fn and_then<P: Policy>(self, next: P) -> AndThen<Self, P>
     where
         Self: Sized,
@@ -109,17 +109,23 @@ impl Reviewer {
         Self(Arc::new(policy))
     }
 
-    /// What is registered in the end, of metadata that has passed the rules, and whether it waits for approval.
+    /// Reviews metadata that has passed the rules. Returns what is registered, and whether it waits for approval.
+    ///
+    /// # Errors
+    ///
+    /// The refusal of the policy or of the rules (400 or 403), or 503 when the policy failed.
     pub(crate) async fn decide(
         &self,
         caller: Caller<'_>,
         metadata: ClientMetadata,
         rules: Rules<'_>,
     ) -> Result<(ClientMetadata, bool), RegistrationError> {
+        // The policy borrows the metadata, so an accepted document is stored without a copy.
         let review = Review { caller, metadata: &metadata, rules };
         match self.0.review(&review).await.0 {
             Outcome::Accepted { replacement: None, held } => Ok((metadata, held)),
             Outcome::Accepted { replacement: Some(replacement), held } => {
+                // The rules decide last, so that a faulty policy cannot store what they refuse.
                 rules(*replacement).map(|metadata| (metadata, held)).map_err(verdict::refused)
             }
             Outcome::Refused(violations) => Err(verdict::refused(violations)),
@@ -140,6 +146,7 @@ impl fmt::Debug for Reviewer {
     }
 }
 
+/// [`Policy`] with a boxed future, because a trait object cannot return an opaque one.
 trait ErasedPolicy: Send + Sync {
     fn review<'a>(&'a self, review: &'a Review<'_>) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
 }

@@ -1,4 +1,4 @@
-//! Redirection URIs only to listed hosts and paths.
+//! Redirection URIs restricted to listed hosts and paths.
 
 use super::{Policy, Refusal, Review, Verdict};
 use crate::error::{ConfigError, ConfigErrorKind};
@@ -7,27 +7,28 @@ use crate::protocol::uri::Parts;
 use crate::protocol::uri::redirect;
 use crate::protocol::uri::redirect::Kind;
 
-/// Refuses every URI at which something about a user would arrive elsewhere than at listed places (P1):
+/// Refuses every URI that could send data about a user to a host or path that is not listed (P1):
 ///
-/// - where a browser is sent: `redirect_uris`, `post_logout_redirect_uris`, `initiate_login_uri`, and with the
+/// - URIs to which a browser is sent: `redirect_uris`, `post_logout_redirect_uris`, `initiate_login_uri`, and with the
 ///   extensions that have them `frontchannel_logout_uri`, `claims_redirect_uris` and `credential_offer_endpoint`;
-/// - where the server sends messages: `backchannel_logout_uri`, and with the extensions that have them
+/// - URIs to which the server sends messages: `backchannel_logout_uri`, and with the extensions that have them
 ///   `backchannel_client_notification_endpoint` and `command_endpoint`.
 ///
-/// Pages that people are shown are up to [`SameHost`](super::SameHost); documents that the server reads, such as keys,
-/// may stand anywhere.
+/// Pages that people see are checked by [`SameHost`](super::SameHost). Documents that the server reads, such as keys, may
+/// be on any host.
 ///
-/// An entry is `host`, `host:port`, `host/path` or `host:port/path` and admits `https` URIs:
+/// An entry is `host`, `host:port`, `host/path` or `host:port/path` and allows `https` URIs:
 ///
-/// - The host is compared as a whole, without regard to case. `*.example.com` stands for the names below
-///   `example.com`, at any depth, and not for `example.com` itself.
-/// - Without a port the URI must have none either (or 443, the default). With one it must be this port.
-/// - The path admits itself and what is below it: `/cb` admits `/cb` and `/cb/a`, not `/cbx`; `/cb/` admits `/cb/a`,
-///   not `/cb`. It is compared as written, and a URI whose path hides a delimiter (`%2F`, `%5C`, `%2E`, `%25`) is
-///   refused, because a server that decodes it may leave the path. Queries are free.
+/// - The host is compared as a whole, without regard to case. `*.example.com` matches the names below `example.com`, at
+///   any depth, and not `example.com` itself.
+/// - Without a port in the entry, the URI must have no port, or 443, the default. With a port the URI must have this port.
+/// - The path matches itself and what is below it: `/cb` matches `/cb` and `/cb/a`, not `/cbx`; `/cb/` matches `/cb/a`,
+///   not `/cb`. It is compared as written. A URI whose path encodes a delimiter (`%2F`, `%5C`, `%2E`, `%25`) is refused,
+///   because a server that decodes it may leave the path. Queries are not compared.
 ///
 /// Applications on the user's device have no host. They are refused unless [`with_loopback`](Self::with_loopback)
-/// admits `http` on loopback and [`with_schemes`](Self::with_schemes) their private-use schemes.
+/// allows `http` on loopback and [`with_schemes`](Self::with_schemes) their private-use schemes
+/// ([RFC 8252 §7](https://www.rfc-editor.org/rfc/rfc8252#section-7)).
 ///
 /// ```
 /// use tower_dcr::metadata::ClientMetadata;
@@ -40,7 +41,7 @@ use crate::protocol::uri::redirect::Kind;
 /// let hosts = RedirectHosts::new(["app.example.com/oauth", "*.partner.example"])?.with_loopback(true);
 /// let registry =
 ///     Registry::builder("https://id.example.com", Access::Open).with_policy(hosts).build(MemoryStore::new())?;
-/// for (uri, admitted) in [
+/// for (uri, allowed) in [
 ///     ("https://app.example.com/oauth/cb", true),
 ///     ("https://app.example.com/oauthcb", false),
 ///     ("https://eu.partner.example/cb", true),
@@ -50,7 +51,7 @@ use crate::protocol::uri::redirect::Kind;
 /// ] {
 ///     let mut metadata = ClientMetadata::new();
 ///     metadata.redirect_uris = vec![uri.to_owned()];
-///     assert_eq!(registry.check(metadata).await.is_ok(), admitted, "{uri}");
+///     assert_eq!(registry.check(metadata).await.is_ok(), allowed, "{uri}");
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
@@ -64,27 +65,27 @@ pub struct RedirectHosts {
 }
 
 impl RedirectHosts {
-    /// Admits these places and nothing else.
+    /// Allows these entries and no other URI.
     ///
     /// # Errors
     ///
-    /// [`ConfigErrorKind::RedirectHost`] for an entry of another form; a scheme, a user, a query, percent-encoding or a
-    /// wildcard for a whole top-level domain is none.
+    /// [`ConfigErrorKind::RedirectHost`] for an entry of another form, such as one with a scheme, a user, a query,
+    /// percent-encoding or a wildcard for a whole top-level domain.
     pub fn new<T: AsRef<str>>(entries: impl IntoIterator<Item = T>) -> Result<Self, ConfigError> {
         let read = |entry: &str| Entry::read(entry).ok_or_else(|| ConfigErrorKind::RedirectHost.url(entry));
         let entries = entries.into_iter().map(|entry| read(entry.as_ref()));
         Ok(Self { entries: entries.collect::<Result<_, _>>()?, loopback: false, schemes: Vec::new() })
     }
 
-    /// Whether `http` to `localhost`, names below it, `127.0.0.1` and `[::1]` is admitted, where any application of the
-    /// user may listen. Default: no.
+    /// Whether `http` to `localhost`, names below it, `127.0.0.1` and `[::1]` is allowed. Any application on the user's
+    /// device may listen there. Default: no.
     #[must_use]
-    pub fn with_loopback(mut self, admitted: bool) -> Self {
-        self.loopback = admitted;
+    pub fn with_loopback(mut self, allowed: bool) -> Self {
+        self.loopback = allowed;
         self
     }
 
-    /// The private-use schemes that are admitted, such as `com.example.app`, compared without regard to case. Default:
+    /// The private-use schemes that are allowed, such as `com.example.app`, compared without regard to case. Default:
     /// none.
     #[must_use]
     pub fn with_schemes<T: Into<String>>(mut self, schemes: impl IntoIterator<Item = T>) -> Self {
@@ -92,23 +93,28 @@ impl RedirectHosts {
         self
     }
 
+    /// Whether a URI matches an entry or a setting.
+    ///
+    /// # Errors
+    ///
+    /// The reason for the client. It names no entry, because the list may disclose the partners of the operator.
     fn check(&self, uri: &str) -> Result<(), &'static str> {
         let Ok(parts) = Parts::read(uri) else { return Err("this is not an absolute URI") };
-        let (admitted, otherwise) = match Kind::of(uri) {
+        let (allowed, otherwise) = match Kind::of(uri) {
             Kind::Https => (
-                self.entries.iter().any(|entry| entry.admits(&parts)),
-                "this server does not admit URIs to this host, port or path",
+                self.entries.iter().any(|entry| entry.matches(&parts)),
+                "this server does not allow URIs to this host, port or path",
             ),
             Kind::LoopbackHttp => (
                 self.loopback && parts.server().is_ok_and(|server| server.is_on_device()),
-                "this server does not admit http URIs to this host",
+                "this server does not allow http URIs to this host",
             ),
             Kind::PrivateUse => (
                 self.schemes.iter().any(|scheme| parts.has_scheme(scheme)),
-                "this server does not admit URIs of this scheme",
+                "this server does not allow URIs of this scheme",
             ),
         };
-        admitted.then_some(()).ok_or(otherwise)
+        allowed.then_some(()).ok_or(otherwise)
     }
 }
 
@@ -124,10 +130,10 @@ impl Policy for RedirectHosts {
     }
 }
 
-/// One place that is admitted.
+/// One allowed host, with an optional port and path.
 #[derive(Debug, Clone)]
 struct Entry {
-    /// Lower case; for names below it, with the dot before it.
+    /// In lower case; for names below it, with the dot before it.
     host: String,
     below: bool,
     port: Option<String>,
@@ -137,6 +143,7 @@ struct Entry {
 impl Entry {
     const DEFAULT_PORT: &'static str = "443";
 
+    /// Parses an entry with the parser of redirection URIs, so that both are read in the same way.
     fn read(entry: &str) -> Option<Self> {
         let (below, rest) = entry.strip_prefix("*.").map_or((false, entry), |rest| (true, rest));
         let uri = format!("https://{rest}");
@@ -144,6 +151,7 @@ impl Entry {
         let parts = Parts::read(&uri).ok()?;
         let server = parts.server().ok()?;
         let host = server.host.to_ascii_lowercase();
+        // `*.com` would allow every site, and an address has no names below it.
         if below && (!host.contains('.') || server.ip().is_some()) {
             return None;
         }
@@ -155,23 +163,25 @@ impl Entry {
         })
     }
 
-    fn admits(&self, parts: &Parts<'_>) -> bool {
+    fn matches(&self, parts: &Parts<'_>) -> bool {
         let Ok(server) = parts.server() else { return false };
         let host = server.host.to_ascii_lowercase();
+        // The stored suffix begins with a dot, so `evilexample.com` does not match `*.example.com`.
         let known = if self.below { host.ends_with(&self.host) } else { host == self.host };
         let port = |port: Option<&str>| port.unwrap_or(Self::DEFAULT_PORT).to_owned();
-        known && port(server.port) == port(self.port.as_deref()) && self.admits_path(parts.path)
+        known && port(server.port) == port(self.port.as_deref()) && self.matches_path(parts.path)
     }
 
-    fn admits_path(&self, path: &str) -> bool {
+    fn matches_path(&self, path: &str) -> bool {
         let Some(prefix) = &self.path else { return true };
         let below = |rest: &str| rest.is_empty() || rest.starts_with('/') || prefix.ends_with('/');
+        // A server that resolves dot segments or decodes delimiters would leave the listed path.
         let shortened = redirect::has_dot_segment(path) || hides_delimiter(path);
         path.strip_prefix(prefix.as_str()).is_some_and(below) && !shortened
     }
 }
 
-/// Whether decoding the path could add or take away segments.
+/// Whether decoding the path could add or remove segments. `%25` is included because some servers decode twice.
 fn hides_delimiter(path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
     ["%2f", "%5c", "%2e", "%25"].iter().any(|hidden| lower.contains(hidden))
@@ -182,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_listed_places_are_admitted() {
+    fn only_listed_hosts_and_paths_are_allowed() {
         let rows = [
             ("host", "app.example.com", "https://app.example.com/cb?a=1", true),
             ("no path", "app.example.com", "https://app.example.com", true),
@@ -227,13 +237,13 @@ mod tests {
             ("loopback", "localhost", "http://localhost:3000/cb", false),
             ("private use", "h.example", "h.example:/cb", false),
         ];
-        for (name, entry, uri, admitted) in rows {
-            assert_eq!(RedirectHosts::new([entry]).unwrap().check(uri).is_ok(), admitted, "{name}");
+        for (name, entry, uri, allowed) in rows {
+            assert_eq!(RedirectHosts::new([entry]).unwrap().check(uri).is_ok(), allowed, "{name}");
         }
     }
 
     #[test]
-    fn applications_on_the_device_are_admitted_by_switch() {
+    fn applications_on_the_device_are_allowed_by_settings() {
         let hosts = RedirectHosts::new(["h.example"]).unwrap().with_loopback(true).with_schemes(["com.example.App"]);
         let rows = [
             ("http://localhost:3000/cb", true),
@@ -246,13 +256,13 @@ mod tests {
             ("com.example.app.evil:/cb", false),
             ("https://h.example/", true),
         ];
-        for (uri, admitted) in rows {
-            assert_eq!(hosts.check(uri).is_ok(), admitted, "{uri}");
+        for (uri, allowed) in rows {
+            assert_eq!(hosts.check(uri).is_ok(), allowed, "{uri}");
         }
     }
 
     #[test]
-    fn an_entry_that_says_something_else_is_a_mistake() {
+    fn an_entry_of_another_form_is_refused() {
         let entries = [
             "",
             "*",

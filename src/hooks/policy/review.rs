@@ -1,4 +1,4 @@
-//! What a policy is shown.
+//! What a policy receives: the caller and the metadata.
 
 use std::fmt;
 
@@ -9,16 +9,17 @@ use crate::hooks::audit::Operation;
 use crate::protocol::constraints::Constraints;
 use crate::protocol::metadata::ClientMetadata;
 
-/// Sends metadata through the rules of the registry.
+/// Checks metadata with the rules of the registry and returns it with their defaults.
 pub(crate) type Rules<'a> = &'a (dyn Fn(ClientMetadata) -> Result<ClientMetadata, Violations> + Send + Sync);
 
-/// Who asks for a registration or an update.
+/// The caller of a registration or an update. For an update these are the values that were stored with the client, so
+/// that it cannot obtain more than its registration.
 #[derive(Clone, Copy)]
 pub(crate) struct Caller<'a> {
     pub(crate) origin: &'a RegistrationOrigin,
     pub(crate) owner: Option<&'a str>,
     pub(crate) constraints: &'a Constraints,
-    /// None when the application asks itself.
+    /// `None` for a call of the application.
     pub(crate) request: Option<RequestHead<'a>>,
     /// The client that is updated.
     pub(crate) registered: Option<&'a Client>,
@@ -26,6 +27,7 @@ pub(crate) struct Caller<'a> {
 }
 
 impl<'a> Caller<'a> {
+    /// The caller of a registration.
     pub(crate) fn registering(registrant: &'a Registrant, request: Option<RequestHead<'a>>) -> Self {
         Self {
             origin: &registrant.origin,
@@ -37,6 +39,7 @@ impl<'a> Caller<'a> {
         }
     }
 
+    /// The caller of an update of this client.
     pub(crate) fn updating(client: &'a Client, request: Option<RequestHead<'a>>) -> Self {
         Self {
             origin: &client.origin,
@@ -49,9 +52,36 @@ impl<'a> Caller<'a> {
     }
 }
 
-/// A registration or an update that waits for a verdict: who asks, and what would be registered.
+/// A registration or an update that waits for a verdict: the caller, and what would be registered.
 ///
-/// The metadata is complete and has passed the rules: defaults are applied, what is not offered is left out.
+/// The metadata is complete and has passed the rules: defaults are applied, and values that the server does not support
+/// are removed.
+///
+/// ```
+/// use tower_dcr::metadata::ClientMetadata;
+/// use tower_dcr::policy::{Refusal, Review, Verdict};
+/// use tower_dcr::store::MemoryStore;
+/// use tower_dcr::{Access, Registry};
+///
+/// /// Only an owner may register more than one redirection URI.
+/// fn one_without_owner(review: &Review<'_>) -> Verdict {
+///     match review.owner().is_none() && review.metadata().redirect_uris.len() > 1 {
+///         true => Verdict::refuse(Refusal::new("ACME-3", "send one URI").at("/redirect_uris/1")),
+///         false => Verdict::accept(),
+///     }
+/// }
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// let builder = Registry::builder("https://id.example.com", Access::Open).with_policy(one_without_owner);
+/// let registry = builder.build(MemoryStore::new())?;
+/// let mut metadata = ClientMetadata::new();
+/// metadata.redirect_uris = ["a", "b"].map(|path| format!("https://app.example.com/{path}")).into();
+/// assert_eq!(registry.check(metadata).await.unwrap_err().violations()[0].pointer(), "/redirect_uris/1");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Review<'a> {
     pub(super) caller: Caller<'a>,
@@ -72,19 +102,19 @@ impl<'a> Review<'a> {
         self.metadata
     }
 
-    /// The client as it is registered now; none before an update.
+    /// The client as it is registered before the update; `None` for a registration.
     #[must_use]
     pub fn registered(&self) -> Option<&'a Client> {
         self.caller.registered
     }
 
-    /// How the client comes to be, or came to be when it is updated.
+    /// How the client registers, or registered when it is updated.
     #[must_use]
     pub fn origin(&self) -> &'a RegistrationOrigin {
         self.caller.origin
     }
 
-    /// On whose behalf, if access control knows.
+    /// The owner of the client, if access control named one.
     #[must_use]
     pub fn owner(&self) -> Option<&'a str> {
         self.caller.owner
@@ -99,14 +129,14 @@ impl<'a> Review<'a> {
         }
     }
 
-    /// Method, URI, headers and extensions of the request; none when the application asks itself. The headers hold
+    /// Method, URI, headers and extensions of the request; `None` for a call of the application. The headers contain
     /// credentials.
     #[must_use]
     pub fn request(&self) -> Option<RequestHead<'a>> {
         self.caller.request
     }
 
-    /// Whether the verdict is only wanted to be told: nothing will be stored, so nobody should be notified either.
+    /// Whether this is a dry run: nothing will be stored, so a policy should notify no one either.
     #[must_use]
     pub fn is_dry_run(&self) -> bool {
         self.caller.dry_run

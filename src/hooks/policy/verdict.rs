@@ -22,6 +22,7 @@ use crate::protocol::metadata::ClientMetadata;
 #[must_use = "a verdict has an effect only when a policy returns it"]
 pub struct Verdict(pub(super) Outcome);
 
+/// What a verdict decides.
 #[derive(Debug)]
 pub(super) enum Outcome {
     Accepted { replacement: Option<Box<ClientMetadata>>, held: bool },
@@ -30,20 +31,20 @@ pub(super) enum Outcome {
 }
 
 impl Verdict {
-    /// The client is registered as it was shown.
+    /// The client is registered with the metadata that was reviewed.
     pub fn accept() -> Self {
         Self(Outcome::Accepted { replacement: None, held: false })
     }
 
-    /// The client is registered and waits for approval ([`ClientStatus::Pending`](crate::ClientStatus::Pending)): it has its
-    /// credentials, may read, update and delete its registration, and nothing else. A client that was active waits
-    /// again when its update is held, since nobody approved what it says now.
+    /// The client is registered and waits for approval ([`ClientStatus::Pending`](crate::ClientStatus::Pending)): it has
+    /// its credentials and may read, update and delete its registration, and nothing else. An active client whose update
+    /// is held waits again, because its new metadata is not approved.
     pub fn hold() -> Self {
         Self::accept().and_hold()
     }
 
-    /// The client is registered with this metadata instead, which goes through the rules once more: a policy cannot
-    /// store what the rules refuse. The reply tells the client what was registered
+    /// The client is registered with this metadata instead. The rules check it again, so that a policy cannot store what
+    /// they refuse. The reply contains what was registered
     /// ([RFC 7591 §3.2.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1)).
     pub fn replace(metadata: ClientMetadata) -> Self {
         Self(Outcome::Accepted { replacement: Some(Box::new(metadata)), held: false })
@@ -57,25 +58,25 @@ impl Verdict {
         self
     }
 
-    /// The client is not registered, or stays as it was before the update.
+    /// The client is not registered, or is not updated.
     pub fn refuse(reason: Refusal) -> Self {
         Self(Outcome::Refused(Violations::from(Violation::from(reason))))
     }
 
-    /// The policy cannot tell, because something that it needs does not work. The caller is told to come back later:
-    /// 503 with `Retry-After`; the cause is for the operator alone.
+    /// The policy cannot decide, because something that it needs does not work. The caller gets 503 with `Retry-After`.
+    /// The cause is recorded on the audit trail and is in no reply.
     pub fn fail(cause: impl Into<BoxError>) -> Self {
         Self(Outcome::Failed(cause.into()))
     }
 
-    /// Whether the client may be registered, as it was shown or otherwise.
+    /// Whether the client may be registered, with the reviewed metadata or with a replacement.
     #[must_use]
     pub fn is_accepted(&self) -> bool {
         matches!(self.0, Outcome::Accepted { .. })
     }
 }
 
-/// Refuses for all these reasons, and accepts when there is none.
+/// Refuses for all these reasons, and accepts when there are none.
 impl FromIterator<Refusal> for Verdict {
     fn from_iter<I: IntoIterator<Item = Refusal>>(reasons: I) -> Self {
         let mut violations = Violations::default();
@@ -87,7 +88,7 @@ impl FromIterator<Refusal> for Verdict {
     }
 }
 
-/// A verdict is a future that is ready, so a closure may return either.
+/// A verdict converts into a future that is ready, so that a closure may return a verdict or a future of one.
 impl IntoFuture for Verdict {
     type Output = Self;
     type IntoFuture = Ready<Self>;
@@ -97,8 +98,8 @@ impl IntoFuture for Verdict {
     }
 }
 
-/// One reason why a client is not registered. The client reads it as a member of `violations`, so it should say what
-/// to do instead, and must not say what only the operator may know.
+/// One reason why a client is not registered. The reply contains it as an element of `violations`: it should say how to
+/// correct the document, and must not disclose what only the operator may know.
 ///
 /// ```
 /// use tower_dcr::policy::Refusal;
@@ -115,8 +116,8 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A reason that concerns the document as a whole: 400 `invalid_client_metadata`, which tells the client that it
-    /// can mend it.
+    /// A reason that concerns the document as a whole: 400 `invalid_client_metadata`, which means that the client can
+    /// correct it.
     ///
     /// The rule is a stable identifier; those of this crate are a capital letter and a number. Characters that
     /// [RFC 6749 §5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2) does not allow in an error description (all
@@ -127,11 +128,13 @@ impl Refusal {
         Self { code: ErrorCode::InvalidClientMetadata, pointer: String::new(), rule, detail }
     }
 
-    /// Where in the document it is: a JSON pointer ([RFC 6901](https://www.rfc-editor.org/rfc/rfc6901)) such as
-    /// `/redirect_uris/0`. A place in `redirect_uris` makes the error `invalid_redirect_uri`.
+    /// Where in the document the reason is: a JSON pointer ([RFC 6901](https://www.rfc-editor.org/rfc/rfc6901)) such as
+    /// `/redirect_uris/0`. With a pointer into `redirect_uris` the error code is `invalid_redirect_uri`. Default: the
+    /// document as a whole.
     #[must_use]
     pub fn at(mut self, pointer: impl Into<String>) -> Self {
         self.pointer = describable(pointer.into().into()).into_owned();
+        // RFC 7591 §3.2.2 has a code of its own for redirection URIs; `forbidden` is stronger than it.
         let of_redirect_uris = self.pointer == "/redirect_uris" || self.pointer.starts_with("/redirect_uris/");
         if self.code == ErrorCode::InvalidClientMetadata && of_redirect_uris {
             self.code = ErrorCode::InvalidRedirectUri;
@@ -139,7 +142,7 @@ impl Refusal {
         self
     }
 
-    /// The client cannot mend it: 403 `access_denied`.
+    /// The client cannot correct it: 403 `access_denied`.
     #[must_use]
     pub fn forbidden(mut self) -> Self {
         self.code = ErrorCode::AccessDenied;
@@ -153,7 +156,7 @@ impl From<Refusal> for Violation {
     }
 }
 
-/// The error of a refusal; the first reason decides what kind of one.
+/// The error of a refusal. The first reason decides the status.
 pub(super) fn refused(violations: Violations) -> RegistrationError {
     match violations.first_code() {
         Some(ErrorCode::AccessDenied) => RegistrationError::of(RegistrationErrorKind::Forbidden, violations),
@@ -161,7 +164,8 @@ pub(super) fn refused(violations: Violations) -> RegistrationError {
     }
 }
 
-/// The text with nothing in it that cannot stand in an error description.
+/// The text with `?` in place of characters that an error description must not contain
+/// ([RFC 6749 §5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
 fn describable(text: Cow<'static, str>) -> Cow<'static, str> {
     let fits = |character: char| matches!(character, ' '..='~') && !matches!(character, '"' | '\\');
     match text.chars().all(fits) {

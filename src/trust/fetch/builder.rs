@@ -1,4 +1,4 @@
-//! What an operator decides about fetching.
+//! The settings of a fetcher.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,13 +8,24 @@ use std::time::Duration;
 use reqwest::{Certificate, Client, redirect, retry};
 use tokio::sync::Semaphore;
 
-use super::places::Places;
+use super::permits::Permits;
 use super::resolver::{ErasedResolver, Guard};
 use super::{Fetcher, Inner, Limits, Pool, Resolver, SystemResolver};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{ConfigError, ConfigErrorKind};
 
-/// Builds a [`Fetcher`].
+/// Builds a [`Fetcher`]. Every setting has a default.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_dcr::ConfigErrorKind;
+/// use tower_dcr::fetch::Fetcher;
+///
+/// let builder = Fetcher::builder().with_timeout(Duration::from_secs(2)).with_failure_ttl(Duration::from_secs(300));
+/// assert!(builder.build().is_ok());
+/// let error = Fetcher::builder().with_size_limit(0).build().unwrap_err();
+/// assert_eq!(error.kind(), ConfigErrorKind::Fetcher);
+/// ```
 #[must_use = "a builder does nothing until `build`"]
 pub struct FetcherBuilder {
     limits: Limits,
@@ -28,13 +39,14 @@ pub struct FetcherBuilder {
 }
 
 impl FetcherBuilder {
+    /// The defaults.
     pub(super) fn new() -> Self {
         Self {
             limits: Limits {
-                time: Duration::from_secs(5),
-                bytes: 65_536,
+                timeout: Duration::from_secs(5),
+                max_bytes: 65_536,
                 media_types: vec!["application/json".to_owned(), "application/jwk-set+json".to_owned()],
-                memory: Duration::from_secs(60),
+                failure_ttl: Duration::from_secs(60),
                 acquire_timeout: Duration::from_secs(1),
             },
             concurrency: 16,
@@ -47,16 +59,16 @@ impl FetcherBuilder {
         }
     }
 
-    /// How long a document may take, from the look-up of the host name to its last byte. The time that a fetch waits for
-    /// a place does not count. Default: 5 seconds.
+    /// The time for a document, from the look-up of the host name to its last byte. It does not include the time that a
+    /// fetch waits for a permit ([`with_acquire_timeout`](Self::with_acquire_timeout)). Default: 5 seconds.
     pub fn with_timeout(mut self, time: Duration) -> Self {
-        self.limits.time = time;
+        self.limits.timeout = time;
         self
     }
 
     /// The largest document in bytes. Default: 65536.
     pub fn with_size_limit(mut self, bytes: usize) -> Self {
-        self.limits.bytes = bytes;
+        self.limits.max_bytes = bytes;
         self
     }
 
@@ -67,42 +79,42 @@ impl FetcherBuilder {
         self
     }
 
-    /// How many documents that clients name are fetched at the same time; others wait. Default: 16.
+    /// How many documents that clients name are fetched at the same time. Further fetches wait for a permit. Default: 16.
     pub fn with_concurrency(mut self, fetches: usize) -> Self {
         self.concurrency = fetches;
         self
     }
 
-    /// How many documents that the operator names are fetched at the same time, beside those of clients: the keys of
-    /// trusted issuers, for example. Default: 4.
+    /// How many documents that the operator names are fetched at the same time, in addition to those of clients: the
+    /// keys of trusted issuers, for example. Default: 4.
     pub fn with_operator_concurrency(mut self, fetches: usize) -> Self {
         self.operator_concurrency = fetches;
         self
     }
 
-    /// How many documents are fetched from one host at the same time, in each of both budgets. All ports and all
-    /// spellings of a host are one host. While this is smaller than
-    /// [`with_concurrency`](Self::with_concurrency), a host that does not answer cannot keep fetches from other hosts
-    /// waiting. At most 32 more fetches wait for a place of one host. Default: 2.
+    /// How many documents are fetched from one host at the same time, in each of the two budgets. All ports and all
+    /// spellings of a host are one host. While this is smaller than [`with_concurrency`](Self::with_concurrency), a host
+    /// that does not respond cannot delay fetches from other hosts. At most 32 more fetches wait for a permit of one host.
+    /// Default: 2.
     pub fn with_max_fetches_per_host(mut self, fetches: usize) -> Self {
         self.max_per_host = fetches;
         self
     }
 
-    /// How long a fetch waits for a place before it fails with [`FetchErrorKind::Busy`](super::FetchErrorKind::Busy);
-    /// with zero it does not wait. Default: 1 second.
+    /// How long a fetch waits for a permit before it fails with [`FetchErrorKind::Busy`](super::FetchErrorKind::Busy). With
+    /// [`Duration::ZERO`] it does not wait. Default: 1 second.
     pub fn with_acquire_timeout(mut self, time: Duration) -> Self {
         self.limits.acquire_timeout = time;
         self
     }
 
-    /// How long a URL that failed is not called again. Default: 60 seconds.
+    /// How long a failure is remembered: a URL that failed is not requested again before. Default: 60 seconds.
     pub fn with_failure_ttl(mut self, time: Duration) -> Self {
-        self.limits.memory = time;
+        self.limits.failure_ttl = time;
         self
     }
 
-    /// What looks up host names. Whatever it finds is checked. Default: [`SystemResolver`].
+    /// Resolves host names. The addresses are checked. Default: [`SystemResolver`].
     pub fn with_resolver(mut self, resolver: impl Resolver) -> Self {
         self.resolver = Arc::new(resolver);
         self
@@ -114,35 +126,35 @@ impl FetcherBuilder {
         self
     }
 
-    /// What tells the time for remembering failures. Default: the clock of the operating system.
+    /// The clock by which failures are remembered. Default: the clock of the operating system.
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Host names may resolve to these addresses, although they are not public. Whoever can name a URL can then reach
-    /// every port of them that speaks TLS. For tests, and for documents that only your own network has. Default: none.
+    /// Host names may resolve to these addresses, although they are not public. A client can then make this server connect
+    /// to every port of them. For tests, and for documents that are only in your own network. Default: none.
     pub fn dangerously_allow_addresses(mut self, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
         self.allowed.extend(addresses);
         self
     }
 
-    /// Puts it together.
+    /// Builds the fetcher.
     ///
     /// # Errors
     ///
     /// [`ConfigErrorKind::Fetcher`] when a limit is zero, a root certificate cannot be read, or the operating system has
-    /// none to trust.
+    /// no trusted certificate.
     pub fn build(self) -> Result<Fetcher, ConfigError> {
         if !self.limits.are_above_zero() {
             return Err(ConfigErrorKind::Fetcher.found(format_args!("{:?}", self.limits)));
         }
         let budgets = [self.concurrency, self.operator_concurrency, self.max_per_host];
-        if let Some(places) = budgets.iter().find(|places| !(1..=Semaphore::MAX_PERMITS).contains(places)) {
-            return Err(ConfigErrorKind::Fetcher.found(format_args!("{places} fetches at a time")));
+        if let Some(permits) = budgets.iter().find(|permits| !(1..=Semaphore::MAX_PERMITS).contains(permits)) {
+            return Err(ConfigErrorKind::Fetcher.found(format_args!("{permits} fetches at a time")));
         }
         let http = self.http()?;
-        let pool = |places| Pool::new(Places::new(places, self.max_per_host, self.limits.acquire_timeout));
+        let pool = |total| Pool::new(Permits::new(total, self.max_per_host, self.limits.acquire_timeout));
         let inner = Inner {
             http,
             named_by_clients: pool(self.concurrency),
@@ -153,7 +165,8 @@ impl FetcherBuilder {
         Ok(Fetcher { inner: Arc::new(inner) })
     }
 
-    /// A client that does nothing of its own accord, and keeps no connection for another document.
+    /// An HTTP client that sends exactly the request it was given: no proxy of the environment, no redirect, no retry, no
+    /// decompression, and no connection that is kept for another document.
     fn http(&self) -> Result<Client, ConfigError> {
         let guard = Guard { resolver: Arc::clone(&self.resolver), allowed: self.allowed.as_slice().into() };
         let client = Client::builder()
@@ -163,10 +176,12 @@ impl FetcherBuilder {
             .redirect(redirect::Policy::none())
             .retry(retry::never())
             .referer(false)
+            // A compressed document of a few bytes could exceed the size limit in memory.
             .no_gzip()
             .no_brotli()
             .no_deflate()
             .no_zstd()
+            // A kept connection would skip the check of the address for the next document.
             .pool_max_idle_per_host(0)
             .user_agent(concat!("tower-dcr/", env!("CARGO_PKG_VERSION")))
             .dns_resolver(guard);
@@ -188,8 +203,9 @@ impl FetcherBuilder {
 }
 
 impl Limits {
+    /// Whether a document can satisfy these limits.
     fn are_above_zero(&self) -> bool {
-        !self.time.is_zero() && self.bytes > 0 && !self.media_types.is_empty()
+        !self.timeout.is_zero() && self.max_bytes > 0 && !self.media_types.is_empty()
     }
 }
 

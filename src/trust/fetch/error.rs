@@ -1,4 +1,4 @@
-//! Why a document was not fetched: for the operator, never for the client, whom it would tell about the network.
+//! Why a document was not fetched. These errors are for the operator: in a reply they would disclose the network.
 
 use std::error::Error;
 use std::fmt;
@@ -7,36 +7,44 @@ use std::time::SystemTime;
 
 use super::resolver::NoPublicAddress;
 
-/// What kind of failure it was.
+/// The kind of a [`FetchError`].
+///
+/// ```
+/// use tower_dcr::fetch::FetchErrorKind;
+///
+/// assert!(FetchErrorKind::Timeout.is_outage());
+/// assert!(FetchErrorKind::Status(500).is_outage());
+/// assert!(!FetchErrorKind::Status(404).is_outage());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FetchErrorKind {
     /// The URL is not `https` to a public name or address.
     Url,
-    /// The host has no address, or none that is public.
+    /// The host has no address, or no public one.
     Address,
     /// No connection, no TLS, or no HTTP.
     Transport,
-    /// The server wants the request to go elsewhere.
+    /// The server answered with a redirection, which is not followed.
     Redirect,
     /// The server answered with another status than 200.
     Status(u16),
-    /// The answer is of another media type.
+    /// The response has another media type.
     MediaType,
-    /// The answer is larger than allowed.
+    /// The response is larger than the limit.
     TooLarge,
-    /// The answer did not come in time.
+    /// There was no complete response in time.
     Timeout,
-    /// Too many documents are being fetched, from this host or in all.
+    /// Too many documents are being fetched, from this host or in total.
     Busy,
 }
 
 impl FetchErrorKind {
-    /// Whether a later attempt may succeed although nobody changes the URL or the document: the host is silent,
-    /// unreachable or fails, or this server is busy. Then a client is answered with 503. Everything else is for the
-    /// client to correct, and is answered with 400.
+    /// Whether a later attempt may succeed without a change of the URL or the document: the host does not respond, is
+    /// unreachable or fails, or this server is busy. Then the reply to the client is 503. Otherwise the client can correct
+    /// the cause, and the reply is 400.
     ///
-    /// Of the statuses, 404 and 410 say that there is no document at this URL; all others are taken for an outage.
+    /// The statuses 404 and 410 mean that there is no document at this URL; all others are treated as an outage.
     #[must_use]
     pub fn is_outage(self) -> bool {
         match self {
@@ -46,7 +54,7 @@ impl FetchErrorKind {
         }
     }
 
-    /// As one word, for metrics.
+    /// The label of metrics.
     #[cfg(feature = "metrics")]
     pub(super) fn as_str(self) -> &'static str {
         match self {
@@ -63,7 +71,9 @@ impl FetchErrorKind {
     }
 }
 
-/// Why a [`Fetcher`](super::Fetcher) has no document. Everybody who waited for the same one gets the same error.
+/// Why a [`Fetcher`](super::Fetcher) has no document. All callers that waited for the same fetch get the same error.
+///
+/// [`source`](Error::source) is the error of the HTTP client or the resolver, if there is one.
 #[derive(Debug, Clone)]
 pub struct FetchError {
     kind: FetchErrorKind,
@@ -76,26 +86,27 @@ impl FetchError {
         Self { kind, retry_at: None, source: None }
     }
 
-    /// What kind of failure it was.
+    /// The kind of failure.
     #[must_use]
     pub fn kind(&self) -> FetchErrorKind {
         self.kind
     }
 
-    /// Until when the fetcher gives this answer again without another request; none where it does not remember it.
+    /// Until when the fetcher returns this error for the URL without another request; `None` if it is not remembered.
     #[must_use]
     pub fn retry_at(&self) -> Option<SystemTime> {
         self.retry_at
     }
 
-    /// An answer that says something about the URL is remembered until then. That this server is busy is not.
+    /// The error, remembered until then. [`FetchErrorKind::Busy`] is a state of this server and not of the URL, so it is not
+    /// remembered.
     pub(super) fn remembered_until(mut self, until: SystemTime) -> Self {
         self.retry_at = Some(until).filter(|_| self.kind != FetchErrorKind::Busy);
         self
     }
 
-    /// A resolver that found no public address says so at the end of a chain of causes. Not a `From`, which would make
-    /// the HTTP client a part of the public API.
+    /// The error of the HTTP client. A [`NoPublicAddress`] of the resolver is among its causes. This is not a `From`, which
+    /// would make the HTTP client a part of the public API.
     pub(super) fn of_client(error: reqwest::Error) -> Self {
         let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
         while let Some(error) = cause.filter(|error| !error.is::<NoPublicAddress>()) {
@@ -116,10 +127,10 @@ impl fmt::Display for FetchError {
             FetchErrorKind::Status(status) => {
                 return write!(formatter, "the server answered with status {status}");
             }
-            FetchErrorKind::MediaType => "the answer is of another media type",
-            FetchErrorKind::TooLarge => "the answer is too large",
-            FetchErrorKind::Timeout => "the answer did not come in time",
-            FetchErrorKind::Busy => "too many documents are being fetched, from this host or in all",
+            FetchErrorKind::MediaType => "the response has another media type",
+            FetchErrorKind::TooLarge => "the response is too large",
+            FetchErrorKind::Timeout => "there was no complete response in time",
+            FetchErrorKind::Busy => "too many documents are being fetched, from this host or in total",
         })
     }
 }

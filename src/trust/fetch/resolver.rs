@@ -1,7 +1,7 @@
-//! From a host name to addresses that may be connected to.
+//! Resolves a host name to addresses to which a connection is permitted.
 //!
-//! The check stands between the resolver and the connection: what is looked up is what is checked and what is
-//! connected to, so a name that resolves differently the next time gains nothing.
+//! The check is between the resolver and the connection: the address that was checked is the one that is used. So a name
+//! that resolves to another address the next time (DNS rebinding) has no effect.
 
 use std::error::Error;
 use std::fmt;
@@ -15,15 +15,21 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::protocol::uri::is_public_address;
 
-/// Looks up the addresses of a host name.
+/// Resolves host names. The addresses are checked after it, so a resolver need not be trusted. An example is in the
+/// [module](super).
 pub trait Resolver: Send + Sync + 'static {
-    /// All addresses of a name.
+    /// All addresses of a host name, in the order in which they are tried.
+    ///
+    /// # Errors
+    ///
+    /// When the name cannot be resolved. The fetch then fails with
+    /// [`FetchErrorKind::Transport`](super::FetchErrorKind::Transport).
     fn resolve(&self, host: &str) -> impl Future<Output = io::Result<Vec<IpAddr>>> + Send;
 }
 
-/// The resolver of the operating system.
+/// The resolver of the operating system, which may read `/etc/hosts` and search domains.
 #[derive(Debug, Clone, Copy, Default)]
-#[expect(clippy::exhaustive_structs, reason = "there is nothing to add to it")]
+#[expect(clippy::exhaustive_structs, reason = "it has no settings")]
 pub struct SystemResolver;
 
 impl Resolver for SystemResolver {
@@ -33,6 +39,7 @@ impl Resolver for SystemResolver {
     }
 }
 
+/// A look-up, boxed.
 type Looked<'a> = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send + 'a>>;
 
 /// A resolver behind a pointer, so that the fetcher does not carry its type.
@@ -46,7 +53,7 @@ impl<R: Resolver> ErasedResolver for R {
     }
 }
 
-/// Lets through only addresses that may be connected to.
+/// The resolver of the HTTP client: it returns only addresses to which a connection is permitted.
 #[derive(Clone)]
 pub(super) struct Guard {
     pub(super) resolver: Arc<dyn ErasedResolver>,
@@ -55,12 +62,15 @@ pub(super) struct Guard {
 }
 
 impl Guard {
+    /// Whether a connection to this address is permitted.
     fn allows(&self, address: IpAddr) -> bool {
         is_public_address(address) || self.allowed.contains(&address)
     }
 
+    /// The permitted addresses of a host.
     async fn addresses(self, host: Name) -> Result<Addrs, Box<dyn Error + Send + Sync>> {
         let found = self.resolver.resolve(host.as_str()).await?.into_iter();
+        // Port 0: the HTTP client uses the port of the URL.
         let allowed: Vec<_> = found.filter(|address| self.allows(*address)).collect();
         match allowed.is_empty() {
             true => Err(NoPublicAddress.into()),
@@ -75,7 +85,7 @@ impl Resolve for Guard {
     }
 }
 
-/// Every address of a host is one that must not be connected to.
+/// A host has no address to which a connection is permitted.
 #[derive(Debug)]
 pub(super) struct NoPublicAddress;
 
@@ -100,7 +110,7 @@ mod tests {
         }
     }
 
-    async fn let_through(found: &[&str], allowed: &[&str]) -> Vec<String> {
+    async fn returned(found: &[&str], allowed: &[&str]) -> Vec<String> {
         let parse = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpAddr>>();
         let guard = Guard { resolver: Arc::new(Always(parse(found))), allowed: parse(allowed).into() };
         match Resolve::resolve(&guard, "h.example".parse().unwrap()).await {
@@ -113,7 +123,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_address_of_this_machine_or_network_is_let_through() {
+    async fn no_address_of_this_machine_or_network_is_returned() {
         let addresses = [
             "0.0.0.0",
             "10.1.2.3",
@@ -150,20 +160,20 @@ mod tests {
             "ff02::1",
         ];
         for address in addresses {
-            assert!(let_through(&[address], &[]).await.is_empty(), "{address}");
+            assert!(returned(&[address], &[]).await.is_empty(), "{address}");
         }
     }
 
     #[tokio::test]
-    async fn of_several_addresses_the_public_ones_remain() {
+    async fn of_several_addresses_the_public_ones_are_returned() {
         let found = ["10.0.0.1", "9.9.9.9", "::1", "2620:fe::fe", "::ffff:9.9.9.9"];
-        assert_eq!(let_through(&found, &[]).await, ["9.9.9.9", "2620:fe::fe"]);
-        assert!(let_through(&[], &[]).await.is_empty());
+        assert_eq!(returned(&found, &[]).await, ["9.9.9.9", "2620:fe::fe"]);
+        assert!(returned(&[], &[]).await.is_empty());
     }
 
     #[tokio::test]
-    async fn what_is_allowed_by_name_is_allowed_and_nothing_beside_it() {
+    async fn an_address_that_the_operator_allows_is_returned_and_no_other() {
         let found = ["127.0.0.1", "127.0.0.2", "::1"];
-        assert_eq!(let_through(&found, &["127.0.0.1"]).await, ["127.0.0.1"]);
+        assert_eq!(returned(&found, &["127.0.0.1"]).await, ["127.0.0.1"]);
     }
 }

@@ -8,10 +8,10 @@ use super::{Issuer, JwtError, Times, Token, has_audience};
 use crate::clock::{Clock, SystemClock};
 use crate::error::RegistrationErrorKind;
 use crate::hooks::access::RequestHead;
-use crate::hooks::access::bearer::token;
+use crate::hooks::access::bearer;
 use crate::hooks::access::{Decision, Gate, Registrant};
 
-/// Lets in whoever presents an access token that is a signed JSON Web Token
+/// Allows a caller with an access token that is a signed JSON Web Token
 /// ([RFC 9068](https://www.rfc-editor.org/rfc/rfc9068), [RFC 7591 §3](https://www.rfc-editor.org/rfc/rfc7591#section-3)).
 ///
 /// ```
@@ -68,30 +68,35 @@ impl BearerTokens {
         self
     }
 
-    /// The claim that names who owns the client; a token without it does not count, and a name of more than 256 bytes is
-    /// refused with 403. Default: none, and nobody owns it.
+    /// The claim that names the owner of the client. A token without it is not valid, and a name of more than 256 bytes is
+    /// refused with 403. Default: none, and the client has no owner.
     #[must_use]
     pub fn with_owner_claim(mut self, name: impl Into<String>) -> Self {
         self.owner = Some(name.into());
         self
     }
 
-    /// The claim that names the tenant with which the caller may register; a token without it does not count. Default:
-    /// none, and the token counts for whichever tenant is asked.
+    /// The claim that names the tenant with which the caller may register. A token without it is not valid. Default: none,
+    /// and the token is valid for every tenant.
     #[must_use]
     pub fn with_tenant_claim(mut self, name: impl Into<String>) -> Self {
         self.tenant = Some(name.into());
         self
     }
 
-    /// What tells the time. Default: the clock of the operating system.
+    /// The clock that times are compared with. Default: the clock of the operating system.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// What a token that was presented is good for.
+    /// Verifies a presented token.
+    ///
+    /// # Errors
+    ///
+    /// The decision that refuses it: 401 for a token that is not valid, 403 for a valid one that does not permit a
+    /// registration, 503 while the keys of the issuer cannot be read.
     async fn decide(&self, token: &str) -> Result<Registrant, Decision> {
         let token = Token::read(token).map_err(|_| Decision::InvalidToken)?;
         let times = Times { now: self.clock.now(), max_age: None };
@@ -99,6 +104,7 @@ impl BearerTokens {
             JwtError::Invalid(_) => Decision::InvalidToken,
             JwtError::Unavailable(source) => Decision::Unavailable { source: source.into() },
         })?;
+        // A token that was issued for another server must not be accepted here, or that server could replay it.
         if !has_audience(token.claims(), &[&self.audience]) {
             return Err(Decision::InvalidToken);
         }
@@ -121,8 +127,9 @@ impl BearerTokens {
 
 impl Gate for BearerTokens {
     async fn authorize(&self, request: &RequestHead<'_>) -> Decision {
-        let decided = match token(request) {
+        let decided = match bearer::token(request) {
             Ok(token) => self.decide(token).await,
+            // The errors of the header are those of RFC 6750 §3.1; each has a decision of the same meaning.
             Err(error) => Err(match error.kind() {
                 RegistrationErrorKind::AmbiguousCredentials => Decision::AmbiguousCredentials,
                 RegistrationErrorKind::InvalidToken => Decision::InvalidToken,
@@ -133,11 +140,13 @@ impl Gate for BearerTokens {
     }
 }
 
-/// [RFC 9068 §2.2.3](https://www.rfc-editor.org/rfc/rfc9068#section-2.2.3).
+/// Whether the claim `scope`, tokens between single spaces, contains this one
+/// ([RFC 9068 §2.2.3](https://www.rfc-editor.org/rfc/rfc9068#section-2.2.3)).
 fn has_scope(token: &Token<'_>, wanted: &str) -> bool {
     token.text("scope").is_some_and(|scope| scope.split(' ').any(|one| one == wanted))
 }
 
+/// Whether a claim is this text, or an array that contains it.
 fn has_claim(token: &Token<'_>, name: &str, wanted: &str) -> bool {
     match token.claims().get(name) {
         Some(Value::Array(values)) => values.iter().any(|value| value == wanted),

@@ -1,4 +1,4 @@
-//! Claims that say when and for whom a token counts
+//! Claims that limit when and for which audience a token is valid
 //! ([RFC 7519 §4.1](https://www.rfc-editor.org/rfc/rfc7519#section-4.1)).
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -7,17 +7,19 @@ use serde_json::Value;
 
 use crate::protocol::json::Object;
 
-/// The time at which a token is looked at, by the registry's clock, and how old it may be.
+/// The time at which a token is verified, by the clock of the registry, and how old it may be.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Times {
     pub(crate) now: SystemTime,
-    /// How long after `iat` a token counts, which must then be there.
+    /// How long after `iat` a token is valid. With a value, `iat` is required.
     pub(crate) max_age: Option<Duration>,
 }
 
 impl Times {
-    /// Checks `exp`, `nbf` and `iat` where they are present.
+    /// Checks `exp`, `nbf` and `iat` where they are present. `leeway` is the tolerated difference of the clocks, in both
+    /// directions.
     pub(crate) fn check(&self, claims: &Object, leeway: Duration) -> Result<(), TimeFault> {
+        // In `f64`, since claims may have fractions and any size: `exp` of 1e300 must not overflow.
         let now = seconds(self.now);
         let leeway = leeway.as_secs_f64();
         if date(claims, "exp")?.is_some_and(|exp| now >= exp + leeway) {
@@ -48,6 +50,7 @@ pub(crate) enum TimeFault {
 }
 
 impl TimeFault {
+    /// The reason for the client, which contains no value of the token.
     pub(super) fn detail(self) -> &'static str {
         match self {
             Self::NotANumber => "exp, nbf and iat must be numbers",
@@ -59,13 +62,15 @@ impl TimeFault {
     }
 }
 
-/// When a token ends to count, with the leeway that it gets.
+/// The time at which a token expires, with the leeway; `None` without `exp`, and for a time that cannot be represented. A
+/// nonce must be remembered until then.
 pub(crate) fn expiry(claims: &Object, leeway: Duration) -> Option<SystemTime> {
     let exp = date(claims, "exp").ok().flatten()?;
     UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(exp).ok()?)?.checked_add(leeway)
 }
 
-/// Whether a token is for one of these audiences; so it is when it names none.
+/// Whether a token is for one of these audiences. A token without `aud` is for every audience; a caller that must not
+/// accept it requires the claim.
 pub(crate) fn has_audience(claims: &Object, own: &[&str]) -> bool {
     let is_own = |value: &Value| value.as_str().is_some_and(|audience| own.contains(&audience));
     match claims.get("aud") {
@@ -75,7 +80,7 @@ pub(crate) fn has_audience(claims: &Object, own: &[&str]) -> bool {
     }
 }
 
-/// A `NumericDate` ([RFC 7519 §2](https://www.rfc-editor.org/rfc/rfc7519#section-2)): seconds since 1970, fractions too.
+/// A `NumericDate` ([RFC 7519 §2](https://www.rfc-editor.org/rfc/rfc7519#section-2)): seconds since 1970, possibly with a fraction.
 fn date(claims: &Object, name: &str) -> Result<Option<f64>, TimeFault> {
     match claims.get(name) {
         None => Ok(None),
@@ -83,6 +88,7 @@ fn date(claims: &Object, name: &str) -> Result<Option<f64>, TimeFault> {
     }
 }
 
+/// Seconds since 1970. An earlier clock is taken for 1970.
 fn seconds(time: SystemTime) -> f64 {
     time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
@@ -96,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn times_count_to_the_second_with_leeway() {
+    fn times_are_compared_to_the_second_with_leeway() {
         let rows: &[(&str, Option<u64>, bool)] = &[
             ("{}", None, true),
             (r#"{"exp":990}"#, None, false),
@@ -116,10 +122,10 @@ mod tests {
             (r#"{"exp":1e300}"#, None, true),
         ];
         let now = UNIX_EPOCH + Duration::from_secs(1000);
-        for (text, max_age, counts) in rows {
+        for (text, max_age, valid) in rows {
             let times = Times { now, max_age: max_age.map(Duration::from_secs) };
             let checked = times.check(&claims(text), Duration::from_secs(10));
-            assert_eq!(checked.is_ok(), *counts, "{text} {max_age:?}: {checked:?}");
+            assert_eq!(checked.is_ok(), *valid, "{text} {max_age:?}: {checked:?}");
         }
     }
 
@@ -136,8 +142,8 @@ mod tests {
             (r#"{"aud":null}"#, false),
             (r#"{"aud":7}"#, false),
         ];
-        for (text, counts) in rows {
-            assert_eq!(has_audience(&claims(text), &own), counts, "{text}");
+        for (text, expected) in rows {
+            assert_eq!(has_audience(&claims(text), &own), expected, "{text}");
         }
     }
 

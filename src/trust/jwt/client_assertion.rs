@@ -1,4 +1,4 @@
-//! Client assertions: a token that the client signed proves who sends the request
+//! Client assertions: a token that the client signed authenticates it
 //! ([RFC 7523 §2.2](https://www.rfc-editor.org/rfc/rfc7523#section-2.2)).
 
 use std::fmt;
@@ -17,17 +17,20 @@ use crate::protocol::metadata::TokenEndpointAuthMethod;
 use crate::protocol::{Supported, Switch};
 use crate::store::Nonce;
 
+/// The only type of assertion that authenticates a client with a JWT
+/// ([RFC 7523 §2.2](https://www.rfc-editor.org/rfc/rfc7523#section-2.2)).
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-/// The types of tokens that can be an assertion: the general one and that of RFC 10070. A token that says that it is
-/// something else, such as an access token or a DPoP proof, must not authenticate a client
+/// The `typ` headers of an assertion: the general one and that of RFC 10070. A token of another type, such as an access
+/// token or a DPoP proof, must not authenticate a client
 /// ([RFC 8725 §3.11](https://www.rfc-editor.org/rfc/rfc8725#section-3.11)).
 const TOKEN_TYPES: [&str; 2] = ["JWT", "client-authentication+jwt"];
-/// How far ahead the end of an assertion may be, since its identifier is remembered until then.
+/// How far ahead `exp` of an assertion may be. Its nonce is stored until then, so a client must not choose the time freely.
 const MAX_LIFETIME: Duration = Duration::from_secs(3600);
-/// By how much the clock of a client may differ from this server's.
+/// The tolerated difference between the clock of a client and that of this server.
 const LEEWAY: Duration = Duration::from_secs(30);
 
-/// An assertion, which must not reach logs while it is valid.
+/// An assertion that was read but not verified. Its text is a credential while it is valid, so `Debug` omits it and memory
+/// is erased.
 #[derive(Clone)]
 pub(crate) struct Assertion {
     text: Zeroizing<String>,
@@ -35,7 +38,11 @@ pub(crate) struct Assertion {
 }
 
 impl Assertion {
-    /// Reads an assertion and the client that it is about, which `client_id` may repeat.
+    /// Reads an assertion. Returns its subject, the client, with it. The parameter `client_id` may repeat the subject.
+    ///
+    /// # Errors
+    ///
+    /// For another type of assertion, text that is not a token, a token without `sub`, or a `client_id` that differs.
     pub(crate) fn read(
         id: Option<&str>,
         kind: Option<&str>,
@@ -54,11 +61,12 @@ impl Assertion {
         Ok((subject.to_owned(), assertion))
     }
 
+    /// Whether it is authenticated with the client secret and not signed with a private key.
     pub(crate) fn is_symmetric(&self) -> bool {
         self.symmetric
     }
 
-    /// The method of authentication that an assertion belongs to, by its algorithm.
+    /// The authentication method that the assertion belongs to, by its algorithm.
     pub(crate) fn method(&self) -> TokenEndpointAuthMethod {
         match self.symmetric {
             true => TokenEndpointAuthMethod::ClientSecretJwt,
@@ -73,7 +81,7 @@ impl fmt::Debug for Assertion {
     }
 }
 
-/// This server, as an assertion names it, and what it accepts.
+/// What an assertion is verified against: this server as its audience, and what the server accepts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Verifier<'a> {
     pub(crate) now: SystemTime,
@@ -83,19 +91,22 @@ pub(crate) struct Verifier<'a> {
     pub(crate) published_keys: Option<&'a KeySets>,
 }
 
-/// What remains to be done for an assertion that is right in itself.
+/// What remains to be done for a verified assertion.
 #[derive(Debug)]
 pub(crate) struct Verified {
-    /// Spending it shows whether the assertion was presented before.
+    /// The caller must claim it in the store, which fails if the assertion was presented before.
     pub(crate) nonce: Nonce,
-    /// Whether its audience is accepted for deployed clients only.
+    /// Whether its audience is accepted only because the operator listed it for deployed clients. Such a use is recorded.
     pub(crate) has_legacy_audience: bool,
 }
 
 impl Verifier<'_> {
-    /// Whether the assertion is the client's own and meant for this server. `secret` is the text of the client's secret,
-    /// where it is kept. Without a client the code under a secret is computed all the same, so that the time does not
-    /// tell whether the client exists.
+    /// Verifies that the client made the assertion, for this server, and that it is valid now. `client` is `None` for an
+    /// unknown subject; `secret` is the text of the client secret, if the server stores it.
+    ///
+    /// # Errors
+    ///
+    /// The cause of the refusal, or [`Cause::KeysUnavailable`] when the keys of the client cannot be read at present.
     pub(crate) async fn verify(
         &self,
         assertion: &Assertion,
@@ -104,6 +115,7 @@ impl Verifier<'_> {
     ) -> Result<Verified, AuthenticationError> {
         let token = Token::read_any(&assertion.text).map_err(|_| Cause::MalformedAssertion)?;
         let Some(client) = client else {
+            // The same work as for an existing client, so that the time of the reply does not disclose which clients exist.
             token.is_authenticated_by(UNKNOWN_SECRET);
             return Err(Cause::UnknownClient.into());
         };
@@ -113,6 +125,7 @@ impl Verifier<'_> {
         if ["iss", "sub"].iter().any(|claim| token.text(claim) != Some(client.id.as_str())) {
             return Err(Cause::WrongSubject.into());
         }
+        // Before the signature: an attacker must not choose HMAC with a public key as the secret (RFC 8725 §2.1).
         if !self.supported.assertion_algorithms_of(&client.metadata).contains(token.algorithm()) {
             return Err(Cause::WrongAlgorithm.into());
         }
@@ -120,11 +133,13 @@ impl Verifier<'_> {
             true => self.verify_by_secret(client, secret, &token)?,
             false => self.verify_by_key(client, &token).await?,
         }
+        // Times and audience come after the signature, so that only the client itself learns about them.
         let until = check_times(&token, self.now)?;
         let has_legacy_audience = self.check_audience(token.claims())?;
         Ok(Verified { nonce: nonce_of(client, &token, until)?, has_legacy_audience })
     }
 
+    /// `client_secret_jwt`: a code computed with the client secret, of which the text is needed.
     fn verify_by_secret(
         &self,
         client: &Client,
@@ -144,6 +159,7 @@ impl Verifier<'_> {
         }
     }
 
+    /// `private_key_jwt`: a signature with a key of the client, registered by value or by URL.
     async fn verify_by_key(&self, client: &Client, token: &Token<'_>) -> Result<(), AuthenticationError> {
         let unavailable = |source| AuthenticationError::caused_by(Cause::KeysUnavailable, source);
         let keys = match (&client.metadata.jwks, &client.metadata.jwks_uri) {
@@ -161,8 +177,8 @@ impl Verifier<'_> {
         }
     }
 
-    /// The issuer identifier must be the only audience (RFC 10070), since a client can be made to sign for anything else
-    /// that a rogue server names. True for an audience that is accepted for deployed clients only.
+    /// The issuer identifier must be the only audience (RFC 10070): a malicious server can name any other URL, and the
+    /// client would sign an assertion for it. Returns true for an audience that is accepted only for deployed clients.
     fn check_audience(&self, claims: &Object) -> Result<bool, AuthenticationError> {
         let audiences = match claims.get("aud") {
             Some(Value::String(audience)) => Some(vec![audience.as_str()]),
@@ -182,7 +198,8 @@ impl Verifier<'_> {
     }
 }
 
-/// What is remembered of an assertion. It has the same length whatever the token says.
+/// The nonce of an assertion. It is a digest, so its length does not depend on the token, and a `jti` can collide only with
+/// one of the same client.
 fn nonce_of(client: &Client, token: &Token<'_>, until: SystemTime) -> Result<Nonce, Cause> {
     let jti = token.text("jti").filter(|jti| !jti.is_empty()).ok_or(Cause::MissingTokenId)?;
     let digest = Digest::of(&format!("{}\n{jti}", client.id));
@@ -190,10 +207,14 @@ fn nonce_of(client: &Client, token: &Token<'_>, until: SystemTime) -> Result<Non
     Ok(Nonce::new(format!("assertion:{key}"), until))
 }
 
-/// The key for clients that do not exist.
+/// The key that is used when the client does not exist.
 const UNKNOWN_SECRET: &str = "the secret of no client, as long as the secret of one that exists";
 
-/// Checks when the assertion is valid, and gives the time until which its identifier must be remembered.
+/// Checks that the assertion is valid now. Returns the time until which its nonce must be remembered.
+///
+/// # Errors
+///
+/// Without `exp`, outside the times of its claims, or with an `exp` that is too far ahead.
 fn check_times(token: &Token<'_>, now: SystemTime) -> Result<SystemTime, Cause> {
     let times = Times { now, max_age: None };
     times.check(token.claims(), LEEWAY).map_err(|fault| match fault {

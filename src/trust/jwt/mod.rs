@@ -1,10 +1,10 @@
-//! Signed JSON Web Tokens: whose are believed, and under which keys.
+//! Signed JSON Web Tokens: trusted issuers and their keys.
 //!
 //! An [`Issuer`] is a name, the algorithms it signs with and its [`Keys`]. Software statements and bearer tokens are
-//! verified alike: the header and the claims are read as strictly as a registration request, the algorithm must be one
-//! of the issuer's and fit the key, the key is chosen by `kid` among the issuer's own and nothing in a token is followed
-//! to find another one ([RFC 8725 §3](https://www.rfc-editor.org/rfc/rfc8725#section-3)). `none` and HMAC do not exist
-//! here.
+//! verified in the same way. The header and the claims are read as strictly as a registration request. The algorithm must
+//! be one of the issuer's and fit the key. The key is chosen by `kid` among the keys of the issuer; a key or a URL in the
+//! token is ignored ([RFC 8725 §3](https://www.rfc-editor.org/rfc/rfc8725#section-3)). `none` and HMAC are not supported
+//! for issuers.
 //!
 //! ```
 //! use tower_dcr::{ConfigError, ConfigErrorKind};
@@ -25,11 +25,13 @@ mod claims;
 pub(crate) mod client_assertion;
 mod key_cache;
 mod key_set;
+mod keys;
+mod published_keys;
 mod token;
 
 pub(crate) use claims::{TimeFault, Times, expiry, has_audience};
 pub(crate) use key_cache::KeySets;
-pub use key_set::Keys;
+pub use keys::Keys;
 pub(crate) use token::Token;
 
 use std::time::Duration;
@@ -38,7 +40,21 @@ use crate::error::{BoxError, ConfigError, ConfigErrorKind};
 use crate::protocol::metadata::SigningAlgorithm;
 use crate::protocol::signature;
 
-/// Somebody whose tokens are believed.
+/// A trusted issuer of tokens: its name, its algorithms, its keys, and what its tokens must contain.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_dcr::jwt::{Issuer, Keys};
+/// use tower_dcr::metadata::SigningAlgorithm;
+///
+/// let keys = r#"{ "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" }] }"#;
+/// let issuer = Issuer::new("https://as.example.com", [SigningAlgorithm::EdDsa], Keys::from_jwks(keys)?)?
+///     .with_type("at+jwt")
+///     .with_required_claims(["sub"])
+///     .with_leeway(Duration::from_secs(10));
+/// assert!(format!("{issuer:?}").contains("https://as.example.com"));
+/// # Ok::<(), tower_dcr::ConfigError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Issuer {
     name: String,
@@ -50,12 +66,12 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// Believes the tokens whose `iss` is this name, signed with one of these algorithms by one of these keys.
+    /// Trusts tokens whose `iss` is this name, signed with one of these algorithms and one of these keys.
     ///
     /// # Errors
     ///
-    /// [`ConfigErrorKind::IssuerAlgorithms`] without an algorithm, or with one that cannot be verified here: everything
-    /// but RS, PS and ES with 256, 384 and 512, `EdDSA` (with Ed25519) and `Ed25519`.
+    /// [`ConfigErrorKind::IssuerAlgorithms`] without an algorithm, or with one that cannot be verified. Supported are RS, PS
+    /// and ES with 256, 384 and 512, `EdDSA` (with Ed25519) and `Ed25519`.
     pub fn new(
         name: impl Into<String>,
         algorithms: impl IntoIterator<Item = SigningAlgorithm>,
@@ -72,8 +88,8 @@ impl Issuer {
         Ok(Self { name: name.into(), algorithms, keys, types: Vec::new(), required_claims: Vec::new(), leeway })
     }
 
-    /// The header `typ` that tokens must have, such as `at+jwt`, in any case and with or without `application/` before
-    /// it; several if called again ([RFC 8725 §3.11](https://www.rfc-editor.org/rfc/rfc8725#section-3.11)). Default: any.
+    /// The header `typ` that tokens must have, such as `at+jwt`, without regard to case and with or without the prefix
+    /// `application/`. Each call adds one that is accepted ([RFC 8725 §3.11](https://www.rfc-editor.org/rfc/rfc8725#section-3.11)). Default: any.
     #[must_use]
     pub fn with_type(mut self, media_type: impl Into<String>) -> Self {
         self.types.push(media_type.into());
@@ -87,7 +103,7 @@ impl Issuer {
         self
     }
 
-    /// By how much the clock of the issuer may differ from this server's. Default: 30 seconds.
+    /// The tolerated difference between the clock of the issuer and that of this server. Default: 30 seconds.
     #[must_use]
     pub fn with_leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
@@ -102,22 +118,28 @@ impl Issuer {
         self.leeway
     }
 
-    /// Whether a token is from this issuer, of its kind, and counts now.
+    /// Verifies that a token is from this issuer, of its type, and valid now.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the token is not valid, or that the keys cannot be read.
     pub(crate) async fn verify(&self, token: &Token<'_>, times: &Times) -> Result<(), JwtError> {
         if token.text("iss") != Some(&self.name) {
-            return Err(JwtError::Invalid("iss is somebody else"));
+            return Err(JwtError::Invalid("iss is another issuer"));
         }
         self.verify_signed(token, &self.keys, times).await
     }
 
-    /// As [`verify`](Self::verify), for a token that somebody else signed by the rules of this issuer.
+    /// As [`verify`](Self::verify), for a token that follows the rules of this issuer and is signed with these keys: a
+    /// signed request, whose keys its software statement contains.
     pub(crate) async fn verify_signed(&self, token: &Token<'_>, keys: &Keys, times: &Times) -> Result<(), JwtError> {
         if !self.algorithms.contains(token.algorithm()) {
-            return Err(JwtError::Invalid("alg is none that this issuer signs with"));
+            return Err(JwtError::Invalid("alg is not an algorithm of this issuer"));
         }
         if !self.types.is_empty() && !self.types.iter().any(|media_type| token.has_type(media_type)) {
-            return Err(JwtError::Invalid("typ is another one"));
+            return Err(JwtError::Invalid("typ is not a type of this issuer"));
         }
+        // What can be checked without keys comes first, so that a wrong token does not cause a request for keys.
         if !keys.verify(token, times.now).await.map_err(JwtError::Unavailable)? {
             return Err(JwtError::Invalid("the signature is not from a key of the issuer"));
         }
@@ -128,11 +150,11 @@ impl Issuer {
     }
 }
 
-/// Why a token does not count.
+/// Why a token was not accepted.
 #[derive(Debug)]
 pub(crate) enum JwtError {
-    /// It is the fault of the token; the text names no value of it.
+    /// The token is not valid. The text contains no value of it.
     Invalid(&'static str),
-    /// The keys of the issuer cannot be gotten now.
+    /// The keys of the issuer cannot be read at present.
     Unavailable(BoxError),
 }

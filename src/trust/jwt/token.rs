@@ -1,4 +1,4 @@
-//! One token, cut and read, its signature checked with one key after the other.
+//! A JSON Web Token: parsed strictly, and verified with one key at a time.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use crate::protocol::signature::{PublicKey, verify_mac};
 /// read but not verified.
 #[derive(Debug)]
 pub(crate) struct Token<'a> {
-    /// Header and payload as they are signed.
+    /// Header and payload with the dot between them: the input of the signature.
     signed: &'a str,
     signature: Vec<u8>,
     header: Object,
@@ -25,6 +25,10 @@ pub(crate) struct Token<'a> {
 
 impl<'a> Token<'a> {
     /// Reads a token whose algorithm is a signature algorithm with a public key.
+    ///
+    /// # Errors
+    ///
+    /// The reason, which contains no value of the token.
     pub(crate) fn read(text: &'a str) -> Result<Self, &'static str> {
         let token = Self::read_any(text)?;
         match token.algorithm.is_symmetric() {
@@ -33,7 +37,7 @@ impl<'a> Token<'a> {
         }
     }
 
-    /// As [`read`](Self::read), for a token that may also be under a client secret.
+    /// As [`read`](Self::read), for a token that may also be authenticated with a client secret.
     pub(crate) fn read_any(text: &'a str) -> Result<Self, &'static str> {
         const PARTS: &str = "three base64url parts, separated by dots, are expected";
         let (signed, signature) = text.rsplit_once('.').ok_or(PARTS)?;
@@ -43,10 +47,10 @@ impl<'a> Token<'a> {
         let claims = object(&claims.ok_or(PARTS)?).ok_or("the payload is not one unambiguous JSON object")?;
         let signature = signature.ok_or(PARTS)?;
         let algorithm = header.get("alg").and_then(Value::as_str).map(SigningAlgorithm::from);
-        // `none` is not a listed algorithm.
+        // `none` is not a listed algorithm, so an unsigned token is refused here.
         let algorithm =
             algorithm.filter(|algorithm| !matches!(algorithm, SigningAlgorithm::Other(_))).ok_or(NO_PUBLIC_KEY)?;
-        // Whoever does not understand a critical parameter must refuse the token, and none is understood here.
+        // RFC 7515 §4.1.11: a recipient must refuse a critical parameter that it does not support. This one supports none.
         if header.contains_key("crit") {
             return Err("a critical header parameter is not understood");
         }
@@ -56,19 +60,22 @@ impl<'a> Token<'a> {
         Ok(Self { signed, signature, header, claims, algorithm })
     }
 
+    /// The header `alg`, which is a supported algorithm.
     pub(crate) fn algorithm(&self) -> &SigningAlgorithm {
         &self.algorithm
     }
 
+    /// The header `kid`, if there is one.
     pub(crate) fn key_id(&self) -> Option<&str> {
         self.header.get("kid").and_then(Value::as_str)
     }
 
+    /// Whether there is a header of this name.
     pub(crate) fn has_header(&self, name: &str) -> bool {
         self.header.contains_key(name)
     }
 
-    /// Whether this is the `typ` of the token; `application/` may be left out
+    /// Whether this is the `typ` of the token, without regard to case; the prefix `application/` may be omitted
     /// ([RFC 7515 §4.1.9](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.9)).
     pub(crate) fn has_type(&self, media_type: &str) -> bool {
         let bare = |name: &str| {
@@ -78,12 +85,13 @@ impl<'a> Token<'a> {
         self.header.get("typ").and_then(Value::as_str).is_some_and(|own| bare(own) == bare(media_type))
     }
 
+    /// The claims. They are not to be trusted before the signature is verified.
     pub(crate) fn claims(&self) -> &Object {
         &self.claims
     }
 
-    /// Puts the text of a number, as it is written, in the place of each of these claims that is one. A parsed number
-    /// has lost how it was written: 1.10 is read as 1.1.
+    /// Replaces each of these claims that is a number by its text, as it is written in the payload. A parsed number does
+    /// not preserve it: 1.10 is read as 1.1.
     pub(crate) fn write_numbers_as_text(&mut self, names: &[&str]) {
         if !names.iter().any(|name| self.claims.get(*name).is_some_and(Value::is_number)) {
             return;
@@ -97,6 +105,7 @@ impl<'a> Token<'a> {
         }
     }
 
+    /// The claims, without the rest of the token.
     pub(crate) fn into_claims(self) -> Object {
         self.claims
     }
@@ -106,13 +115,13 @@ impl<'a> Token<'a> {
         self.claims.get(claim).and_then(Value::as_str)
     }
 
-    /// Whether the signature is from this JSON Web Key.
+    /// Whether the signature was made with this JSON Web Key. False for a key that does not fit the algorithm.
     pub(super) fn is_signed_by(&self, key: &Value) -> bool {
         let key = PublicKey::read(key, &self.algorithm);
         key.is_some_and(|key| key.verify(self.signed.as_bytes(), &self.signature))
     }
 
-    /// Whether the signature is a message authentication code under this client secret.
+    /// Whether the signature is a message authentication code with this client secret. Compared in constant time.
     pub(crate) fn is_authenticated_by(&self, secret: &str) -> bool {
         verify_mac(secret.as_bytes(), &self.algorithm, self.signed.as_bytes(), &self.signature)
     }
@@ -120,10 +129,12 @@ impl<'a> Token<'a> {
 
 const NO_PUBLIC_KEY: &str = "alg is not a signature algorithm with a public key";
 
+/// Strict base64url without padding. An empty part is refused, because a signature of no bytes is a missing one.
 fn decode(part: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(part).ok().filter(|octets| !octets.is_empty())
 }
 
+/// One JSON object without duplicate names, since two parsers may read a duplicate differently.
 fn object(octets: &[u8]) -> Option<Object> {
     read_object(octets).ok()
 }

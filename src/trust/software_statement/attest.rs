@@ -1,4 +1,5 @@
-//! From a document with a statement to one in which the claims of the statement have won.
+//! Applies a software statement to a document: its claims take precedence over the members that the client sent
+//! ([RFC 7591 §2.3](https://www.rfc-editor.org/rfc/rfc7591#section-2.3)).
 
 use super::{Server, SoftwareStatements, Statement, invalid, read, unapproved};
 use crate::client::RegistrationOrigin;
@@ -9,7 +10,8 @@ use crate::protocol::metadata::Document;
 use crate::store::Nonce;
 use crate::trust::jwt::{Issuer, Token, expiry};
 
-/// What is remembered of a token of this kind that counts once. It has the same length whatever the token says.
+/// The nonce of a token that may be used once; `None` without `iss`, `jti` and a usable `exp`. It is a digest, so its
+/// length does not depend on the token. `kind` separates statements from requests that have the same `jti`.
 pub(super) fn nonce_of(kind: &str, token: &Token<'_>, issuer: &Issuer) -> Option<Nonce> {
     let name = format!("{}\n{}", token.text("iss")?, token.text("jti")?);
     let digest = Digest::of(&name).to_hex();
@@ -17,8 +19,13 @@ pub(super) fn nonce_of(kind: &str, token: &Token<'_>, issuer: &Issuer) -> Option
 }
 
 impl SoftwareStatements {
-    /// Verifies the statement of a document and puts its claims in the place of what the document says. A client that
-    /// registered with a statement brings one with every update.
+    /// Verifies the statement of a document and replaces members of the document by its claims. Returns the document with
+    /// the nonce to spend when it is stored, for statements that may be used once.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_software_statement` or `unapproved_software_statement`; 503 when the keys of the issuer cannot be read. A
+    /// client that registered with a statement must send one with every update.
     pub(crate) async fn attest(
         &self,
         mut document: Document,
@@ -31,11 +38,13 @@ impl SoftwareStatements {
             return Ok((document, None));
         };
         let (token, issuer) = self.verify(&statement, server).await?;
+        // Otherwise an update could exchange the software for which the client was approved.
         if former.is_some_and(|former| !are_about_the_same(former, &token)) {
             return Err(unapproved("the client is registered with a statement about other software"));
         }
         self.check_approval(&token).await?;
-        let nonce = match self.once && former != Some(&statement) {
+        // An update may repeat the statement with which the client registered.
+        let nonce = match self.single_use && former != Some(&statement) {
             true => Some(nonce_of("statement", &token, issuer).ok_or_else(|| invalid("jti and exp are required"))?),
             false => None,
         };
@@ -43,6 +52,7 @@ impl SoftwareStatements {
         Ok((document, nonce))
     }
 
+    /// Whether a document without a statement is accepted.
     fn check_absence(&self, origin: &RegistrationOrigin, former: Option<&str>) -> Result<(), RegistrationError> {
         if former.is_some() {
             return Err(invalid("the client is registered with a software statement, so an update needs one"));
@@ -53,6 +63,7 @@ impl SoftwareStatements {
         }
     }
 
+    /// Asks the operator about a verified statement.
     async fn check_approval(&self, token: &Token<'_>) -> Result<(), RegistrationError> {
         let Some(approval) = &self.approval else { return Ok(()) };
         match approval.approves(&Statement(token.claims().clone())).await {

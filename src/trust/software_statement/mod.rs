@@ -1,13 +1,12 @@
-//! Software statements: what somebody else vouches for
+//! Software statements: client metadata that a trusted issuer signed
 //! ([RFC 7591 §2.3](https://www.rfc-editor.org/rfc/rfc7591#section-2.3)).
 //!
-//! A statement is a signed token whose claims are client metadata. Here it counts when its [`Issuer`] is trusted, its
-//! signature, times and audience are right, and the operator approves. Then its claims win over what the client says
-//! itself, they pass the same rules and the same policy as everything else, and the client gets its statement back,
-//! byte for byte. A statement inside a statement means nothing.
+//! A statement is a signed token whose claims are client metadata. It is valid if its [`Issuer`] is trusted, its signature,
+//! times and audience are valid, and the operator approves the software. Then its claims take precedence over the members
+//! that the client sent. They pass the same rules and the same policy as these, and the reply contains the statement, byte
+//! for byte. A statement inside a statement is ignored.
 //!
-//! What a statement said once stays true: a client that registered with one updates itself with one from the same
-//! issuer about the same software, and not without.
+//! A client that registered with a statement must send one from the same issuer about the same software with every update.
 //!
 //! ```
 //! use tower_dcr::jwt::{Issuer, Keys};
@@ -27,7 +26,7 @@
 //! let builder = Registry::builder("https://id.example.com", Access::Open).with_software_statements(statements);
 //! let registry = builder.build(MemoryStore::new())?;
 //!
-//! // Signed, but by nobody that is trusted.
+//! // Signed, but not by a trusted issuer.
 //! let metadata = ClientMetadata::from_json(
 //!     br#"{ "redirect_uris": ["https://app.example.com/cb"],
 //!           "software_statement": "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJodHRwczovL2V2aWwuZXhhbXBsZSJ9.c2ln" }"#,
@@ -54,43 +53,43 @@ use crate::error::{ErrorCode, RegistrationError, Violation};
 use crate::protocol::metadata::KnownMembers;
 use approval::Approver;
 
-/// The server to which a token is presented: what its claims are compared with.
+/// The server to which a token is presented: the values that its claims are compared with.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Server<'a> {
     pub(crate) now: SystemTime,
-    /// The names by which a token can be meant for this server.
+    /// The values of `aud` that mean this server: the base URL and the URL of the registration endpoint.
     pub(crate) audiences: [&'a str; 2],
     pub(crate) known: KnownMembers,
     pub(crate) published_keys: Option<&'a KeySets>,
 }
 
-/// Which software statements count, and for what.
+/// Which software statements are valid, and what they are required for. An example is in the [module](self).
 #[derive(Clone, Default)]
 pub struct SoftwareStatements {
     issuers: Vec<Issuer>,
     audiences: Vec<String>,
     max_age: Option<Duration>,
-    once: bool,
+    single_use: bool,
     required: bool,
     signed_requests: bool,
     approval: Option<Approver>,
 }
 
 impl SoftwareStatements {
-    /// Statements are verified, and nobody is trusted yet.
+    /// Statements are verified, and no issuer is trusted yet: every statement is refused.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Trusts the statements of this issuer, beside those that are trusted already.
+    /// Trusts the statements of this issuer. Each call adds an issuer.
     #[must_use]
     pub fn with_issuer(mut self, issuer: Issuer) -> Self {
         self.issuers.push(issuer);
         self
     }
 
-    /// Another name for this server in `aud`. A statement without `aud` is for everybody. Default: the base URL and the
+    /// Another name for this server in `aud`. A statement without `aud` is for every server. Default: the base URL and the
     /// URL of the registration endpoint.
     #[must_use]
     pub fn with_audience(mut self, name: impl Into<String>) -> Self {
@@ -98,7 +97,8 @@ impl SoftwareStatements {
         self
     }
 
-    /// How long after `iat` a statement counts; it must then have that claim. Default: until `exp`, or for ever.
+    /// How long after `iat` a statement is valid; it must then have that claim. Default: until `exp`, or without a limit if
+    /// it has none.
     #[must_use]
     pub fn with_max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
@@ -106,45 +106,51 @@ impl SoftwareStatements {
     }
 
     /// Whether a statement registers one client only. It must then have `jti` and `exp`; an update may repeat the
-    /// statement of the client. It is spent in the step that stores the client, so of many who come with it at the same
-    /// moment one is let in, and whoever is refused for another reason may come with it again. Default: no.
+    /// statement of the client. It is spent in the step that stores the client: of several registrations with it at the
+    /// same moment one succeeds, and a registration that is refused for another reason does not spend it. Default: no.
     #[must_use]
-    pub fn with_single_use(mut self, once: bool) -> Self {
-        self.once = once;
+    pub fn with_single_use(mut self, single_use: bool) -> Self {
+        self.single_use = single_use;
         self
     }
 
-    /// Whether nobody registers without a statement, except the application itself. Default: no.
+    /// Whether a registration without a statement is refused. Calls of the application are not affected. Default: no.
     #[must_use]
     pub fn with_required(mut self, required: bool) -> Self {
         self.required = required;
         self
     }
 
-    /// Whether a request may be a signed token itself, of type `application/jwt`, whose claims are the metadata. It is
-    /// signed with a key of the software, which its statement tells (`jwks`, `jwks_uri` or `software_jwks_endpoint`,
-    /// the latter two through [`with_document_fetcher`](crate::RegistryBuilder::with_document_fetcher)) and `iss` is then the `software_id`;
-    /// or, without a statement, by a trusted issuer. Algorithms, types and required claims are those of the issuer.
-    /// Default: no.
+    /// Whether a request may be a signed token, of media type `application/jwt`, whose claims are the metadata. It is
+    /// signed with a key of the software, and its `iss` is the `software_id`. Its software statement contains or names the
+    /// keys (`jwks`, `jwks_uri` or `software_jwks_endpoint`; the latter two need
+    /// [`with_document_fetcher`](crate::RegistryBuilder::with_document_fetcher)). Without a statement a trusted issuer must
+    /// sign the request. Algorithms, types and required claims are those of the issuer. Default: no.
     #[must_use]
     pub fn with_signed_requests(mut self, accepted: bool) -> Self {
         self.signed_requests = accepted;
         self
     }
 
-    /// What decides about a statement that is right in itself: a closure that takes a `&Statement` and answers with
-    /// a `bool`, or an [`Approval`] that must wait for something. Default: every one is approved.
+    /// Decides about verified statements: a closure that takes a `&Statement` and returns a `bool`, or an [`Approval`].
+    /// Default: every valid statement is approved.
     #[must_use]
     pub fn with_approval(mut self, approval: impl Approval) -> Self {
         self.approval = Some(Approver::new(approval));
         self
     }
 
+    /// Whether the endpoint accepts `application/jwt`.
     pub(crate) fn accepts_signed_requests(&self) -> bool {
         self.signed_requests
     }
 
-    /// The token and whose it is, if it is from a trusted issuer, signed, for this server, and counts now.
+    /// Verifies a statement. Returns its token with its issuer.
+    ///
+    /// # Errors
+    ///
+    /// When it is not from a trusted issuer, not signed by it, not valid now or for another server; or the keys of the
+    /// issuer cannot be read.
     async fn verify<'a>(
         &self,
         statement: &'a str,
@@ -163,10 +169,12 @@ impl SoftwareStatements {
         }
     }
 
+    /// The trusted issuer of this name.
     fn issuer(&self, name: &str) -> Option<&Issuer> {
         self.issuers.iter().find(|issuer| issuer.name() == name)
     }
 
+    /// Whether the audience of a token is this server.
     fn is_for(&self, server: &Server<'_>, token: &Token<'_>) -> bool {
         let names: Vec<_> = self.audiences.iter().map(String::as_str).chain(server.audiences).collect();
         has_audience(token.claims(), &names)
@@ -179,27 +187,29 @@ impl fmt::Debug for SoftwareStatements {
             .debug_struct("SoftwareStatements")
             .field("issuers", &self.issuers)
             .field("required", &self.required)
-            .field("single_use", &self.once)
+            .field("single_use", &self.single_use)
             .field("signed_requests", &self.signed_requests)
             .finish_non_exhaustive()
     }
 }
 
-/// Where a statement stands in a document.
+/// The pointer of a statement in a document.
 const STATEMENT: &str = "/software_statement";
 
-/// Reads a statement. Directories write versions and identifiers as numbers, and the number as it is written is then the
-/// text (M19).
+/// Reads a statement. Some directories write versions and identifiers as numbers; the text is then the number as it is
+/// written (M19).
 fn read(statement: &str) -> Result<Token<'_>, &'static str> {
     let mut token = Token::read(statement)?;
     token.write_numbers_as_text(&["software_id", "software_version"]);
     Ok(token)
 }
 
+/// 400 `invalid_software_statement`: the client can correct the statement.
 fn invalid(detail: &'static str) -> RegistrationError {
     violation(ErrorCode::InvalidSoftwareStatement, STATEMENT, "M19", detail)
 }
 
+/// 400 `unapproved_software_statement`: the statement may be valid, but not for this server.
 fn unapproved(detail: &'static str) -> RegistrationError {
     violation(ErrorCode::UnapprovedSoftwareStatement, STATEMENT, "M19", detail)
 }
@@ -208,8 +218,8 @@ fn violation(code: ErrorCode, pointer: &str, rule: &'static str, detail: &'stati
     Violation::new(code, pointer.to_owned(), rule, detail).into()
 }
 
-/// What is wrong with a token is said in the terms of what the token is. The client chose none of the URLs at which keys
-/// are, so it is never told to correct one of them.
+/// The reply to a token that is not valid (`invalid` makes it) or whose keys cannot be read (503). The issuer or the
+/// operator chose the URLs of the keys, so the client cannot correct them.
 fn refuse(
     error: JwtError,
     pointer: &str,

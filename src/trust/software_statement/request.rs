@@ -1,7 +1,7 @@
-//! A request that is one signed token: its claims are the metadata.
+//! A registration request that is a signed token: its claims are the metadata.
 //!
-//! Open banking ecosystems register software this way: the request is signed with a key of the software, and the
-//! statement inside tells which keys those are.
+//! Open banking ecosystems register software this way. The request is signed with a key of the software, and the software
+//! statement in it contains or names these keys.
 
 use serde_json::Value;
 
@@ -15,8 +15,13 @@ use crate::store::Nonce;
 use crate::trust::jwt::{Issuer, Keys, Times, Token};
 
 impl SoftwareStatements {
-    /// Verifies a signed request and reads the document in it, with the nonce that it spends when it is stored. The
-    /// statement inside is verified again with the document.
+    /// Verifies a signed request and reads the document in it. Returns the document with the nonce to spend when it is
+    /// stored. The statement in it is verified again when it is applied to the document.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_client_metadata` for a request that is not valid, the errors of the statement for a statement that is not,
+    /// and 503 when keys cannot be read.
     pub(crate) async fn open_request(
         &self,
         body: &[u8],
@@ -25,19 +30,20 @@ impl SoftwareStatements {
         let text = std::str::from_utf8(body).map_err(|_| malformed("the body is not valid UTF-8"))?;
         let request = Token::read(text).map_err(malformed)?;
         let issuer = self.check_request(&request, server).await?;
-        let nonce = match self.once {
+        let nonce = match self.single_use {
             true => Some(nonce_of("request", &request, issuer).ok_or_else(|| malformed("jti and exp are required"))?),
             false => None,
         };
         Ok((Document::from_object(request.into_claims(), server.known), nonce))
     }
 
-    /// Whether a request is signed by whom it says, and for this server. Answers with whose rules it follows.
+    /// Verifies that a request is signed by its `iss`, for this server. Returns the issuer whose rules it follows.
     async fn check_request(&self, request: &Token<'_>, server: &Server<'_>) -> Result<&Issuer, RegistrationError> {
         let times = Times { now: server.now, max_age: self.max_age };
         let issuer = match request.text("software_statement") {
             Some(statement) => {
                 let (statement, issuer) = self.verify(statement, server).await?;
+                // Binds the request to the statement: other software must not present a statement that it copied.
                 if statement.text("software_id").is_none_or(|software| request.text("iss") != Some(software)) {
                     return Err(malformed("iss must be the software_id of the software statement"));
                 }
@@ -48,7 +54,8 @@ impl SoftwareStatements {
             }
             None => {
                 let issuer = request.text("iss").and_then(|name| self.issuer(name));
-                let issuer = issuer.ok_or_else(|| malformed("neither a statement nor a trusted iss vouches for it"))?;
+                let issuer =
+                    issuer.ok_or_else(|| malformed("it has no software statement, and its iss is not trusted"))?;
                 issuer.verify(request, &times).await.map_err(|error| refuse(error, "", malformed))?;
                 issuer
             }
@@ -60,7 +67,7 @@ impl SoftwareStatements {
     }
 }
 
-/// The keys of the software, as its statement tells them.
+/// The keys of the software, which its statement contains (`jwks`) or names (`jwks_uri`, `software_jwks_endpoint`).
 fn software_keys(claims: &Object, server: &Server<'_>) -> Result<Keys, RegistrationError> {
     if let Some(set @ Value::Object(_)) = claims.get("jwks") {
         return Keys::from_jwks(&set.to_string()).map_err(|_| invalid("jwks has no key that can sign"));
@@ -69,11 +76,11 @@ fn software_keys(claims: &Object, server: &Server<'_>) -> Result<Keys, Registrat
     let url = url.filter(|url| uri::check_fetched(url).is_ok());
     match url.zip(server.published_keys) {
         Some((url, published)) => Ok(published.at(url, server.now)),
-        None => Err(invalid("it names no keys that this server can get")),
+        None => Err(invalid("it names no keys that this server can fetch")),
     }
 }
 
-/// A signed request that does not count is a document that cannot be read.
+/// A signed request that is not valid is refused like a document that cannot be read.
 fn malformed(detail: &'static str) -> RegistrationError {
     violation(ErrorCode::InvalidClientMetadata, "", "S1", detail)
 }
