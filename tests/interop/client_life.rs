@@ -1,13 +1,12 @@
 //! The life of one client, from its initial access token to its end, and what the audit trail tells of it.
 
 use std::io::Write;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use http::HeaderMap;
-use openidconnect::AccessToken;
 use openidconnect::core::CoreClientAuthMethod;
+use openidconnect::{AccessToken, RegistrationUrl};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower_dcr::access::{Constraints, TokenOptions};
@@ -17,28 +16,12 @@ use tower_dcr::credential::ClientId;
 use tower_dcr::policy::{Review, Verdict};
 use tower_dcr::retention::Retention;
 use tower_dcr::store::MemoryStore;
-use tower_dcr::{Access, Clock, RegistrationLayer, Registry};
+use tower_dcr::{Access, RegistrationLayer, Registry};
 
-use openidconnect::RegistrationUrl;
-
-use super::openidconnect_client::{http_client, request};
+use crate::common::clock::FakeClock;
+use crate::openidconnect_client::{http_client, request};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-
-#[derive(Debug, Clone)]
-struct Calendar(Arc<AtomicU64>);
-
-impl Calendar {
-    fn advance(&self, by: Duration) {
-        self.0.fetch_add(by.as_secs(), Ordering::SeqCst);
-    }
-}
-
-impl Clock for Calendar {
-    fn now(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(self.0.load(Ordering::SeqCst))
-    }
-}
 
 /// A log file in memory.
 #[derive(Clone, Default)]
@@ -63,14 +46,14 @@ impl Log {
 
 #[tokio::test]
 async fn the_audit_trail_tells_the_life_of_a_client_once_per_step() {
-    let (calendar, log) = (Calendar(Arc::new(AtomicU64::new(1_780_000_000))), Log::default());
+    let (clock, log) = (FakeClock::new(), Log::default());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let builder = Registry::builder(format!("http://{}", listener.local_addr().unwrap()), Access::Tokens);
     let registry = builder
         .with_policy(|_: &Review<'_>| Verdict::hold())
         .with_retention(Retention::new().with_unused_after(DAY).with_idle_after(30 * DAY))
         .with_audit(JsonLines::new(log.clone()))
-        .with_clock(calendar.clone())
+        .with_clock(clock.clone())
         .build(MemoryStore::new())
         .unwrap();
     let application = axum::Router::new().layer(RegistrationLayer::new(registry.clone()));
@@ -95,20 +78,20 @@ async fn the_audit_trail_tells_the_life_of_a_client_once_per_step() {
     assert!(registry.authenticate(&credentials).await.is_err(), "not approved yet");
 
     // It is approved and gets tokens for some days, until nobody wants it any more.
-    calendar.advance(DAY / 2);
+    clock.advance(DAY / 2);
     assert!(operator.approve(&id).await.unwrap().is_some_and(|client| client.is_active()));
     for _ in 0..3 {
-        calendar.advance(DAY);
+        clock.advance(DAY);
         let client = registry.authenticate(&credentials).await.unwrap();
         assert_eq!(client.redirect_uri("https://rp.example.com/cb"), Some("https://rp.example.com/cb"));
         assert!(registry.touch(client.id()).await.unwrap());
     }
-    let last_used = 1_780_000_000 + 3 * DAY.as_secs() + DAY.as_secs() / 2;
+    let last_used = FakeClock::START + 3 * DAY.as_secs() + DAY.as_secs() / 2;
     for _ in 0..29 {
-        calendar.advance(DAY);
+        clock.advance(DAY);
         assert!(registry.sweep(10).await.unwrap().is_empty(), "not idle for long enough");
     }
-    calendar.advance(2 * DAY);
+    clock.advance(2 * DAY);
     assert_eq!(registry.sweep(10).await.unwrap().len(), 1);
     assert!(registry.sweep(10).await.unwrap().is_empty());
     assert!(registry.authenticate(&credentials).await.is_err());

@@ -7,6 +7,9 @@
 #[path = "../support/certificates.rs"]
 mod certificates;
 mod client_life;
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "../common/mod.rs"]
+mod common;
 mod openidconnect_client;
 #[cfg(all(unix, feature = "postgres-tls", feature = "redis-tls"))]
 #[path = "../support/postgres_server.rs"]

@@ -1,8 +1,8 @@
-//! What an operator plugs in, made so that a test can turn it.
+//! Fakes of what an operator plugs in: an audit sink, a gate and a store that fail when a test wants it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use tokio::sync::Notify;
 use tower_dcr::access::{Decision, Gate, InitialAccessTokenRecord, RequestHead};
@@ -12,30 +12,9 @@ use tower_dcr::store::{
     ClientQuery, ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, MemoryStore, RemoveConditions,
     UpdateConditions,
 };
-use tower_dcr::{BoxError, Client, Clock, StoreError};
+use tower_dcr::{BoxError, Client, StoreError};
 
-/// A clock that stands still until it is turned.
-#[derive(Debug, Clone)]
-pub(crate) struct FakeClock(Arc<AtomicU64>);
-
-impl FakeClock {
-    /// Some day in 2026.
-    pub(crate) const START: u64 = 1_780_000_000;
-
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(AtomicU64::new(Self::START)))
-    }
-
-    pub(crate) fn advance(&self, by: Duration) {
-        self.0.fetch_add(by.as_secs(), Ordering::SeqCst);
-    }
-}
-
-impl Clock for FakeClock {
-    fn now(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(self.0.load(Ordering::SeqCst))
-    }
-}
+pub(crate) use crate::common::clock::FakeClock;
 
 /// One event of the audit trail.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,6 +5,9 @@
 mod audit;
 mod clauses;
 mod clients;
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "../common/mod.rs"]
+mod common;
 mod corpus;
 mod extensions;
 mod fakes;

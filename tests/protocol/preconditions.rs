@@ -4,7 +4,6 @@ use std::pin::pin;
 use std::sync::atomic::Ordering;
 
 use http::Method;
-use reqwest::RequestBuilder;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -13,7 +12,7 @@ use tower_dcr::config::Preconditions;
 
 use crate::fakes::Fragile;
 use crate::refusals::assertions::assert_answered;
-use crate::server::{Registered, Reply, Server, minimal, minimal_and, send};
+use crate::server::{Registered, Reply, RequestBuilder, Server, minimal, minimal_and, send};
 
 async fn server(preconditions: Preconditions) -> Server {
     Server::start(Access::Open, |builder| builder.with_preconditions(preconditions)).await
@@ -94,7 +93,7 @@ async fn if_match_still_holds_when_the_client_is_removed() {
 
 /// Sends the head of an update and waits until the server, which knows by then who asks, wants the body.
 async fn begun_update(server: &Server, client: &Registered, if_match: &str, body: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let mut stream = TcpStream::connect(server.address().await).await.unwrap();
     let head = format!(
         "PUT /oidc/register/{} HTTP/1.1\r\nhost: a\r\nconnection: close\r\nexpect: 100-continue\r\n\
          authorization: Bearer {}\r\n{if_match}content-type: application/json\r\ncontent-length: {}\r\n\r\n",

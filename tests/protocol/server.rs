@@ -1,38 +1,63 @@
-//! A registration server on loopback for one test, and two clients for it: one that speaks HTTP well, one that sends
-//! whatever bytes it is given.
+//! The registration server of one test. Requests reach it without a socket; only a test that sends raw bytes makes it
+//! listen on loopback.
 
 use std::net::SocketAddr;
 
 use axum::Router;
 use axum::routing::get;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use reqwest::RequestBuilder;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use http::{HeaderName, HeaderValue, Method, Request};
+use http_body_util::Full;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{OnceCell, oneshot};
 use tower_dcr::config::RegistryBuilder;
 use tower_dcr::store::{ClientStore, MemoryStore};
 use tower_dcr::{Access, RegistrationLayer, Registry};
+use url::{Position, Url};
 
+use crate::common::oneshot::call;
 use crate::corpus::response_constraints::assert_information;
+
+pub(crate) use crate::common::reply::Reply;
+pub(crate) use crate::common::{minimal, minimal_and};
 
 /// What an update must not contain.
 pub(crate) const FORBIDDEN: [&str; 4] =
     ["registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at"];
 
-/// A server that stops when it is dropped.
+const BASE_URL: &str = "https://id.example.com";
+
+/// An application behind the layer.
 #[derive(Debug)]
 pub(crate) struct Server {
-    pub(crate) address: SocketAddr,
     pub(crate) registry: Registry,
-    http: reqwest::Client,
+    application: Router,
+    socket: OnceCell<Socket>,
+}
+
+/// A listener that closes when it is dropped.
+#[derive(Debug)]
+struct Socket {
+    address: SocketAddr,
     _stop: oneshot::Sender<()>,
 }
 
+impl Socket {
+    async fn listen(application: Router) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serve = axum::serve(listener, application).with_graceful_shutdown(async { drop(stopped.await) });
+        tokio::spawn(async { serve.await.unwrap() });
+        Self { address, _stop: stop }
+    }
+}
+
 impl Server {
-    /// Everybody may register, by the defaults.
+    /// The default settings with open registration.
     pub(crate) async fn open() -> Self {
         Self::start(Access::Open, |builder| builder).await
     }
@@ -55,17 +80,15 @@ impl Server {
         configure: impl FnOnce(RegistryBuilder) -> RegistryBuilder,
         finish: impl FnOnce(RegistrationLayer) -> RegistrationLayer,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let builder = Registry::builder(format!("http://{address}"), access);
-        let registry = configure(builder).build(store).unwrap();
+        let registry = configure(Registry::builder(BASE_URL, access)).build(store).unwrap();
         let layer = finish(RegistrationLayer::new(registry.clone()));
         let application = Router::new().route("/", get(|| async { "the application" })).layer(layer);
-        let (stop, stopped) = oneshot::channel::<()>();
-        let serve = axum::serve(listener, application).with_graceful_shutdown(async { drop(stopped.await) });
-        tokio::spawn(async { serve.await.unwrap() });
-        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { address, registry, http, _stop: stop }
+        Self { registry, application, socket: OnceCell::new() }
+    }
+
+    /// The address at which the server listens; it begins to listen with the first call.
+    pub(crate) async fn address(&self) -> SocketAddr {
+        self.socket.get_or_init(|| Socket::listen(self.application.clone())).await.address
     }
 
     /// The URL of the registration endpoint.
@@ -74,15 +97,15 @@ impl Server {
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{BASE_URL}{path}")
     }
 
     pub(crate) fn request(&self, method: Method, url: impl AsRef<str>) -> RequestBuilder {
-        self.http.request(method, url.as_ref())
+        RequestBuilder::new(self.application.clone(), method, url.as_ref())
     }
 
     /// A registration with this body, exactly as it stands.
-    pub(crate) fn posting(&self, body: impl Into<reqwest::Body>) -> RequestBuilder {
+    pub(crate) fn posting(&self, body: impl Into<Bytes>) -> RequestBuilder {
         self.request(Method::POST, self.endpoint()).header("content-type", "application/json").body(body)
     }
 
@@ -134,7 +157,7 @@ impl Server {
     }
 
     async fn exchange<P: AsRef<[u8]>>(&self, pieces: impl IntoIterator<Item = P>) -> (Vec<u8>, usize) {
-        let (mut reader, mut writer) = TcpStream::connect(self.address).await.unwrap().into_split();
+        let (mut reader, mut writer) = TcpStream::connect(self.address().await).await.unwrap().into_split();
         let mut taken = 0;
         let write = async {
             for piece in pieces {
@@ -151,60 +174,64 @@ impl Server {
     }
 }
 
+/// A request to a server, ready to be sent.
+#[derive(Debug)]
+pub(crate) struct RequestBuilder {
+    application: Router,
+    request: Request<Bytes>,
+}
+
+impl RequestBuilder {
+    /// A request as a server receives it from a client that resolves this URL: the path, and the host as a header.
+    fn new(application: Router, method: Method, url: &str) -> Self {
+        let url = Url::parse(url).unwrap();
+        let request = Request::builder().method(method).uri(&url[Position::BeforePath..Position::AfterQuery]);
+        let request = request.header(HOST, &url[Position::BeforeHost..Position::AfterPort]);
+        Self { application, request: request.body(Bytes::new()).unwrap() }
+    }
+
+    /// Adds a header; one of this name that is already there stays.
+    pub(crate) fn header<N, V>(mut self, name: N, value: V) -> Self
+    where
+        N: TryInto<HeaderName, Error: std::fmt::Debug>,
+        V: TryInto<HeaderValue, Error: std::fmt::Debug>,
+    {
+        self.request.headers_mut().append(name.try_into().unwrap(), value.try_into().unwrap());
+        self
+    }
+
+    pub(crate) fn bearer_auth(self, token: impl std::fmt::Display) -> Self {
+        self.header(AUTHORIZATION, format!("Bearer {token}"))
+    }
+
+    pub(crate) fn body(mut self, body: impl Into<Bytes>) -> Self {
+        *self.request.body_mut() = body.into();
+        self
+    }
+
+    pub(crate) fn json(self, document: &Value) -> Self {
+        self.header(CONTENT_TYPE, "application/json").body(document.to_string())
+    }
+
+    /// Sends it, with the length of its body as clients do. [`send`] checks the reply in addition.
+    pub(crate) async fn send(mut self) -> Reply {
+        if !self.request.body().is_empty() {
+            let length = self.request.body().len().into();
+            self.request.headers_mut().insert(CONTENT_LENGTH, length);
+        }
+        call(self.application, self.request.map(Full::new)).await
+    }
+}
+
 /// Sends a request and takes the whole reply. A client information response must be one that every client can read; the
 /// answer to a dry run is none.
 pub(crate) async fn send(request: RequestBuilder) -> Reply {
-    let response = request.send().await.expect("an answer");
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    let reply = Reply { status, headers, body: response.bytes().await.expect("the whole answer") };
+    let reply = request.send().await;
     let dry_run = reply.body.starts_with(br#"{"valid""#);
-    if matches!(status, 200 | 201) && reply.body.starts_with(b"{") && !dry_run {
-        assert_information("whatever was sent", &reply);
+    if matches!(reply.status, 200 | 201) && reply.body.starts_with(b"{") && !dry_run {
+        assert_information("every request", &reply);
     }
     reply
-}
-
-/// A reply, received completely.
-#[derive(Debug, Clone)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-}
-
-impl Reply {
-    /// Reads a reply that came with a length or until the end of the connection.
-    fn parse(received: &[u8]) -> Self {
-        let end = received.windows(4).position(|window| window == b"\r\n\r\n");
-        let end = end.unwrap_or_else(|| panic!("no HTTP reply: {:?}", String::from_utf8_lossy(received)));
-        let head = std::str::from_utf8(&received[..end]).unwrap();
-        let mut lines = head.split("\r\n");
-        let status = lines.next().and_then(|line| line.split(' ').nth(1)).unwrap().parse().unwrap();
-        let mut headers = HeaderMap::new();
-        for (name, value) in lines.map(|line| line.split_once(':').unwrap()) {
-            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
-            headers.append(name, HeaderValue::from_str(value.trim()).unwrap());
-        }
-        Self { status, headers, body: Bytes::copy_from_slice(&received[end + 4..]) }
-    }
-
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap())
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
-    }
-
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    /// The error code, if the body is JSON and has one.
-    pub(crate) fn error(&self) -> Option<String> {
-        let body: Value = serde_json::from_slice(&self.body).ok()?;
-        body["error"].as_str().map(str::to_owned)
-    }
 }
 
 /// A client information response: what a client knows of its registration.
@@ -243,17 +270,4 @@ impl Registered {
         }
         document
     }
-}
-
-/// A document that is accepted, of a client with a secret.
-pub(crate) fn minimal() -> Value {
-    serde_json::json!({ "redirect_uris": ["https://app.example.com/cb"] })
-}
-
-/// A document with these members on top of [`minimal`].
-pub(crate) fn minimal_and(members: Value) -> Value {
-    let mut document = minimal();
-    let Value::Object(members) = members else { panic!("an object is expected") };
-    document.as_object_mut().unwrap().extend(members);
-    document
 }

@@ -7,6 +7,9 @@
 #[path = "../../examples/tonic/greeter.rs"]
 mod greeter;
 
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "../common/mod.rs"]
+mod common;
 mod examples;
 mod grpc;
 #[cfg(all(feature = "sqlite", feature = "postgres", feature = "redis", feature = "sealed"))]

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, LOCATION};
-use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -23,6 +23,7 @@ use tower::Service;
 use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, BoxError, RegistrationLayer, Registry};
 
+use crate::common::reply::Reply;
 use crate::greeter::Greeter;
 
 /// An initial access token that every registry with access by tokens knows.
@@ -77,24 +78,9 @@ pub(crate) fn serve_tonic(listener: TcpListener, registry: Registry) {
     tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
 }
 
-/// An answer of the endpoint.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) version: Version,
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-}
-
-impl Answer {
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap()
-    }
-}
-
 /// A client that sends one request.
 pub(crate) trait Caller {
-    async fn send(&self, request: Request<Vec<u8>>) -> Answer;
+    async fn send(&self, request: Request<Vec<u8>>) -> Reply;
 }
 
 /// hyper's client, for one version of HTTP.
@@ -115,12 +101,10 @@ impl Hyper {
 }
 
 impl Caller for Hyper {
-    async fn send(&self, request: Request<Vec<u8>>) -> Answer {
+    async fn send(&self, request: Request<Vec<u8>>) -> Reply {
         let answer = async {
             let response = self.client.request(request.map(Full::from)).await.unwrap();
-            let (parts, body) = response.into_parts();
-            let body = body.collect().await.unwrap().to_bytes();
-            Answer { version: parts.version, status: parts.status, headers: parts.headers, body }
+            Reply::read(response).await
         };
         let answer = tokio::time::timeout(PATIENCE, answer).await.unwrap();
         assert_eq!(answer.version, self.version);
@@ -129,11 +113,11 @@ impl Caller for Hyper {
 }
 
 impl Caller for reqwest::Client {
-    async fn send(&self, request: Request<Vec<u8>>) -> Answer {
+    async fn send(&self, request: Request<Vec<u8>>) -> Reply {
         let request = reqwest::Request::try_from(request).unwrap();
         let response = self.execute(request).await.unwrap();
-        let (version, status, headers) = (response.version(), response.status(), response.headers().clone());
-        Answer { version, status, headers, body: response.bytes().await.unwrap() }
+        let (version, status, headers) = (response.version(), response.status().as_u16(), response.headers().clone());
+        Reply::new(version, status, headers, response.bytes().await.unwrap())
     }
 }
 
@@ -188,7 +172,7 @@ pub(crate) async fn walk(name: &str, caller: &impl Caller, endpoint: &str) {
 }
 
 /// Asks for a page of the application.
-pub(crate) async fn get(caller: &impl Caller, uri: &str) -> Answer {
+pub(crate) async fn get(caller: &impl Caller, uri: &str) -> Reply {
     caller.send(request(Method::GET, uri, None, None)).await
 }
 

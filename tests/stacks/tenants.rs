@@ -16,7 +16,8 @@ use tower_dcr::credential::InitialAccessToken;
 use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, RegistrationLayer, Registry, Tenants};
 
-use crate::support::{Answer, Caller as _, Raw, dial, listen, reqwest, serve_hyper};
+use crate::common::reply::Reply;
+use crate::support::{Caller as _, Raw, dial, listen, reqwest, serve_hyper};
 
 const DOCUMENT: &str = r#"{"redirect_uris":["https://app.example.com/cb"]}"#;
 
@@ -39,7 +40,7 @@ async fn serve(tenants: Tenants) -> SocketAddr {
 }
 
 /// One request for a tenant, told by the `Host` header or by the path.
-async fn call(address: SocketAddr, host: &str, method: Method, path: &str, token: Option<&str>) -> Answer {
+async fn call(address: SocketAddr, host: &str, method: Method, path: &str, token: Option<&str>) -> Reply {
     let request = Request::builder().method(method).uri(format!("http://{address}{path}")).header(HOST, host);
     let request = token.iter().fold(request.header(CONTENT_TYPE, "application/json"), |request, token| {
         request.header(AUTHORIZATION, format!("Bearer {token}"))
@@ -48,7 +49,7 @@ async fn call(address: SocketAddr, host: &str, method: Method, path: &str, token
 }
 
 /// The path of a client, and its registration access token.
-fn place(registered: &Answer) -> (String, String) {
+fn place(registered: &Reply) -> (String, String) {
     assert_eq!(registered.status, StatusCode::CREATED, "{registered:?}");
     let client = registered.json();
     let text = |name: &str| client[name].as_str().unwrap().to_owned();
@@ -57,7 +58,7 @@ fn place(registered: &Answer) -> (String, String) {
 }
 
 /// What a refusal tells, without the date.
-fn told(answer: &Answer) -> (StatusCode, Vec<(String, Vec<u8>)>, Bytes) {
+fn told(answer: &Reply) -> (u16, Vec<(String, Vec<u8>)>, Bytes) {
     let headers = answer.headers.iter().filter(|(name, _)| *name != "date");
     let headers = headers.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
     (answer.status, headers, answer.body.clone())
@@ -137,11 +138,7 @@ async fn the_host_chooses_the_tenant_and_nothing_else() {
     }
     for host in ["b.example", "x.a.example", "a.example.evil", ""] {
         let answer = call(address, host, Method::POST, "/oidc/register", None).await;
-        assert_eq!(
-            (answer.status, &*answer.body),
-            (StatusCode::OK, &b"the application at /oidc/register"[..]),
-            "{host}"
-        );
+        assert_eq!((answer.status, &*answer.body), (200, &b"the application at /oidc/register"[..]), "{host}");
     }
 }
 

@@ -2,7 +2,6 @@
 //! under real keys, and the gates.
 
 mod assertions;
-mod clock;
 mod document_server;
 mod endpoint;
 mod fetch;

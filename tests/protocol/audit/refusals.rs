@@ -5,12 +5,11 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use http::Method;
-use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tower_dcr::Access;
 use tower_dcr::audit::JsonLines;
 
-use crate::server::{Server, minimal, send};
+use crate::server::{RequestBuilder, Server, minimal, send};
 
 /// A log in memory.
 #[derive(Debug, Clone, Default)]

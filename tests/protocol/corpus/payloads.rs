@@ -133,7 +133,7 @@ async fn answer(server: &Server, payload: &Payload) -> Reply {
 }
 
 /// The request of a payload whose body fits into memory.
-pub(crate) fn request(server: &Server, payload: &Payload) -> reqwest::RequestBuilder {
+pub(crate) fn request(server: &Server, payload: &Payload) -> crate::server::RequestBuilder {
     let method = Method::from_bytes(payload.request.method.as_bytes()).unwrap();
     let mut request = server.request(method, server.endpoint());
     if let Some(content_type) = &payload.request.content_type {

@@ -184,9 +184,9 @@ async fn a_broken_update_with_a_wrong_token_is_about_the_token() {
 async fn a_condition_that_fails_is_a_refusal_like_others() {
     let optional = Server::open().await;
     let required = Server::start(Access::Open, |builder| builder.with_preconditions(Preconditions::Required)).await;
-    let stale = |request: reqwest::RequestBuilder| request.header("if-match", "\"0\"");
-    let as_it_is = |request: reqwest::RequestBuilder| request;
-    type Change<'a> = &'a dyn Fn(reqwest::RequestBuilder) -> reqwest::RequestBuilder;
+    let stale = |request: crate::server::RequestBuilder| request.header("if-match", "\"0\"");
+    let as_it_is = |request: crate::server::RequestBuilder| request;
+    type Change<'a> = &'a dyn Fn(crate::server::RequestBuilder) -> crate::server::RequestBuilder;
     let rows: [(&str, &Server, Change<'_>, u16); 2] =
         [("E-089 stale", &optional, &stale, 412), ("E-090 missing", &required, &as_it_is, 428)];
     for (name, server, change, status) in rows {

@@ -69,7 +69,7 @@ async fn a_body_that_never_arrives_registers_nothing() {
         ("E-015 shorter than its length", format!("content-length: {}\r\n\r\n{document}", document.len() + 1)),
         ("E-015 no last chunk", format!("transfer-encoding: chunked\r\n\r\n{:x}\r\n{document}\r\n", document.len())),
     ] {
-        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let mut stream = TcpStream::connect(server.address().await).await.unwrap();
         stream.write_all(format!("{JSON_HEAD}{framing}").as_bytes()).await.unwrap();
         stream.shutdown().await.unwrap();
         let mut answer = Vec::new();

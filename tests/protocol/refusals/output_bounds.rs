@@ -1,7 +1,6 @@
 //! What a caller sends does not decide how long a reply, a log line or a record of the audit trail is.
 
 use http::Method;
-use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tower_dcr::access::{Decision, Registrant, TokenOptions};
 use tower_dcr::audit::{FanOut, JsonLines};
@@ -11,7 +10,7 @@ use tower_dcr::{Access, RegistryBuilder};
 use crate::audit::refusals::Log;
 use crate::fakes::Always;
 use crate::refusals::assertions::{Challenge, assert_refused};
-use crate::server::{Server, minimal, minimal_and, send};
+use crate::server::{RequestBuilder, Server, minimal, minimal_and, send};
 
 /// The longest body of a refusal and the longest line, in bytes.
 const SHORT: usize = 2048;

@@ -4,8 +4,9 @@ use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHEN
 use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 
+use crate::common::reply::Reply;
 use crate::examples::Example;
-use crate::support::{Answer, Caller as _, reqwest};
+use crate::support::{Caller as _, reqwest};
 
 const ADMIN: &str = "the-token-of-the-operator";
 
@@ -22,7 +23,7 @@ impl Admin {
         }
     }
 
-    async fn send(&self, method: Method, path: &str, authorization: &str, body: &Value) -> Answer {
+    async fn send(&self, method: Method, path: &str, authorization: &str, body: &Value) -> Reply {
         let request = Request::builder().method(method).uri(format!("{}{path}", self.example.base_url()));
         let request = request.header(AUTHORIZATION, authorization).header(CONTENT_TYPE, "application/json");
         reqwest().send(request.body(body.to_string().into_bytes()).unwrap()).await
@@ -34,7 +35,7 @@ impl Admin {
         assert_eq!(answer.headers[CACHE_CONTROL], "no-store", "{path}");
         let text = String::from_utf8_lossy(&answer.body).into_owned();
         self.seen.borrow_mut().push_str(&text);
-        (answer.status.as_u16(), serde_json::from_str(&text).unwrap_or_default())
+        (answer.status, serde_json::from_str(&text).unwrap_or_default())
     }
 
     async fn get(&self, path: &str) -> Value {
@@ -43,7 +44,7 @@ impl Admin {
         answer
     }
 
-    async fn register(&self, authorization: &str) -> Answer {
+    async fn register(&self, authorization: &str) -> Reply {
         let document = json!({ "redirect_uris": ["https://app.example.com/cb"], "client_name": "App" });
         self.send(Method::POST, "/oidc/register", authorization, &document).await
     }
@@ -113,7 +114,7 @@ async fn an_operator_approves_disables_enables_and_removes() {
     {
         let (answered, client) = admin.ask(Method::POST, &format!("/clients/{id}/{verb}"), Value::Null).await;
         assert_eq!((answered, &client["status"]), (200, &json!(status)), "{verb}");
-        assert_eq!(read().await.status.as_u16(), reads, "{verb}");
+        assert_eq!(read().await.status, reads, "{verb}");
     }
     let stats = admin.get("/stats").await;
     let expected = json!({
@@ -124,7 +125,7 @@ async fn an_operator_approves_disables_enables_and_removes() {
     assert_eq!(admin.get("/tokens").await["tokens"][0]["uses_left"], 1);
 
     assert_eq!(admin.ask(Method::DELETE, &format!("/clients/{id}"), Value::Null).await.0, 204);
-    assert_eq!(read().await.status.as_u16(), 401, "the client is gone");
+    assert_eq!(read().await.status, 401, "the client is gone");
     let token_path = format!("/tokens/{}", token["id"].as_str().unwrap());
     assert_eq!(admin.ask(Method::DELETE, &token_path, Value::Null).await.0, 204);
     assert_eq!(admin.register(&initial).await.status, StatusCode::UNAUTHORIZED, "the token is revoked");
@@ -211,7 +212,7 @@ async fn every_refusal_is_json_and_repeats_nothing() {
     ];
     for (name, method, path, body, status, error) in rows {
         let answer = admin.send(method, &format!("/admin{path}"), &format!("Bearer {ADMIN}"), &body).await;
-        assert_eq!(answer.status.as_u16(), status, "{name}: {answer:?}");
+        assert_eq!(answer.status, status, "{name}: {answer:?}");
         assert_eq!(answer.headers[CONTENT_TYPE], "application/json", "{name}");
         let told = answer.json();
         assert_eq!(told["error"], error, "{name}");
@@ -222,6 +223,6 @@ async fn every_refusal_is_json_and_repeats_nothing() {
     let request = Request::post(format!("{}/admin/tokens", admin.example.base_url()));
     let request = request.header(AUTHORIZATION, format!("Bearer {ADMIN}")).body(b"{}".to_vec()).unwrap();
     let answer = reqwest().send(request).await;
-    assert_eq!((answer.status.as_u16(), &answer.json()["error"]), (415, &json!("invalid_request")));
+    assert_eq!((answer.status, &answer.json()["error"]), (415, &json!("invalid_request")));
     admin.example.end();
 }

@@ -46,7 +46,7 @@ impl Drop for Folder {
     }
 }
 
-async fn register(example: &Example, token: Option<&str>, document: &Value) -> StatusCode {
+async fn register(example: &Example, token: Option<&str>, document: &Value) -> u16 {
     reqwest().send(support::request(Method::POST, &example.endpoint, token, Some(document))).await.status
 }
 

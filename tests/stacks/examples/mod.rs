@@ -156,7 +156,7 @@ async fn the_server_example_limits_attempts() {
     let attempt = || support::request(http::Method::POST, &example.endpoint, None, Some(&document));
     assert_eq!(reqwest().send(attempt()).await.status, 201);
     let refused = reqwest().send(attempt()).await;
-    assert_eq!((refused.status.as_u16(), &refused.headers["retry-after"]), (429, &"60".parse().unwrap()));
+    assert_eq!((refused.status, &refused.headers["retry-after"]), (429, &"60".parse().unwrap()));
     example.end();
 }
 
@@ -175,7 +175,7 @@ async fn the_server_example_verifies_software_statements() {
     for members in [serde_json::json!({ "software_statement": forged }), serde_json::json!({})] {
         let request = support::request(http::Method::POST, &example.endpoint, None, Some(&members));
         let refused = reqwest().send(request).await;
-        assert_eq!((refused.status.as_u16(), &refused.json()["error"]), (400, &"invalid_software_statement".into()));
+        assert_eq!((refused.status, &refused.json()["error"]), (400, &"invalid_software_statement".into()));
     }
     example.end();
 }

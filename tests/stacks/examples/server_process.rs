@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::{Request, Uri};
 
+use crate::common::reply::Reply;
 use crate::examples::{greeting, path};
 use crate::redis_server::free_port;
-use crate::support::{Answer, Caller, reqwest};
+use crate::support::{Caller, reqwest};
 
 /// Where clients believe the servers to be.
 pub(crate) const ENDPOINT: &str = "https://id.example.com/oidc/register";
@@ -124,7 +125,7 @@ impl Balancer {
 }
 
 impl Caller for Balancer {
-    async fn send(&self, mut request: Request<Vec<u8>>) -> Answer {
+    async fn send(&self, mut request: Request<Vec<u8>>) -> Reply {
         let node = &self.addresses[self.next.fetch_add(1, Ordering::Relaxed) % self.addresses.len()];
         let uri = Uri::builder().scheme("http").authority(&**node).path_and_query(request.uri().path());
         *request.uri_mut() = uri.build().unwrap();

@@ -6,9 +6,10 @@ use futures_util::future::join_all;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use crate::common::reply::Reply;
 use crate::examples::server_process::{Balancer, ENDPOINT, Keys, Node, Schema, postgres};
 use crate::redis_server::RedisServer;
-use crate::support::{Answer, Caller as _, request, walk};
+use crate::support::{Caller as _, request, walk};
 
 /// How many clients there may be.
 const LIMIT: usize = 10;
@@ -20,13 +21,13 @@ fn document() -> Value {
 }
 
 /// What a client asks of one server, or of several by turns, for its registration, with a token of its own or not.
-async fn ask(caller: &Balancer, method: Method, client: &Value, token: &Value) -> Answer {
+async fn ask(caller: &Balancer, method: Method, client: &Value, token: &Value) -> Reply {
     let body = (method == Method::PUT).then(document);
     let uri = client["registration_client_uri"].as_str().unwrap();
     caller.send(request(method, uri, token.as_str(), body.as_ref())).await
 }
 
-async fn register(caller: &Balancer, token: Option<&str>) -> Answer {
+async fn register(caller: &Balancer, token: Option<&str>) -> Reply {
     caller.send(request(Method::POST, ENDPOINT, token, Some(&document()))).await
 }
 
@@ -37,7 +38,7 @@ async fn registered(caller: &Balancer) -> Value {
 }
 
 /// How many of these answers have this status. All others have the other one.
-fn how_many(name: &str, answers: &[Answer], status: u16, other: u16) -> usize {
+fn how_many(name: &str, answers: &[Reply], status: u16, other: u16) -> usize {
     let (these, others): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == status);
     assert!(others.iter().all(|answer| answer.status == other), "{name}: {others:?}");
     these.len()
@@ -110,7 +111,7 @@ async fn one_of_many_updates_has_the_last_word(name: &str, both: &Balancer) {
     let answers = join_all((0..8).map(|_| ask(both, Method::PUT, &client, old))).await;
     assert!(how_many(name, &answers, 200, 409) > 0, "{name}: {answers:?}");
     assert_eq!(ask(both, Method::GET, &client, old).await.status, 200, "{name}: none of the new ones was used");
-    let updated = answers.iter().filter(|answer| answer.status == 200).map(Answer::json);
+    let updated = answers.iter().filter(|answer| answer.status == 200).map(Reply::json);
     let mut reads = Vec::new();
     for updated in updated {
         reads.push(ask(both, Method::GET, &client, &updated["registration_access_token"]).await);

@@ -11,8 +11,8 @@ use tower_dcr::metadata::{ClientMetadata, SigningAlgorithm, TokenEndpointAuthMet
 use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, ConfigErrorKind, Registry, RegistryBuilder};
 
+use crate::common::clock::FakeClock;
 use crate::trust::assertions::{TYPE, claims};
-use crate::trust::clock::FakeClock;
 use crate::trust::signer::{Signer, mac};
 
 const BASE: &str = "https://id.example.com";

@@ -81,10 +81,10 @@ async fn naming(registry: &Registry, jwks_uri: String) -> Reply {
 
 #[track_caller]
 fn assert_told_to_come_again(name: &str, reply: &Reply) {
-    assert_eq!(reply.refusal(), (503, Some("temporarily_unavailable")), "{name}: {}", reply.body);
-    assert_eq!(reply.pointer(), Some("/jwks_uri"), "{name}: {}", reply.body);
+    assert_eq!(reply.refusal(), (503, Some("temporarily_unavailable")), "{name}: {}", reply.document);
+    assert_eq!(reply.pointer(), Some("/jwks_uri"), "{name}: {}", reply.document);
     assert!(reply.header("retry-after").is_some_and(|wait| wait.parse::<u32>().unwrap() > 0), "{name}");
-    assert!(!reply.body.to_string().contains("silent"), "{name}: {}", reply.body);
+    assert!(!reply.document.to_string().contains("silent"), "{name}: {}", reply.document);
 }
 
 #[tokio::test]
@@ -98,9 +98,9 @@ async fn forty_registrations_that_name_a_silent_host_stop_no_other_fetch() {
         silent.has(2).await;
         let begun = Instant::now();
         let other = naming(&registry, site.url("/jwks")).await;
-        assert_eq!(other.status, 201, "another host: {}", other.body);
+        assert_eq!(other.status, 201, "another host: {}", other.document);
         let vouched = post(&registry, &with(&signer.sign(&claims(json!({}))))).await;
-        assert_eq!(vouched.status, 201, "a trusted issuer: {}", vouched.body);
+        assert_eq!(vouched.status, 201, "a trusted issuer: {}", vouched.document);
         assert!(begun.elapsed() < Duration::from_secs(1), "they did not wait: {:?}", begun.elapsed());
     };
     let begun = Instant::now();
@@ -120,7 +120,7 @@ async fn a_full_budget_of_clients_leaves_the_keys_of_trusted_issuers_alone() {
     let victims = async {
         silent.has(16).await;
         let vouched = post(&registry, &with(&signer.sign(&claims(json!({}))))).await;
-        assert_eq!(vouched.status, 201, "{}", vouched.body);
+        assert_eq!(vouched.status, 201, "{}", vouched.document);
         let begun = Instant::now();
         assert_told_to_come_again("another client", &naming(&registry, site.url("/jwks")).await);
         assert!(begun.elapsed() < Duration::from_secs(2), "it is told within a second: {:?}", begun.elapsed());
@@ -152,7 +152,7 @@ async fn a_caller_that_hangs_up_gives_its_place_back() {
     let (registry, url) = (registry(&site, &fetcher), silent.url("silent.example.com", "jwks"));
     let mut leaving = Box::pin(naming(&registry, url));
     tokio::select! {
-        reply = &mut leaving => panic!("answered: {}", reply.body),
+        reply = &mut leaving => panic!("answered: {}", reply.document),
         () = silent.has(1) => {}
     }
     assert_eq!(fetcher.fetch(&site.url("/jwks")).await.unwrap_err().kind(), FetchErrorKind::Busy);

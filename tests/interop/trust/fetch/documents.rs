@@ -66,13 +66,13 @@ async fn a_jwks_uri_leads_to_a_usable_key_set_where_that_is_checked() {
         let reply = post(&registry, &document).await;
         assert_eq!(registry.count().await.unwrap() - before, u64::from(accepted), "{name}");
         if accepted {
-            assert_eq!(reply.status, 201, "{name}: {}", reply.body);
+            assert_eq!(reply.status, 201, "{name}: {}", reply.document);
             continue;
         }
-        assert_eq!(reply.refusal(), (400, Some("invalid_client_metadata")), "{name}: {}", reply.body);
+        assert_eq!(reply.refusal(), (400, Some("invalid_client_metadata")), "{name}: {}", reply.document);
         assert_eq!(reply.pointer(), Some("/jwks_uri"), "{name}");
         assert_eq!(reply.header("content-type"), Some("application/json"), "{name}");
-        assert!(!reply.body.to_string().contains("404"), "{name}: what the network said is for the operator");
+        assert!(!reply.document.to_string().contains("404"), "{name}: what the network said is for the operator");
     }
 }
 
@@ -91,9 +91,9 @@ async fn a_sector_is_read_from_where_the_client_says() {
         });
         let reply = post(&registry, &document).await;
         match accepted {
-            true => assert_eq!(reply.body["sector_identifier_uri"], site.url(path), "{path}: {}", reply.body),
+            true => assert_eq!(reply.document["sector_identifier_uri"], site.url(path), "{path}: {}", reply.document),
             false => {
-                assert_eq!(reply.refusal(), (400, Some("invalid_client_metadata")), "E-051 {path}: {}", reply.body);
+                assert_eq!(reply.refusal(), (400, Some("invalid_client_metadata")), "E-051 {path}: {}", reply.document);
                 assert_eq!(reply.pointer(), Some("/sector_identifier_uri"), "{path}");
             }
         }

@@ -19,7 +19,7 @@ use futures_util::{poll, stream};
 use tokio::sync::{Notify, Semaphore};
 use tower_dcr::fetch::FetchErrorKind;
 
-use crate::trust::clock::FakeClock;
+use crate::common::clock::FakeClock;
 use crate::trust::document_server::Site;
 use crate::trust::scripted_names::Names;
 
@@ -215,7 +215,8 @@ fn proxies_of_the_environment_are_not_used() {
     proxy.set_nonblocking(true).unwrap();
     let url = format!("http://{}", proxy.local_addr().unwrap());
     let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", "fetch::a_request_says_nothing_about_this_server"]);
+    let (_binary, module) = module_path!().split_once("::").unwrap();
+    child.args(["--exact", &format!("{module}::a_request_says_nothing_about_this_server")]);
     for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY"] {
         child.env(name, &url);
     }

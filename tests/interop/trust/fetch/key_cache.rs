@@ -13,7 +13,7 @@ use tower_dcr::metadata::ClientMetadata;
 use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, BoxError, Registry};
 
-use crate::trust::clock::FakeClock;
+use crate::common::clock::FakeClock;
 use crate::trust::endpoint::{minimal_and, posting, send};
 use crate::trust::signer::Signer;
 use crate::trust::statements::{builder, claims, trusting};
@@ -179,7 +179,7 @@ async fn signed_requests_share_the_keys_of_their_software() {
         let statement = directory.sign(&claims(json!({ "jwks_uri": URL })));
         let request = minimal_and(json!({ "iss": "app", "software_statement": statement }));
         let reply = send(&registry, posting("application/jwt", software.sign(&request))).await;
-        assert_eq!(reply.status, 201, "{}", reply.body);
+        assert_eq!(reply.status, 201, "{}", reply.document);
     }
     assert_eq!(page.calls(), 1);
 }

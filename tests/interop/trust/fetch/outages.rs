@@ -18,7 +18,7 @@ use tower_dcr::metadata::SubjectType;
 use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, BoxError, Registry};
 
-use crate::trust::clock::FakeClock;
+use crate::common::clock::FakeClock;
 use crate::trust::document_server::Site;
 use crate::trust::endpoint::{Reply, minimal_and, post, posting, put, send};
 use crate::trust::scripted_names::Names;
@@ -81,10 +81,10 @@ const ROWS: [(&str, u16, &str); 11] = [
 #[track_caller]
 fn assert_answered(name: &str, reply: &Reply, status: u16, code: &str, pointer: &str) {
     let code = if status == 503 { "temporarily_unavailable" } else { code };
-    assert_eq!(reply.refusal(), (status, Some(code)), "{name}: {}", reply.body);
-    assert_eq!(reply.pointer(), Some(pointer), "{name}: {}", reply.body);
+    assert_eq!(reply.refusal(), (status, Some(code)), "{name}: {}", reply.document);
+    assert_eq!(reply.pointer(), Some(pointer), "{name}: {}", reply.document);
     assert_eq!(reply.header("retry-after").is_some(), status == 503, "{name}: {:?}", reply.headers);
-    assert!(!reply.body.to_string().contains("site.example"), "{name}: {}", reply.body);
+    assert!(!reply.document.to_string().contains("site.example"), "{name}: {}", reply.document);
 }
 
 #[track_caller]
@@ -214,7 +214,7 @@ async fn keys_of_a_client_that_authenticates_are_an_outage_whatever_is_wrong_wit
     let registry = builder.build(MemoryStore::new()).unwrap();
     for (path, _, _) in ROWS {
         let by_key = json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks_uri": site.url(path) });
-        let id = post(&registry, &minimal_and(by_key)).await.body["client_id"].clone();
+        let id = post(&registry, &minimal_and(by_key)).await.document["client_id"].clone();
         let assertion = signer.sign(&assertion(&id));
         let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
         let form = [("client_assertion_type", kind), ("client_assertion", assertion.as_str())];

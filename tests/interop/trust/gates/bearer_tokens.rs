@@ -17,7 +17,7 @@ use tower_dcr::metadata::SigningAlgorithm;
 use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, Registry};
 
-use crate::trust::clock::FakeClock;
+use crate::common::clock::FakeClock;
 use crate::trust::document_server::Site;
 use crate::trust::endpoint::{Reply, minimal_and, posting, send};
 use crate::trust::signer::{Signer, encode, hs256, tamper};
@@ -72,7 +72,7 @@ const FORBIDDEN: Expected = (403, None);
 async fn assert_reply(name: &str, registry: &Registry, request: Request<Full<Bytes>>, (status, challenge): Expected) {
     let before = registry.count().await.unwrap();
     let reply = send(registry, request).await;
-    assert_eq!(reply.status, status, "{name}: {}", reply.body);
+    assert_eq!(reply.status, status, "{name}: {}", reply.document);
     let sent = reply.header("www-authenticate");
     assert_eq!(sent.is_some(), challenge.is_some(), "{name}: {sent:?}");
     assert!(sent.unwrap_or_default().starts_with(challenge.unwrap_or_default()), "{name}: {sent:?}");
@@ -147,7 +147,7 @@ async fn a_token_names_owner_and_tenant() {
     let token = signer.sign(&claims(json!({ "tenant": "acme" })));
 
     let reply = register(&acme, &token).await;
-    let client = acme.client(reply.body["client_id"].as_str().unwrap()).await.unwrap().unwrap();
+    let client = acme.client(reply.document["client_id"].as_str().unwrap()).await.unwrap().unwrap();
     assert_eq!(client.owner(), Some("team-a"));
     assert_eq!(register(&globex, &token).await.refusal(), (403, Some("access_denied")));
     assert_eq!(register(&acme, &signer.sign(&claims(json!({})))).await.status, 401, "no tenant");

@@ -14,7 +14,7 @@ use tower_dcr::gate::{PeerAddress, RateLimit};
 use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, Registry};
 
-use crate::trust::clock::FakeClock;
+use crate::common::clock::FakeClock;
 use crate::trust::endpoint::{Reply, managing, minimal_and, post, posting, send};
 use crate::trust::fetch::outages::Causes;
 
@@ -78,7 +78,7 @@ async fn every_decision_has_its_reply_before_access_control_and_in_its_place() {
             let sent =
                 reply.header("www-authenticate").map(|sent| sent.starts_with(challenge.unwrap_or("no challenge")));
             assert_eq!(sent, challenge.map(|_| true), "{name}: {:?}", reply.headers);
-            assert!(!reply.body.to_string().contains("internal"), "{name}: the cause is for the operator");
+            assert!(!reply.document.to_string().contains("internal"), "{name}: the cause is for the operator");
             assert_eq!(registry.count().await.unwrap(), 0, "{name}");
         }
     }
@@ -89,7 +89,7 @@ async fn what_a_gate_before_grants_counts_for_nothing() {
     let generous = || Always(Decision::Allow(Registrant::new().with_owner("somebody")));
     let open = builder(Access::Open).with_registration_gate(generous()).build(MemoryStore::new()).unwrap();
     let reply = post(&open, &minimal_and(json!({}))).await;
-    let client = open.client(reply.body["client_id"].as_str().unwrap()).await.unwrap().unwrap();
+    let client = open.client(reply.document["client_id"].as_str().unwrap()).await.unwrap().unwrap();
     assert_eq!(client.owner(), None);
 
     let tokens = builder(Access::Tokens).with_registration_gate(generous()).build(MemoryStore::new()).unwrap();
@@ -195,7 +195,7 @@ async fn the_operator_sees_which_limit_was_reached_and_the_client_does_not() {
         let first = send(&registry, coming_from(registering(), peer)).await;
         let reply = if first.status == 201 { send(&registry, coming_from(registering(), peer)).await } else { first };
         assert_eq!(reply.refusal(), (429, Some("temporarily_unavailable")), "{peer}");
-        assert!(!reply.body.to_string().contains("limit"), "{peer}: {}", reply.body);
+        assert!(!reply.document.to_string().contains("limit"), "{peer}: {}", reply.document);
         assert_eq!(causes.take(), [cause], "{peer}");
     }
 }

@@ -15,7 +15,7 @@ use tower_dcr::software_statement::{Approval, SoftwareStatements, Statement};
 use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, Registry, RegistryBuilder};
 
-use crate::trust::clock::FakeClock;
+use crate::common::clock::FakeClock;
 use crate::trust::document_server::Site;
 use crate::trust::endpoint::{Reply, get, minimal_and, post, put};
 use crate::trust::signer::{Signer, encode, hs256, tamper};
@@ -63,9 +63,9 @@ const UNAPPROVED: Option<&str> = Some("unapproved_software_statement");
 /// A refusal of a statement, with everything that belongs to one.
 #[track_caller]
 pub(crate) fn assert_refused(name: &str, reply: &Reply, code: Option<&str>) {
-    assert_eq!(reply.refusal(), (400, code), "{name}: {}", reply.body);
-    assert_eq!(reply.pointer(), Some("/software_statement"), "{name}: {}", reply.body);
-    assert_eq!(reply.body["violations"][0]["rule"], "M19", "{name}");
+    assert_eq!(reply.refusal(), (400, code), "{name}: {}", reply.document);
+    assert_eq!(reply.pointer(), Some("/software_statement"), "{name}: {}", reply.document);
+    assert_eq!(reply.document["violations"][0]["rule"], "M19", "{name}");
     assert_eq!(reply.header("content-type"), Some("application/json"), "{name}");
     assert_eq!(reply.header("www-authenticate"), None, "{name}");
 }
@@ -147,13 +147,13 @@ async fn every_statement_has_its_verdict() {
         assert_eq!(count(&registry).await - before, u64::from(refusal.is_none()), "{name}: clients stored");
         match refusal {
             None => {
-                assert_eq!(reply.status, 201, "{name}: {}", reply.body);
-                assert_eq!(reply.body["software_statement"], statement.as_str(), "{name}: byte for byte");
-                assert_eq!(reply.body["software_id"], "app", "{name}");
+                assert_eq!(reply.status, 201, "{name}: {}", reply.document);
+                assert_eq!(reply.document["software_statement"], statement.as_str(), "{name}: byte for byte");
+                assert_eq!(reply.document["software_id"], "app", "{name}");
             }
             Some(_) => {
                 assert_refused(name, &reply, refusal);
-                assert!(statement.len() < 12 || !reply.body.to_string().contains(&statement), "{name}: came back");
+                assert!(statement.len() < 12 || !reply.document.to_string().contains(&statement), "{name}: came back");
             }
         }
     }
@@ -183,22 +183,22 @@ async fn claims_win_and_everything_else_is_what_the_client_says() {
         "software_statement": statement,
     });
     let reply = post(&registry, &document).await;
-    assert_eq!(reply.status, 201, "{}", reply.body);
+    assert_eq!(reply.status, 201, "{}", reply.document);
     let read = get(&registry, &reply).await;
     for (name, reply) in [("registered", &reply), ("read", &read)] {
-        assert_eq!(reply.body["client_name"], "Bank", "{name}");
-        assert_eq!(reply.body.get("client_name#fr"), None, "{name}: the whole member is the issuer's");
-        assert_eq!(reply.body["redirect_uris"], json!(["https://bank.example/cb"]), "{name}");
-        assert_eq!(reply.body["client_uri#de"], "https://bank.example/de", "{name}");
-        assert_eq!(reply.body.get("client_uri"), None, "{name}");
-        assert_eq!(reply.body["scope"], "openid", "{name}");
-        assert_eq!(reply.body["contacts"], json!(["a@example.com"]), "{name}: null says nothing");
-        assert_eq!(reply.body["software_id"], "app", "{name}");
-        assert_eq!(reply.body["software_statement"], statement.as_str(), "{name}: byte for byte");
-        assert_ne!(reply.body["client_id"], "chosen", "{name}");
-        assert_ne!(reply.body["client_secret"], "chosen", "{name}");
+        assert_eq!(reply.document["client_name"], "Bank", "{name}");
+        assert_eq!(reply.document.get("client_name#fr"), None, "{name}: the whole member is the issuer's");
+        assert_eq!(reply.document["redirect_uris"], json!(["https://bank.example/cb"]), "{name}");
+        assert_eq!(reply.document["client_uri#de"], "https://bank.example/de", "{name}");
+        assert_eq!(reply.document.get("client_uri"), None, "{name}");
+        assert_eq!(reply.document["scope"], "openid", "{name}");
+        assert_eq!(reply.document["contacts"], json!(["a@example.com"]), "{name}: null says nothing");
+        assert_eq!(reply.document["software_id"], "app", "{name}");
+        assert_eq!(reply.document["software_statement"], statement.as_str(), "{name}: byte for byte");
+        assert_ne!(reply.document["client_id"], "chosen", "{name}");
+        assert_ne!(reply.document["client_secret"], "chosen", "{name}");
         for member in ["unknown", "iss"] {
-            assert_eq!(reply.body.get(member), None, "{name}: {member}");
+            assert_eq!(reply.document.get(member), None, "{name}: {member}");
         }
     }
 }
@@ -221,7 +221,7 @@ async fn claims_pass_the_rules_of_every_other_member() {
             (reply.refusal(), reply.pointer()),
             ((400, Some(code)), Some(pointer)),
             "E-062 {more}: {}",
-            reply.body
+            reply.document
         );
     }
     assert_eq!(count(&registry).await, 0);
@@ -309,7 +309,7 @@ async fn what_a_statement_said_stays_true() {
     let mut both = own.clone();
     both["software_statement"] = first.clone().into();
     let reply = put(&registry, &registered, &both).await;
-    assert_eq!((reply.status, &reply.body["client_name"]), (200, &json!("Bank")));
+    assert_eq!((reply.status, &reply.document["client_name"]), (200, &json!("Bank")));
 
     clock.advance(std::time::Duration::from_secs(120));
     let rows = [
@@ -321,12 +321,12 @@ async fn what_a_statement_said_stays_true() {
     ];
     for (name, statement, code) in rows {
         assert_refused(name, &put(&registry, &registered, &with(&statement)).await, code);
-        assert_eq!(get(&registry, &registered).await.body["client_name"], "Bank", "{name}: nothing changed");
+        assert_eq!(get(&registry, &registered).await.document["client_name"], "Bank", "{name}: nothing changed");
     }
     let renewed = statement(json!({ "client_name": "New Bank", "exp": NOW + 600 }));
     let reply = put(&registry, &registered, &with(&renewed)).await;
-    assert_eq!((reply.status, &reply.body["client_name"]), (200, &json!("New Bank")));
-    assert_eq!(reply.body["software_statement"], renewed.as_str());
+    assert_eq!((reply.status, &reply.document["client_name"]), (200, &json!("New Bank")));
+    assert_eq!(reply.document["software_statement"], renewed.as_str());
 }
 
 #[tokio::test]
@@ -336,7 +336,7 @@ async fn a_client_without_a_statement_may_get_one() {
     let registered = post(&registry, &minimal_and(json!({}))).await;
     let statement = signer.sign(&claims(json!({ "client_name": "Bank" })));
     let reply = put(&registry, &registered, &with(&statement)).await;
-    assert_eq!((reply.status, &reply.body["client_name"]), (200, &json!("Bank")));
+    assert_eq!((reply.status, &reply.document["client_name"]), (200, &json!("Bank")));
     assert_refused("and keeps it", &put(&registry, &registered, &minimal_and(json!({}))).await, INVALID);
 }
 
@@ -345,7 +345,7 @@ async fn without_verification_a_statement_is_ignored_wherever_it_comes_from() {
     let builder = Registry::builder("https://id.example.com", Access::Open);
     let registry = builder.build(MemoryStore::new()).unwrap();
     let reply = post(&registry, &with("hello")).await;
-    assert_eq!((reply.status, reply.body.get("software_statement")), (201, None));
+    assert_eq!((reply.status, reply.document.get("software_statement")), (201, None));
     let mut metadata = ClientMetadata::new();
     metadata.redirect_uris = vec!["https://app.example.com/cb".to_owned()];
     metadata.software_statement = Some("hello".to_owned());
@@ -386,7 +386,7 @@ async fn a_statement_stands_behind_access_control() {
     let refused = crate::trust::endpoint::send(&registry, request(&with(&tamper(&statement, 1)))).await;
     assert_refused("tampered", &refused, INVALID);
     let accepted = crate::trust::endpoint::send(&registry, request(&with(&statement))).await;
-    assert_eq!(accepted.status, 201, "the token was not spent by the refusal: {}", accepted.body);
+    assert_eq!(accepted.status, 201, "the token was not spent by the refusal: {}", accepted.document);
 }
 
 #[tokio::test]
@@ -398,11 +398,11 @@ async fn numbers_in_a_statement_are_the_text_that_was_written() {
         with(&signer.sign_texts(r#"{"alg":"ES256","kid":"directory"}"#, &claims))
     };
     let first = post(&registry, &said(r#""software_id":42,"software_version":1.10"#)).await;
-    assert_eq!(first.status, 201, "{}", first.body);
-    assert_eq!(first.body["software_id"], "42");
-    assert_eq!(first.body["software_version"], "1.10", "and not 1.1");
+    assert_eq!(first.status, 201, "{}", first.document);
+    assert_eq!(first.document["software_id"], "42");
+    assert_eq!(first.document["software_version"], "1.10", "and not 1.1");
     let other = put(&registry, &first, &said(r#""software_id":43"#)).await;
-    assert_eq!(other.refusal(), (400, UNAPPROVED), "a statement about other software: {}", other.body);
+    assert_eq!(other.refusal(), (400, UNAPPROVED), "a statement about other software: {}", other.document);
     assert_eq!(put(&registry, &first, &said(r#""software_id":42,"software_version":2.0"#)).await.status, 200);
 
     let reply = post(&registry, &said(r#""software_id":"a","client_name":5"#)).await;

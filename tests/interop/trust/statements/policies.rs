@@ -71,8 +71,8 @@ async fn every_ready_made_policy_holds_for_the_claims_of_a_statement() {
         };
         assert_eq!(post(&registry, &stating(json!({ "software_version": "taken" }))).await.status, 201, "{name}");
         let client = post(&registry, &stating(json!({}))).await;
-        assert_eq!(client.status, 201, "{name}: {}", client.body);
-        let (before, count) = (get(&registry, &client).await.body, registry.count().await.unwrap());
+        assert_eq!(client.status, 201, "{name}: {}", client.document);
+        let (before, count) = (get(&registry, &client).await.document, registry.count().await.unwrap());
         let refused = stating(claimed);
         let dry_run = Request::post("/oidc/register?dry_run=true").header("content-type", "application/json");
         let replies = [
@@ -81,11 +81,11 @@ async fn every_ready_made_policy_holds_for_the_claims_of_a_statement() {
             send(&registry, dry_run.body(refused.to_string().into()).unwrap()).await,
         ];
         for reply in replies {
-            assert_eq!((reply.status, reply.pointer()), (400, Some(pointer)), "{name}: {}", reply.body);
-            assert_eq!(reply.body["violations"][0]["rule"], rule, "{name}: {}", reply.body);
+            assert_eq!((reply.status, reply.pointer()), (400, Some(pointer)), "{name}: {}", reply.document);
+            assert_eq!(reply.document["violations"][0]["rule"], rule, "{name}: {}", reply.document);
         }
         assert_eq!(registry.count().await.unwrap(), count, "{name}: nothing was stored");
-        assert_eq!(get(&registry, &client).await.body, before, "{name}: nothing was changed");
+        assert_eq!(get(&registry, &client).await.document, before, "{name}: nothing was changed");
     }
 }
 
@@ -97,7 +97,7 @@ async fn a_declared_member_of_a_statement_wins_over_that_of_the_client() {
     let statement = signer.sign(&claims(json!({ "acme_plan": "gold", "acme_other": 1 })));
     let document = minimal_and(json!({ "software_statement": statement, "acme_plan": "platinum" }));
     let reply = send(&registry, posting("application/json", document.to_string())).await;
-    assert_eq!((reply.status, &reply.body["acme_plan"]), (201, &json!("gold")), "{}", reply.body);
-    assert_eq!(reply.body.get("acme_other"), None);
-    assert_eq!(reply.body.get("iss"), None, "claims about the statement are not about the client");
+    assert_eq!((reply.status, &reply.document["acme_plan"]), (201, &json!("gold")), "{}", reply.document);
+    assert_eq!(reply.document.get("acme_other"), None);
+    assert_eq!(reply.document.get("iss"), None, "claims about the statement are not about the client");
 }

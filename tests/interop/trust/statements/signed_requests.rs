@@ -10,7 +10,7 @@ use tower_dcr::metadata::{Extension, GrantType, ResponseType};
 use tower_dcr::software_statement::SoftwareStatements;
 use tower_dcr::store::MemoryStore;
 
-use crate::trust::clock::FakeClock;
+use crate::common::clock::FakeClock;
 use crate::trust::document_server::Site;
 use crate::trust::endpoint::{Reply, get, managing, minimal_and, post, posting, send};
 use crate::trust::signer::{Signer, encode, hs256, tamper};
@@ -90,15 +90,15 @@ async fn the_request_of_an_open_banking_client_registers_it() {
     request["grant_types"].as_array_mut().unwrap().push("implicit".into());
 
     let reply = post_jwt(&registry, &ecosystem.software.sign(&request)).await;
-    assert_eq!(reply.status, 201, "{}", reply.body);
+    assert_eq!(reply.status, 201, "{}", reply.document);
     for member in ["redirect_uris", "token_endpoint_auth_method", "tls_client_auth_subject_dn", "grant_types"] {
-        assert_eq!(reply.body[member], request[member], "{member}");
+        assert_eq!(reply.document[member], request[member], "{member}");
     }
     for member in ["response_types", "scope", "software_id", "software_statement", "request_object_signing_alg"] {
-        assert_eq!(reply.body[member], request[member], "{member}");
+        assert_eq!(reply.document[member], request[member], "{member}");
     }
-    assert_eq!(reply.body.get("iss"), None);
-    assert_eq!(reply.body.get("client_secret"), None);
+    assert_eq!(reply.document.get("iss"), None);
+    assert_eq!(reply.document.get("client_secret"), None);
 }
 
 #[tokio::test]
@@ -179,8 +179,8 @@ async fn every_request_has_its_verdict() {
         let reply = post_jwt(&registry, &token).await;
         assert_eq!(registry.count().await.unwrap() - before, u64::from(refusal.is_none()), "{name}: clients stored");
         match refusal {
-            None => assert_eq!(reply.status, 201, "{name}: {}", reply.body),
-            Some(_) => assert_eq!(reply.refusal(), (400, refusal), "{name}: {}", reply.body),
+            None => assert_eq!(reply.status, 201, "{name}: {}", reply.document),
+            Some(_) => assert_eq!(reply.refusal(), (400, refusal), "{name}: {}", reply.document),
         }
     }
     let requests = site.requests();
@@ -215,15 +215,15 @@ async fn an_update_may_be_signed_too() {
     let ecosystem = Ecosystem::new().await;
     let registry = ecosystem.registry(ecosystem.statements());
     let registered = post_jwt(&registry, &ecosystem.software.sign(&ecosystem.request(json!({})))).await;
-    assert_eq!(registered.status, 201, "{}", registered.body);
+    assert_eq!(registered.status, 201, "{}", registered.document);
     let update = |more: Value| {
         let mut request = managing(Method::PUT, &registered, ecosystem.software.sign(&ecosystem.request(more)));
         request.headers_mut().insert("content-type", "application/jwt".parse().unwrap());
         request
     };
     let reply = send(&registry, update(json!({ "client_name": "New" }))).await;
-    assert_eq!((reply.status, &reply.body["client_name"]), (200, &json!("New")));
+    assert_eq!((reply.status, &reply.document["client_name"]), (200, &json!("New")));
     let reply = send(&registry, update(json!({ "client_id": "another" }))).await;
     assert_eq!((reply.refusal(), reply.pointer()), ((400, Some("invalid_client_metadata")), Some("/client_id")));
-    assert_eq!(get(&registry, &registered).await.body["client_name"], "New");
+    assert_eq!(get(&registry, &registered).await.document["client_name"], "New");
 }

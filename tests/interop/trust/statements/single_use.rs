@@ -27,7 +27,7 @@ async fn a_statement_for_one_client_registers_one_client() {
     faulty["logo_uri"] = "javascript:".into();
     assert_eq!(post(&registry, &faulty).await.status, 400, "a refusal spends nothing");
     let first = post(&registry, &with(&of_one)).await;
-    assert_eq!(first.status, 201, "{}", first.body);
+    assert_eq!(first.status, 201, "{}", first.document);
     assert_refused("replayed", &post(&registry, &with(&of_one)).await, INVALID);
     assert_refused("signed anew", &post(&registry, &with(&statement("one"))).await, INVALID);
     let second = post(&registry, &with(&statement("two"))).await;
@@ -112,13 +112,13 @@ async fn what_is_taken_back_gives_its_statement_back() {
     assert_eq!(count(&registry).await, 0);
     trail.0.store(false, Ordering::SeqCst);
     let registered = post(&registry, &document("one")).await;
-    assert_eq!(registered.status, 201, "{}", registered.body);
+    assert_eq!(registered.status, 201, "{}", registered.document);
 
     trail.0.store(true, Ordering::SeqCst);
     assert_eq!(put(&registry, &registered, &document("two")).await.refusal(), LATER);
     trail.0.store(false, Ordering::SeqCst);
-    assert_eq!(get(&registry, &registered).await.body["client_name"], "one");
+    assert_eq!(get(&registry, &registered).await.document["client_name"], "one");
     let updated = put(&registry, &registered, &document("two")).await;
-    assert_eq!((updated.status, &updated.body["client_name"]), (200, &json!("two")));
+    assert_eq!((updated.status, &updated.document["client_name"]), (200, &json!("two")));
     assert_refused("spent now", &post(&registry, &document("two")).await, INVALID);
 }

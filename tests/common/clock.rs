@@ -1,4 +1,4 @@
-//! A clock that stands still until it is turned.
+//! A clock that changes only when a test advances it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,11 +6,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tower_dcr::Clock;
 
+/// Seconds since 1970. Clones share the time.
 #[derive(Debug, Clone)]
 pub(crate) struct FakeClock(Arc<AtomicU64>);
 
 impl FakeClock {
-    /// Some day in 2026.
+    /// The time of a new clock: a day in 2026.
     pub(crate) const START: u64 = 1_780_000_000;
 
     pub(crate) fn new() -> Self {
