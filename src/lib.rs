@@ -5,8 +5,8 @@
 //! [RFC 7592](https://www.rfc-editor.org/rfc/rfc7592) and
 //! [OpenID Connect Dynamic Client Registration 1.0](https://openid.net/specs/openid-connect-registration-1_0.html):
 //! POST registers a client; GET, PUT and DELETE on the client's own URL read, replace and remove the registration, with
-//! the registration access token. [`Registry`] is the handle that the rest of the application keeps: the token endpoint
-//! verifies secrets with it, the authorization endpoint redirect URIs.
+//! the registration access token. [`Registry`] is the handle for the rest of the application: the token endpoint
+//! authenticates clients with it, and the authorization endpoint compares redirect URIs.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -23,7 +23,7 @@
 //!     Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::from("hello")))
 //! });
 //!
-//! // The line to add, with a decision on who may register.
+//! // The two lines to add. The operator must decide who may register.
 //! let registry = Registry::builder("https://id.example.com", Access::Open).build(MemoryStore::new())?;
 //! let application = RegistrationLayer::new(registry.clone()).layer(application);
 //!
@@ -35,7 +35,7 @@
 //! assert_eq!(response.status(), StatusCode::CREATED);
 //! assert_eq!(registry.count().await?, 1);
 //!
-//! // Everything else goes to the application.
+//! // Every other request goes to the application.
 //! let response = application.oneshot(Request::get("/oidc/registered").body(Full::default())?).await?;
 //! assert_eq!(response.into_body().collect().await?.to_bytes(), "hello");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -43,52 +43,76 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What is where
+//! # Modules
 //!
-//! - [`config::RegistryBuilder`]: every decision of an operator, with its default.
-//! - [`access`]: who may register. [`audit`]: the trail of what was done and refused.
-//! - [`metadata`]: what a client says about itself. [`credential`]: what proves it.
-//! - [`documents`]: what clients name by its URL. `fetch` (feature): how this server reaches out, and to nowhere inside its own network.
-//! - [`authentication`]: which client sends a request to the token endpoint.
-//! - `gate` (features): who comes too often, who holds a signed access token. `software_statement` (feature): what
-//!   somebody else vouches for, by the keys in `jwt`.
-//! - [`retention`]: how long clients are kept, and how many. [`Revoke`]: what ends with them.
-//! - [`tenants`]: several issuers behind one layer.
-//! - [`profile`]: presets for kinds of servers, and the switches they are made of. [`policy`]: what the operator decides
-//!   beyond the rules.
-//! - [`store`]: where clients are kept, and the trait for a store of your own.
+//! | module | contents |
+//! | --- | --- |
+//! | [`config`] | [`RegistryBuilder`]: every option of an operator, with its default |
+//! | [`profile`] | presets for kinds of servers ([`Profile`]), and the [`Switch`]es that they consist of |
+//! | [`access`] | who may register: [`Access`], initial access tokens, gates |
+//! | [`management`] | which operations of RFC 7592 a client may use |
+//! | [`policy`] | what the operator decides beyond the rules: a [`Policy`] |
+//! | [`metadata`] | what a client states about itself, member by member |
+//! | [`credential`] | identifiers, secrets and tokens |
+//! | [`authentication`] | client authentication for the token endpoint |
+//! | [`audit`] | the audit trail: what was done and refused |
+//! | [`retention`] | how long clients are kept, and how many |
+//! | [`store`] | where clients are kept, and the trait [`ClientStore`](store::ClientStore) for other stores |
+//! | [`tenants`] | several issuers behind one layer: [`Tenants`] |
+//! | [`documents`] | documents that clients name by URL |
+#![cfg_attr(
+    feature = "fetch",
+    doc = "| [`fetch`] | the fetcher for these documents, which sends no request into the own network |"
+)]
+#![cfg_attr(
+    any(feature = "rate-limit", feature = "software-statements"),
+    doc = "| [`gate`] | ready-made gates: a limit on attempts, and access tokens of the authorization server |"
+)]
+#![cfg_attr(
+    feature = "software-statements",
+    doc = "| [`software_statement`] | signed statements of a third party about software |",
+    doc = "| [`jwt`] | the issuers of signed tokens, and their keys |"
+)]
+#![cfg_attr(feature = "cors", doc = "| [`cors`] | rules for pages of other origins |")]
+#![cfg_attr(feature = "metrics", doc = "| [`metrics`] | names and labels of the metrics |")]
+//!
+//! At the crate root: [`RegistrationLayer`] and its service, [`Registry`], [`Client`], the error types, [`Revoke`] for the
+//! grants of removed clients, and [`Clock`].
 //!
 //! # Traps
 //!
-//! - **axum:** layer the whole router, last. `nest` and `route_layer` hide the endpoint, because axum runs those layers
-//!   only for routes that exist; a `.fallback()` that is added after the layer takes its requests away. Mount
-//!   [`Registry::into_service`] with `nest_service` to have the endpoint at a place of its own.
-//! - **tower:** `option_layer(Some(RegistrationLayer::new(..)))` does not type-check, because the two arms have
-//!   different response bodies. Use [`Access::Off`] to switch the layer off.
-//! - **tonic:** HTTP/1 clients need `Server::builder().accept_http1(true)`.
-//! - **TLS:** the layer cannot see it. The base URL must be `https` (or loopback); end TLS in front of the server.
-//! - **Timeouts:** this crate owns no timer. Put tower-http's `RequestBodyTimeoutLayer` around it, so that a body that
-//!   stalls is answered with 408. That layer starts its clock anew with every frame, so set a deadline for the whole
-//!   body as well; a body that fails with any error is answered with 408.
-//! - **Connections:** the layer never sees one. The server must bound the time for the head of a request, its size, the
-//!   number of connections, and the time that a client takes to read a response. `axum::serve` and tonic's `Server` bound
-//!   none of them by default; `examples/support/serve.rs` bounds all of them with hyper-util, and ends on SIGTERM and
-//!   SIGINT without losing a request that has begun.
+//! - **axum:** add the layer to the whole router, and add it last. `nest` and `route_layer` hide the endpoint, because axum
+//!   runs these layers only for routes that exist. A `.fallback()` that is added after the layer takes its requests. To
+//!   mount the endpoint at a path of its own, use [`Registry::into_service`] with `nest_service`.
+//! - **tower:** `option_layer(Some(RegistrationLayer::new(..)))` does not type-check, because its two services have
+//!   different response bodies. To switch the layer off, use [`Access::Off`].
+//! - **tonic:** most clients send registrations over HTTP/1. They need `Server::builder().accept_http1(true)`.
+//! - **TLS:** the layer cannot see whether a connection is encrypted. The base URL must be `https` (or loopback), and TLS
+//!   must end in front of the server or in it.
+//! - **Timeouts:** this crate has no timer for bodies. Put tower-http's `RequestBodyTimeoutLayer` around the layer, so that
+//!   a body that stalls is answered with 408. That timer starts again with every frame, so set a deadline for the whole
+//!   body too. Every error of a body is answered with 408.
+//! - **Connections:** the layer never sees a connection. The server must limit the time and the size of a request head, the
+//!   number of connections, and the time in which a client reads a response. By default `axum::serve` and tonic's `Server`
+//!   limit none of them. `examples/support/serve.rs` limits all of them with hyper-util. It stops on SIGTERM and SIGINT
+//!   after the requests that have begun.
 //!
 //! # Features
 //!
-//! `memory` and `tracing` are on by default. A feature adds API and never changes behaviour:
+//! `memory` and `tracing` are on by default. A feature adds API and does not change the behaviour of the rest.
 //!
-//! - `cors`: cross-origin answers for the endpoint alone.
-//! - `fetch`: the guarded fetcher for documents that clients name.
+//! - `memory`: [`MemoryStore`](store), a store in the memory of the process.
+//! - `tracing`: audit events and failures of the store as `tracing` events.
 //! - `sqlite`, `postgres`, `redis`: a store in SQLite, PostgreSQL or Redis.
 //! - `postgres-tls`, `redis-tls`: TLS to these databases.
-//! - `rate-limit`: a limit on how often registrations are attempted.
-//! - `software-statements`: software statements, signed requests, signed access tokens as initial access tokens, and
-//!   `private_key_jwt` in `Registry::authenticate`.
 //! - `cache`: a cache in front of a store.
+//! - `sealed`: client secrets are stored with authenticated encryption.
+//! - `software-statements`: software statements, signed requests, signed access tokens as initial access tokens, and
+//!   `private_key_jwt` and `client_secret_jwt` in [`Registry::authenticate`].
+//! - `fetch`: the fetcher for documents that clients name.
+//! - `rate-limit`: a limit on attempts to register.
+//! - `cors`: cross-origin requests to the endpoint alone.
 //! - `audit-channel`: an audit trail that a task receives.
-//! - `sealed`: client secrets at rest under authenticated encryption.
 //! - `metrics`: counters and histograms through the `metrics` facade.
 //! - `store-tests`: the contract suite for stores.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -121,6 +145,11 @@ pub use protocol::{Profile, Switch, metadata, profile};
 pub use registry::authenticate as authentication;
 pub use registry::builder::{self as config, RegistryBuilder};
 pub use registry::{DryRun, Registry, RegistryStats};
+/// The rules for pages of other origins, which [`RegistrationLayer::with_cors`] takes: the module of that name of the
+/// crate `tower-http`, in the version that this crate uses.
+#[cfg(feature = "cors")]
+#[doc(no_inline)]
+pub use tower_http::cors;
 pub use trust::documents;
 #[cfg(feature = "fetch")]
 pub use trust::fetch;
@@ -128,14 +157,14 @@ pub use trust::fetch;
 pub use trust::{jwt, software_statement};
 
 pub mod gate {
-    //! Gates that are ready-made: for signed access tokens, and against too many requests.
+    //! Ready-made gates: for signed access tokens, and against too many attempts.
     //!
-    //! A [`Gate`](crate::access::Gate) of your own decides on anything that a request carries. Here are two for common
-    //! cases. `BearerTokens` (feature `software-statements`) lets in whoever has an access token of your authorization
-    //! server. `RateLimit` (feature `rate-limit`) stands before every other decision: for registrations with
-    //! [`with_registration_gate`](crate::RegistryBuilder::with_registration_gate), for what clients do with their registration with
-    //! [`with_management_gate`](crate::RegistryBuilder::with_management_gate). Use one for each, or registered clients are
-    //! refused because of registrations.
+    //! A [`Gate`](crate::access::Gate) decides on anything that a request contains. `BearerTokens` (feature
+    //! `software-statements`) permits callers with an access token of the authorization server. `RateLimit` (feature
+    //! `rate-limit`) stands before every other decision: for registrations with
+    //! [`with_registration_gate`](crate::RegistryBuilder::with_registration_gate), for reads, updates and deletions with
+    //! [`with_management_gate`](crate::RegistryBuilder::with_management_gate). Use a separate limit for each. With a common
+    //! one, registrations of others could lock registered clients out.
     //!
     #![cfg_attr(feature = "rate-limit", doc = "```")]
     #![cfg_attr(not(feature = "rate-limit"), doc = "```ignore")]
@@ -157,7 +186,7 @@ pub mod gate {
     //!
     //! let attempt = |peer: [u8; 4]| {
     //!     let request = Request::post("/oidc/register").header("content-type", "application/json");
-    //!     // What the server does for every request, with the address of the connection.
+    //!     // The server does this for every request, with the address of the connection.
     //!     let request = request.extension(PeerAddress::from(IpAddr::from(peer)));
     //!     let body = r#"{ "redirect_uris": ["https://app.example.com/cb"] }"#;
     //!     service.clone().oneshot(request.body(Full::<Bytes>::from(body)).unwrap())

@@ -1,4 +1,7 @@
 //! The body of the layer's responses.
+//!
+//! The layer must not change what the application sends, so every method of [`Body`] is forwarded, `size_hint` and
+//! `is_end_stream` included: a server derives `Content-Length` from them.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -10,7 +13,10 @@ use http_body_util::{Empty, Full};
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// The body of the inner service, frame by frame as it comes, or the one JSON text of the registration endpoint.
+    /// The body of the inner service, passed through frame by frame, or the JSON text of the registration endpoint.
+    ///
+    /// `B` is the body of the inner service. Data is [`Bytes`]; errors are those of `B`, since the endpoint's own body
+    /// cannot fail.
     #[derive(Debug)]
     pub struct ResponseBody<B = Empty<Bytes>> {
         #[pin]
@@ -28,16 +34,18 @@ pin_project! {
 }
 
 impl<B> ResponseBody<B> {
+    /// The body of the inner service.
     pub(crate) fn pass_through(body: B) -> Self {
         Self { kind: Kind::PassThrough { body } }
     }
 
+    /// The body of the registration endpoint.
     pub(crate) fn register(body: Full<Bytes>) -> Self {
         Self { kind: Kind::Register { body } }
     }
 }
 
-/// Layers around this one may need an empty body.
+/// An empty body. tower-http's layers, such as a timeout, need one for their own responses.
 impl<B: Default> Default for ResponseBody<B> {
     fn default() -> Self {
         Self::pass_through(B::default())

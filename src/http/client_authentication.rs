@@ -1,4 +1,7 @@
 //! Client authentication for the endpoints of the host, such as its token endpoint.
+//!
+//! [`Registry::authenticate`] works without HTTP. This file reads what it needs from the headers and the form of a
+//! request.
 
 use std::sync::Arc;
 
@@ -11,11 +14,12 @@ use crate::trust::client_credentials::ClientCredentials;
 
 impl Registry {
     /// Reads the credentials of a request ([`ClientCredentials::read`]) and [authenticates](Self::authenticate) the
-    /// client. Every refusal is on the audit trail, that of credentials which cannot be read included.
+    /// client ([RFC 6749 §2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)). `form` holds the parameters of the
+    /// body, decoded. Every refusal is on the audit trail, also if the credentials cannot be read.
     ///
     /// # Errors
     ///
-    /// Those of both steps.
+    /// As [`ClientCredentials::read`] and [`authenticate`](Self::authenticate).
     pub async fn authenticate_request<'a>(
         &self,
         headers: &HeaderMap,

@@ -1,4 +1,6 @@
-//! Cross-origin answers for our own paths: the endpoint inside the operator's `CorsLayer`.
+//! Cross-origin requests to the endpoint: the endpoint inside the operator's `CorsLayer`.
+//!
+//! A `CorsLayer` around the whole application would open all of it, so this one is put around the endpoint alone.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -19,7 +21,7 @@ use crate::error::BoxError;
 use crate::protocol::Switch;
 use crate::registry::Registry;
 
-/// One request for one resource, as a service that the layer can wrap.
+/// One resource of the endpoint, as a service that a `CorsLayer` can wrap for one request.
 struct Resource {
     registry: Registry,
     route: Route,
@@ -45,8 +47,8 @@ where
     }
 }
 
-/// The rules of [`Switch::AnyOrigin`]: every page may register and manage clients, with the token that it was given and
-/// never with cookies.
+/// The rules of [`Switch::AnyOrigin`]: a page of any origin may register and manage clients. Cookies are not allowed,
+/// and the endpoint reads none: a page needs the token that it received.
 pub(crate) fn any_origin(registry: &Registry) -> Option<CorsLayer> {
     let headers = [AUTHORIZATION, CONTENT_TYPE, IF_MATCH, HeaderName::from_static("mcp-protocol-version")];
     let methods = [Method::GET, Method::POST, Method::PUT, Method::DELETE];
@@ -60,8 +62,8 @@ pub(crate) fn any_origin(registry: &Registry) -> Option<CorsLayer> {
     })
 }
 
-/// Answers a request under the rules of a `CorsLayer`. A preflight is answered by the layer, before any access control,
-/// and is given what every answer of ours to OPTIONS is.
+/// Answers a request under the rules of a `CorsLayer`. The layer answers a preflight itself, before access control; the
+/// status and the headers are then made those of every reply to OPTIONS.
 pub(crate) fn respond<B>(
     cors: &CorsLayer,
     registry: Registry,
@@ -74,12 +76,13 @@ where
     B::Error: Into<BoxError>,
 {
     let methods = route.methods(registry.settings());
-    let options = *request.method() == Method::OPTIONS;
-    let answered = cors.layer(Resource { registry, route }).call(request);
+    let is_options = *request.method() == Method::OPTIONS;
+    let response = cors.layer(Resource { registry, route }).call(request);
     async move {
-        let Ok(mut reply) = answered.await;
+        let Ok(mut reply) = response.await;
+        // The reply to a preflight comes from the layer, which does not set these headers.
         response::never_cached(reply.headers_mut());
-        if !options {
+        if !is_options {
             return reply;
         }
         *reply.status_mut() = StatusCode::NO_CONTENT;

@@ -1,11 +1,12 @@
 //! The registration endpoint and the client configuration endpoints: HTTP in, HTTP out, the registry in between.
 //!
-//! [`respond`] chooses the operation by resource and method and hands over the head and the unread body; the registry
-//! decides when the body is read.
+//! [`respond`] takes a request that is for one of the resources of [`Route`]. It chooses the operation by resource and
+//! method, and gives the head of the request and the unread body to the registry, which decides when the body is read and
+//! records the outcome on the audit trail. Nothing here decides about a registration.
 
 use bytes::Bytes;
 use http::header::{HeaderMap, IF_MATCH};
-use http::{Method, Request, StatusCode};
+use http::{Method, Request};
 use http_body::Body;
 use http_body_util::Full;
 
@@ -19,7 +20,7 @@ use crate::hooks::access::RequestHead;
 use crate::registry::Registry;
 use crate::registry::settings::Preconditions;
 
-/// Answers one request for one of our resources.
+/// Answers one request for one of the resources. It never fails: every refusal is a response.
 pub(crate) async fn respond<B>(registry: Registry, route: Route, request: Request<B>) -> Reply
 where
     B: Body + Send,
@@ -40,11 +41,14 @@ where
     timer.finish(&replied);
     let replied = replied.unwrap_or_else(|error| refuse(&registry, &methods, &error));
     match *request.method() {
+        // A HEAD has the headers of a GET and no body (RFC 9110 §9.3.2). hyper would remove the body; a test service
+        // or another server may not.
         Method::HEAD => replied.map(|_| Full::<Bytes>::default()),
         _ => replied,
     }
 }
 
+/// Answers what needs no operation of the registry: OPTIONS, and a method that the resource does not have.
 async fn dispatch<B>(
     registry: &Registry,
     route: &Route,
@@ -56,40 +60,63 @@ where
     B: Body + Send,
     B::Error: Into<BoxError>,
 {
-    let limit = registry.settings().endpoint.body_limit;
-    let body = request_body::read(request.headers(), body, limit, accepted(registry));
-    let is_meant = |client: &Client| check_precondition(registry, request.headers(), client);
-    let information = match (route, request.method()) {
-        (_, &Method::OPTIONS) => return Ok(response::options(methods)),
-        (route, method) if !methods.contains(&method.as_str()) => {
-            return Err(registry.refuse_method(route.client_id()).await);
-        }
-        (Route::Registration, _) => {
-            let registered = registry.register_requested(request, body).await?;
-            return Ok(response::information(StatusCode::CREATED, &registered));
-        }
-        (Route::DryRun, _) => return registry.check_requested(request, body).await.map(|run| response::checked(&run)),
-        (Route::Client(id), &Method::PUT) => registry.update_requested(request, id, body, &is_meant).await?,
-        (Route::Client(id), &Method::DELETE) => {
-            return registry.delete_requested(request, id, &is_meant).await.map(|()| response::empty());
-        }
-        (Route::Client(id), _) => {
-            let read = registry.read_requested(request, id).await?;
-            return Ok(with_state(registry, &read));
-        }
-    };
-    Ok(response::information(StatusCode::OK, &information))
+    match request.method() {
+        &Method::OPTIONS => Ok(response::options(methods)),
+        method if !methods.contains(&method.as_str()) => Err(registry.refuse_method(route.client_id()).await),
+        _ => operate(registry, route, request, body).await,
+    }
 }
 
-/// The answer to a read, with the state of the client where updates can name it.
+/// Runs the operation of the resource and the method. The body is a future here: the registry awaits it after access
+/// control, so that a caller without rights cannot make the server read.
+async fn operate<B>(
+    registry: &Registry,
+    route: &Route,
+    request: RequestHead<'_>,
+    body: B,
+) -> Result<Reply, RegistrationError>
+where
+    B: Body + Send,
+    B::Error: Into<BoxError>,
+{
+    let headers = request.headers();
+    let body = request_body::read(headers, body, registry.settings().endpoint.body_limit, accepted(registry));
+    let precondition = |client: &Client| check_precondition(registry, headers, client);
+    match (route, request.method()) {
+        (Route::Registration, _) => {
+            let registered = registry.register_requested(request, body).await?;
+            Ok(response::created(&registered))
+        }
+        (Route::DryRun, _) => {
+            let dry_run = registry.check_requested(request, body).await?;
+            Ok(response::dry_run(&dry_run))
+        }
+        (Route::Client(id), &Method::PUT) => {
+            let updated = registry.update_requested(request, id, body, &precondition).await?;
+            Ok(response::information(&updated))
+        }
+        (Route::Client(id), &Method::DELETE) => {
+            registry.delete_requested(request, id, &precondition).await?;
+            Ok(response::empty())
+        }
+        // GET and HEAD: the other methods of the resource are above.
+        (Route::Client(id), _) => {
+            let read = registry.read_requested(request, id).await?;
+            Ok(with_state(registry, &read))
+        }
+    }
+}
+
+/// The reply to a read. It has an `ETag` if updates can name the state of the client.
 fn with_state(registry: &Registry, information: &ClientInformation) -> Reply {
-    let reply = response::information(StatusCode::OK, information);
+    let reply = response::information(information);
     match registry.settings().endpoint.preconditions {
         Preconditions::Off => reply,
         Preconditions::Optional | Preconditions::Required => response::with_etag(reply, information.client()),
     }
 }
 
+/// The reply to a request that was refused, with the headers that name what would be accepted.
 fn refuse(registry: &Registry, methods: &[&str], error: &RegistrationError) -> Reply {
     let reply = response::refusal(error, &registry.settings().endpoint.realm);
     match error.kind() {
@@ -100,26 +127,32 @@ fn refuse(registry: &Registry, methods: &[&str], error: &RegistrationError) -> R
 }
 
 /// The media types that a document may have.
+#[cfg(feature = "software-statements")]
 fn accepted(registry: &Registry) -> &'static [MediaType] {
-    #[cfg(feature = "software-statements")]
-    if registry.settings().trust.accepts_signed_requests() {
-        return &[MediaType::Json, MediaType::Jwt];
+    match registry.settings().trust.accepts_signed_requests() {
+        true => &[MediaType::Json, MediaType::Jwt],
+        false => &[MediaType::Json],
     }
-    let _ = registry;
+}
+
+/// The media types that a document may have.
+#[cfg(not(feature = "software-statements"))]
+fn accepted(_registry: &Registry) -> &'static [MediaType] {
     &[MediaType::Json]
 }
 
-/// Whether `If-Match` names the state in which the client is, by strong comparison
+/// Refuses an update or a deletion if `If-Match` does not name the present state of the client, by strong comparison
 /// ([RFC 9110 §13.1.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1)).
 fn check_precondition(registry: &Registry, headers: &HeaderMap, client: &Client) -> Result<(), RegistrationError> {
-    let demanded = match registry.settings().endpoint.preconditions {
+    let is_required = match registry.settings().endpoint.preconditions {
         Preconditions::Off => return Ok(()),
         Preconditions::Optional => false,
         Preconditions::Required => true,
     };
     if !headers.contains_key(IF_MATCH) {
+        // 428 prevents lost updates: a client that did not read the latest state cannot overwrite it (RFC 6585 §3).
         let missing = RegistrationError::new(RegistrationErrorKind::PreconditionRequired);
-        return if demanded { Err(missing) } else { Ok(()) };
+        return if is_required { Err(missing) } else { Ok(()) };
     }
     let etag = response::etag(client);
     let names_it = |value: &str| value.split(',').map(str::trim).any(|tag| tag == "*" || tag == etag);

@@ -1,4 +1,7 @@
-//! The endpoint as a service of its own, for `nest_service`, for hyper without an application, and for tests.
+//! The endpoint as a service of its own.
+//!
+//! Not every server wants a layer: axum's `nest_service` mounts a service at a path, a server may do nothing but
+//! register clients, and a test needs no application.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -18,8 +21,8 @@ use crate::registry::Registry;
 
 /// The registration endpoint without an application behind it: for `nest_service`, for a bare hyper server, for tests.
 ///
-/// It answers below the configured path, and also where a router that mounted it took the path away. Everything else
-/// is 404.
+/// It answers below the configured path. If a router that mounted it removed the path, it answers at the rest too. Every
+/// other request is answered with 404.
 ///
 /// ```
 /// use http::{Request, StatusCode};
@@ -46,7 +49,8 @@ pub struct EndpointService {
 }
 
 impl Registry {
-    /// The registration endpoint as a service of its own.
+    /// The registration endpoint as a service of its own. Every protocol failure is a response, so its error is
+    /// [`Infallible`].
     #[must_use]
     pub fn into_service(self) -> EndpointService {
         EndpointService { registry: self }
@@ -80,7 +84,7 @@ where
     }
 }
 
-/// Answers a request where no layer stands between.
+/// Answers a request, under the rules for other origins if a switch demands them.
 async fn respond<B>(registry: Registry, route: Route, request: Request<B>) -> Reply
 where
     B: Body + Send + 'static,

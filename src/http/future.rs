@@ -1,4 +1,7 @@
 //! The future of the layer's service.
+//!
+//! The future of the inner service is polled in place, so that a request which passes through costs no allocation. Only
+//! the future of the endpoint is boxed.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,7 +14,9 @@ use super::body::ResponseBody;
 use super::response::Reply;
 
 pin_project! {
-    /// The response of the inner service, or that of the registration endpoint.
+    /// Resolves to the response of the inner service, or to that of the registration endpoint.
+    ///
+    /// `F` is the future of the inner service; its error is passed on.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F> {
         #[pin]
@@ -28,10 +33,12 @@ pin_project! {
 }
 
 impl<F> ResponseFuture<F> {
+    /// Waits for the inner service.
     pub(crate) fn pass_through(future: F) -> Self {
         Self { kind: Kind::PassThrough { future } }
     }
 
+    /// Waits for the registration endpoint.
     pub(crate) fn register(future: impl Future<Output = Reply> + Send + 'static) -> Self {
         Self { kind: Kind::Register { future: Box::pin(future) } }
     }

@@ -1,5 +1,7 @@
-//! The layer.
+//! The layer: what is configured once and makes a service around each application.
 
+#[cfg(feature = "cors")]
+use tower_http::cors::CorsLayer;
 use tower_layer::Layer;
 
 use super::service::RegistrationService;
@@ -7,11 +9,34 @@ use super::tenants::Tenants;
 use crate::registry::Registry;
 
 /// Puts the registration endpoint in front of a service. See the [crate documentation](crate).
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::{Request, Response, StatusCode};
+/// use http_body_util::Full;
+/// use tower::{ServiceBuilder, ServiceExt as _};
+/// use tower_dcr::store::MemoryStore;
+/// use tower_dcr::{Access, RegistrationLayer, Registry};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// let registry = Registry::builder("https://id.example.com", Access::ManagementOnly).build(MemoryStore::new())?;
+/// let service = ServiceBuilder::new().layer(RegistrationLayer::new(registry)).service_fn(
+///     async |_request: Request<Full<Bytes>>| Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default())),
+/// );
+/// let refused = service.clone().oneshot(Request::post("/oidc/register").body(Full::default())?).await?;
+/// assert_eq!(refused.status(), StatusCode::FORBIDDEN, "nobody may register");
+/// let passed = service.oneshot(Request::post("/anything/else").body(Full::default())?).await?;
+/// assert_eq!(passed.status(), StatusCode::OK);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct RegistrationLayer {
     tenants: Tenants,
     #[cfg(feature = "cors")]
-    cors: Option<tower_http::cors::CorsLayer>,
+    cors: Option<CorsLayer>,
 }
 
 impl RegistrationLayer {
@@ -31,12 +56,12 @@ impl RegistrationLayer {
         }
     }
 
-    /// Lets pages of other origins register and manage clients, by these rules. They apply to the registration
-    /// endpoint alone; the rest of the application stays as it is. Default: none may, and all may with
-    /// [`Switch::AnyOrigin`](crate::Switch::AnyOrigin).
+    /// Lets pages of other origins register and manage clients, by the rules of a [`CorsLayer`](crate::cors::CorsLayer).
+    /// The rules apply to the registration endpoint alone; the rest of the application stays as it is. Default: no page
+    /// of another origin may, and every page may with [`Switch::AnyOrigin`](crate::Switch::AnyOrigin).
     #[cfg(feature = "cors")]
     #[must_use]
-    pub fn with_cors(mut self, cors: tower_http::cors::CorsLayer) -> Self {
+    pub fn with_cors(mut self, cors: CorsLayer) -> Self {
         self.cors = Some(cors);
         self
     }

@@ -1,7 +1,15 @@
-//! Where a request enters: the layer, the service that it makes, and the endpoint behind them.
+//! Where a request enters: the layer, the service that it makes, and the endpoint.
 //!
-//! This is the only room that knows Tower, bodies and statuses. `service` compares the path of a request and passes it
-//! through, or hands it to `endpoint`, which asks the registry and turns the outcome into a response.
+//! This is the only room that knows Tower, bodies and statuses. `layer`, `service`, `future` and `body` are what every
+//! Tower middleware has, under the names that tower-http uses. `service` compares the path of a request. It passes the
+//! request to the inner service, or to `endpoint`, which calls the registry and turns the outcome into a response.
+//!
+//! | file | part |
+//! | --- | --- |
+//! | `layer`, `service`, `future`, `body` | the middleware |
+//! | `endpoint_service`, `cors`, `tenants` | ways to mount it: without an application, for pages of other origins, for several issuers |
+//! | `route`, `endpoint`, `request_body`, `request_id`, `response` | from the path to the reply |
+//! | `client_authentication` | for the token endpoint of the host |
 
 mod body;
 mod client_authentication;

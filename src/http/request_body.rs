@@ -1,4 +1,7 @@
-//! The request body: declared as something that is accepted, bounded while it arrives.
+//! The request body: its media type is checked before it is read, its length while it arrives.
+//!
+//! The order resists abuse. A body of a wrong type or of a declared length above the limit is refused before the first
+//! frame is polled. A body without a declared length is cut off at the limit.
 
 use std::pin::pin;
 
@@ -11,7 +14,7 @@ use http_body_util::{BodyExt as _, LengthLimitError};
 use crate::error::{BoxError, RegistrationError, RegistrationErrorKind};
 use crate::registry::Payload;
 
-/// What a body can be declared as.
+/// The media types that a body can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MediaType {
     /// Metadata as a JSON object ([RFC 7591 §3.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.1)).
@@ -22,6 +25,7 @@ pub(crate) enum MediaType {
 }
 
 impl MediaType {
+    /// The type and subtype, without parameters.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Json => "application/json",
@@ -31,7 +35,8 @@ impl MediaType {
     }
 }
 
-/// The memory that a declared length is given before the bytes are there. A caller may declare more than it sends.
+/// How many bytes are allocated for a declared length before they arrive. A caller may declare more than it sends, so
+/// the rest is allocated as it comes.
 const MAX_DECLARED: usize = 4 * 1024;
 
 /// Reads the whole body into one buffer of at most `limit` bytes. A body that is declared to be larger is refused before
@@ -62,8 +67,7 @@ where
     })
 }
 
-/// Copies each frame and drops it. A frame of one byte may hold the whole read buffer that it was cut from, so frames
-/// that are kept would take many times the limit.
+/// Reads all frames into one buffer of at most `limit` bytes.
 async fn collect<B>(body: B, capacity: usize, limit: usize) -> Result<Vec<u8>, RegistrationError>
 where
     B: Body,
@@ -78,6 +82,8 @@ where
         if data.remaining() > limit - bytes.len() {
             return Err(RegistrationError::new(RegistrationErrorKind::BodyTooLarge));
         }
+        // The frame is copied and dropped. A frame of one byte may hold the whole read buffer that it is a part of, so
+        // a collection of frames could take many times the limit.
         grow(&mut bytes, data.remaining(), limit);
         while data.has_remaining() {
             let chunk = data.chunk();
@@ -89,8 +95,8 @@ where
     Ok(bytes)
 }
 
-/// Makes place for more bytes: twice the capacity, so that many small frames are not copied each time, and never more
-/// than the limit.
+/// Reserves memory for more bytes. The capacity doubles, so that many small frames do not copy the buffer each time, and
+/// never exceeds the limit.
 fn grow(bytes: &mut Vec<u8>, more: usize, limit: usize) {
     let needed = bytes.len() + more;
     if needed > bytes.capacity() {
@@ -115,14 +121,15 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>, RegistrationError>
     Ok(declared)
 }
 
-/// A number of decimal digits alone. What is larger than any body is the largest number.
+/// A number of decimal digits alone. A number that does not fit is `u64::MAX`, which is above every limit.
 fn decimal(digits: &[u8]) -> Option<u64> {
     let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     let add = |number: u64, digit: &u8| number.saturating_mul(10).saturating_add(u64::from(digit - b'0'));
     is_number.then(|| digits.iter().fold(0, add))
 }
 
-/// One of the accepted types, in no other encoding than UTF-8 and without content coding.
+/// The declared media type, if it is accepted, its character encoding is UTF-8, and there is no content coding. A repeated
+/// `Content-Type` has no type, since another server may read the other value.
 fn media_type(headers: &HeaderMap, accepted: &[MediaType]) -> Option<MediaType> {
     let identity =
         headers.get_all(CONTENT_ENCODING).iter().all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"));
@@ -151,10 +158,10 @@ fn parts(declared: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// UTF-8 under its names, and a part of it that older libraries declare (M1).
+/// The names of UTF-8, and US-ASCII, a part of it, which older libraries declare (M1).
 const CHARSETS: [&str; 3] = ["utf-8", "utf8", "us-ascii"];
 
-/// A parameter of the media type. Only `charset` could change the meaning of the body.
+/// Whether a parameter of the media type leaves the meaning of the body as it is. Only `charset` could change it.
 fn is_harmless(parameter: &str) -> bool {
     let Some((name, value)) = parameter.split_once('=') else { return true };
     let value = value.trim();
@@ -162,8 +169,8 @@ fn is_harmless(parameter: &str) -> bool {
     !name.trim().eq_ignore_ascii_case("charset") || CHARSETS.iter().any(|known| known.eq_ignore_ascii_case(unquoted))
 }
 
-/// Why a body could not be read. A limit or a timeout may also come from a layer around this one, as the error of the
-/// body that it hands on.
+/// The refusal of a body that could not be read. A layer around this one may have its own limit or timeout, which arrives
+/// here as an error of the body.
 fn refuse(error: BoxError) -> RegistrationError {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&*error);
     while let Some(error) = cause {

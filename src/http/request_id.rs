@@ -1,11 +1,14 @@
-//! The identifier that a request carries in a header, for the audit trail.
+//! The identifier of a request, which a header carries, for the audit trail.
+//!
+//! A proxy in front, or a layer such as tower-http's `SetRequestIdLayer`, sets it. A caller may set it too, so nothing
+//! but short visible text is recorded: a log must not be changed by what a caller sends.
 
 use http::HeaderMap;
 
 use crate::hooks::audit::is_request_id;
 
-/// The value of the only header with this name, when it can be recorded. Anything else that a caller sends there does
-/// not reach the audit trail.
+/// The value of the only header with this name, if it can be recorded; otherwise `None`, also for a repeated header,
+/// which leaves open who set it.
 pub(super) fn request_id<'a>(headers: &'a HeaderMap, name: Option<&str>) -> Option<&'a str> {
     let mut values = headers.get_all(name?).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
@@ -17,11 +20,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_one_short_visible_identifier_is_believed() {
-        let (most, longer) = ("a".repeat(128), "a".repeat(129));
+    fn only_one_short_visible_identifier_is_recorded() {
+        let (longest, longer) = ("a".repeat(128), "a".repeat(129));
         let rows: &[(&[&str], Option<&str>)] = &[
             (&["01J9Z-abc/{}\""], Some("01J9Z-abc/{}\"")),
-            (&[&most], Some(&most)),
+            (&[&longest], Some(&longest)),
             (&[&longer], None),
             (&[""], None),
             (&["a b"], None),

@@ -1,4 +1,8 @@
-//! Answers: every one of them JSON or empty, and none of them for a cache.
+//! The responses of the endpoint.
+//!
+//! Each body is JSON or empty, and no response may be stored by a cache: most of them contain credentials or tell
+//! something about them ([RFC 7591 §3.2.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1)). A refusal names the
+//! member and the rule, and never repeats the value, since a reply may end up in a page or a log of somebody else.
 
 use std::time::Duration;
 
@@ -17,24 +21,32 @@ use crate::error::{RegistrationError, RegistrationErrorKind, Violation};
 use crate::protocol::json::ObjectWriter;
 use crate::registry::DryRun;
 
+/// A response of the endpoint: the whole body is known when it is made.
 pub(crate) type Reply = Response<Full<Bytes>>;
 
-/// The client information, with its place where it is new and with its state where it was read.
-pub(super) fn information(status: StatusCode, information: &ClientInformation) -> Reply {
-    let mut reply = json(status, information.to_json());
-    let uri = information.registration_client_uri().filter(|_| status == StatusCode::CREATED);
+/// The client information of a new client, with the URL of its configuration endpoint in `Location`.
+pub(super) fn created(information: &ClientInformation) -> Reply {
+    let mut reply = json(StatusCode::CREATED, information.to_json());
+    let uri = information.registration_client_uri();
     if let Some(uri) = uri.and_then(|uri| HeaderValue::from_str(uri).ok()) {
         reply.headers_mut().insert(LOCATION, uri);
     }
     reply
 }
 
-/// What a registration would come to.
-pub(super) fn checked(checked: &DryRun) -> Reply {
-    json(StatusCode::OK, checked.to_json())
+/// The client information of a registered client
+/// ([RFC 7592 §3](https://www.rfc-editor.org/rfc/rfc7592#section-3)).
+pub(super) fn information(information: &ClientInformation) -> Reply {
+    json(StatusCode::OK, information.to_json())
 }
 
-/// Says in which state the client was read. Only a GET does: the answer to a PUT is not what was sent
+/// What would be registered.
+pub(super) fn dry_run(dry_run: &DryRun) -> Reply {
+    json(StatusCode::OK, dry_run.to_json())
+}
+
+/// Adds the state in which the client was read. Only a GET has it: the reply to a PUT must not carry an `ETag`, because
+/// the server changes the document that was sent
 /// ([RFC 9110 §9.3.4](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.4)).
 pub(super) fn with_etag(mut reply: Reply, client: &Client) -> Reply {
     if let Ok(etag) = HeaderValue::from_str(&etag(client)) {
@@ -43,16 +55,17 @@ pub(super) fn with_etag(mut reply: Reply, client: &Client) -> Reply {
     reply
 }
 
+/// The entity tag of a client: its revision, a strong validator.
 pub(super) fn etag(client: &Client) -> String {
     format!("\"{}\"", client.revision())
 }
 
-/// An answer without a body.
+/// A reply without a body.
 pub(super) fn empty() -> Reply {
     finish(StatusCode::NO_CONTENT, Full::default())
 }
 
-/// The answer to OPTIONS, the same for every client, existing or not.
+/// The reply to OPTIONS. It is the same for every client identifier, so it does not tell which clients exist.
 pub(super) fn options(methods: &[&str]) -> Reply {
     with_allow(empty(), methods)
 }
@@ -65,11 +78,12 @@ pub(crate) fn with_allow(mut reply: Reply, methods: &[&str]) -> Reply {
     reply
 }
 
-/// A refusal as JSON, with the headers that its status calls for.
+/// A refusal as JSON, with the headers that its status needs: a challenge, or the time to wait.
 pub(crate) fn refusal(error: &RegistrationError, realm: &str) -> Reply {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut reply = match error_json(error) {
         Some(body) => json(status, body),
+        // No error code, hence no JSON: the challenge says everything.
         None => finish(status, Full::default()),
     };
     let headers = reply.headers_mut();
@@ -83,7 +97,8 @@ pub(crate) fn refusal(error: &RegistrationError, realm: &str) -> Reply {
 }
 
 /// The JSON object of a refusal ([RFC 7591 §3.2.2](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.2)), with all
-/// violations beside the standard members; none where no error code may be given.
+/// violations beside the standard members. `None` if the request had no credentials, where
+/// [RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1) advises against an error code.
 fn error_json(error: &RegistrationError) -> Option<Vec<u8>> {
     let mut object = ObjectWriter::new();
     object.member("error", error.code()?.as_str());
@@ -108,7 +123,7 @@ impl<'a> From<&'a Violation> for WireViolation<'a> {
     }
 }
 
-/// Says what is accepted in the place of what came ([RFC 9110 §15.5.16](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.16)).
+/// Names the media types and codings that are accepted ([RFC 9110 §15.5.16](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.16)).
 pub(super) fn with_accept(mut reply: Reply, accepted: &[MediaType]) -> Reply {
     for media_type in accepted {
         reply.headers_mut().append(ACCEPT, HeaderValue::from_static(media_type.name()));
@@ -117,13 +132,14 @@ pub(super) fn with_accept(mut reply: Reply, accepted: &[MediaType]) -> Reply {
     reply
 }
 
-/// Rounded up, since whoever comes a moment early is refused again.
+/// The time in whole seconds, rounded up: a client that came a moment too early would be refused again.
 fn whole_seconds(wait: Duration) -> u64 {
     let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
     seconds.max(1)
 }
 
-/// The challenge of a 401, and of a 400 or 403 that is about credentials. Without credentials it names no error
+/// The challenge of a 401, and of a 400 or 403 that is about credentials. A request without credentials gets a challenge
+/// without an error
 /// ([RFC 6750 §3](https://www.rfc-editor.org/rfc/rfc6750#section-3)).
 fn challenge(error: &RegistrationError, realm: &str) -> Option<HeaderValue> {
     let challenge = match (error.kind(), error.code()) {
@@ -139,12 +155,16 @@ fn challenge(error: &RegistrationError, realm: &str) -> Option<HeaderValue> {
         }
         _ => return None,
     };
+    // The realm and every description are checked to be printable ASCII without quotes, so this is always a value.
     HeaderValue::try_from(challenge).ok()
 }
 
-/// Where there is nothing of ours, for a service without an application behind it.
+/// The reply to a request for another path, for a service without an application behind it.
 pub(crate) fn not_found() -> Reply {
-    json(StatusCode::NOT_FOUND, br#"{"error":"invalid_request","error_description":"there is nothing here"}"#.to_vec())
+    json(
+        StatusCode::NOT_FOUND,
+        br#"{"error":"invalid_request","error_description":"this path is not defined"}"#.to_vec(),
+    )
 }
 
 fn json(status: StatusCode, body: Vec<u8>) -> Reply {
@@ -160,8 +180,8 @@ fn finish(status: StatusCode, body: Full<Bytes>) -> Reply {
     reply
 }
 
-/// Answers hold credentials, or tell something about them
-/// ([RFC 6749 §5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)).
+/// Forbids every cache to store the response
+/// ([RFC 6749 §5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)), and every browser to guess another media type.
 pub(crate) fn never_cached(headers: &mut HeaderMap) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));

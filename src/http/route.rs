@@ -1,4 +1,7 @@
-//! Which requests are ours: paths compared as bytes, in place, without redirects.
+//! Which requests are for the endpoint, and for which of its resources.
+//!
+//! Paths are compared as bytes, without decoding and without redirects: what a proxy and this server read must be the
+//! same path. A client identifier is not checked here; one that cannot exist is refused like one that does not.
 
 use http::{Method, Request};
 
@@ -6,34 +9,37 @@ use crate::hooks::access::Access;
 use crate::hooks::management::ManagementOperation;
 use crate::registry::settings::Settings;
 
-/// A resource of ours.
+/// A resource of the endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route {
     /// The registration endpoint.
     Registration,
-    /// The registration endpoint, asked what it would register.
+    /// The registration endpoint, with a request for a dry run.
     DryRun,
-    /// A client settingsuration endpoint, with what stands where the client identifier should be.
+    /// A client configuration endpoint ([RFC 7592 §1.2](https://www.rfc-editor.org/rfc/rfc7592#section-1.2)), with the
+    /// text in the place of the client identifier.
     Client(String),
 }
 
 impl Route {
-    /// The resource that a request is for; `None` when it is none of ours and passes through.
+    /// The resource that a request is for; `None` if the request passes through.
     pub(crate) fn find<B>(settings: &Settings, request: &Request<B>) -> Option<Self> {
         let path = request.uri().path();
         let below = |prefix: &String| {
             let route = Self::below(settings, path.strip_prefix(prefix.as_str())?, request)?;
             Some((prefix.len(), route))
         };
-        // One of our paths may look like the path of a client below another one: the longer one is meant.
+        // An alias may look like the path of a client below another path. The longer match is the more specific one.
         settings.endpoint.paths().filter_map(below).max_by_key(|(length, _)| *length).map(|(_, route)| route)
     }
 
-    /// As [`find`](Self::find), for a service of its own: a router that mounted it may have taken the prefix away.
+    /// As [`find`](Self::find), for [`EndpointService`](super::EndpointService): a router that mounted it may have removed
+    /// the prefix.
     pub(crate) fn find_mounted<B>(settings: &Settings, request: &Request<B>) -> Option<Self> {
         Self::find(settings, request).or_else(|| Self::below(settings, request.uri().path(), request))
     }
 
+    /// The resource at the rest of a path after the path of the endpoint: none, one slash, or one segment.
     fn below<B>(settings: &Settings, rest: &str, request: &Request<B>) -> Option<Self> {
         if matches!(settings.access.access, Access::Off) {
             return None;
@@ -43,11 +49,11 @@ impl Route {
             rest => rest.strip_prefix('/')?,
         };
         let segment = segment.strip_suffix('/').unwrap_or(segment);
-        let ours = settings.management.enabled && !segment.is_empty() && !segment.contains('/');
-        ours.then(|| Self::Client(segment.to_owned()))
+        let is_client = settings.management.enabled && !segment.is_empty() && !segment.contains('/');
+        is_client.then(|| Self::Client(segment.to_owned()))
     }
 
-    /// The registration endpoint; with `?client_id=` a read is for that client
+    /// The resource at the path of the endpoint itself. With `?client_id=` a read is for that client
     /// ([OpenID Connect Registration §4.2](https://openid.net/specs/openid-connect-registration-1_0.html#ReadRequest)).
     fn registration<B>(settings: &Settings, request: &Request<B>) -> Self {
         let mut parameters = request.uri().query().unwrap_or_default().split('&');
@@ -61,7 +67,7 @@ impl Route {
         }
     }
 
-    /// What a request for this resource is called in the metrics.
+    /// The label of the operation in the metrics. It has few values, so that a caller cannot create time series.
     #[cfg(feature = "metrics")]
     pub(crate) fn operation(&self, method: &Method) -> &'static str {
         match (self, method) {
@@ -75,7 +81,7 @@ impl Route {
         }
     }
 
-    /// What stands where a client identifier should be.
+    /// The text in the place of the client identifier.
     pub(crate) fn client_id(&self) -> Option<&str> {
         match self {
             Self::Client(id) => Some(id),
@@ -83,7 +89,7 @@ impl Route {
         }
     }
 
-    /// The methods of the resource.
+    /// The methods that the resource has, for `Allow` and for the choice of the operation.
     pub(crate) fn methods(&self, settings: &Settings) -> Vec<&'static str> {
         const MANAGEMENT: [(&str, ManagementOperation); 4] = [
             ("GET", ManagementOperation::Read),
@@ -94,15 +100,16 @@ impl Route {
         match self {
             Self::Registration | Self::DryRun => vec!["POST", "OPTIONS"],
             Self::Client(_) => {
-                let offered =
+                let defined =
                     MANAGEMENT.iter().filter(|(_, operation)| settings.management.permissions.supports(*operation));
-                offered.map(|(method, _)| *method).chain(["OPTIONS"]).collect()
+                defined.map(|(method, _)| *method).chain(["OPTIONS"]).collect()
             }
         }
     }
 }
 
-/// A value other than `false` counts as `true`: whoever misspells it registers nothing.
+/// Whether a parameter of the query asks for a dry run. Every value except `false` does: a caller that misspells the value
+/// does not register a client by mistake.
 fn asks_for_dry_run(parameter: &str) -> bool {
     let (name, value) = parameter.split_once('=').unwrap_or((parameter, "true"));
     name == "dry_run" && value != "false"
@@ -121,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn only_our_own_paths_are_ours() {
+    fn only_the_paths_of_the_endpoint_are_found() {
         let registry = Registry::builder("https://id.example.com", Access::Open).build(MemoryStore::new()).unwrap();
         let client = |id: &str| Some(Route::Client(id.to_owned()));
         let rows = [
@@ -153,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn aliases_are_ours_too() {
+    fn aliases_are_found_too() {
         let builder = Registry::builder("https://id.example.com", Access::Open).with_profile(crate::Profile::Mcp);
         let registry = builder.with_alias("/connect/register").build(MemoryStore::new()).unwrap();
         for path in ["/oidc/register", "/register", "/connect/register"] {

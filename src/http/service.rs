@@ -1,9 +1,14 @@
-//! The service that the layer makes: it answers requests for the endpoint and passes every other one through.
+//! The service that the layer makes: it answers requests for the endpoint and passes every other request through.
+//!
+//! Most requests are for the application, so the path is compared before anything else is done, and the code for the
+//! endpoint is kept out of line.
 
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use http_body::Body;
+#[cfg(feature = "cors")]
+use tower_http::cors::CorsLayer;
 use tower_service::Service;
 
 use super::body::ResponseBody;
@@ -15,7 +20,7 @@ use super::tenants::Tenants;
 use crate::error::{BoxError, RegistrationError};
 use crate::registry::Registry;
 
-/// Answers registration requests itself and passes every other request on as it is.
+/// Answers registration requests itself and passes every other request to the inner service unchanged.
 ///
 /// It is ready when the inner service is, and never fails by itself: a refusal is a response.
 #[derive(Debug, Clone)]
@@ -23,7 +28,7 @@ pub struct RegistrationService<S> {
     inner: S,
     tenants: Tenants,
     #[cfg(feature = "cors")]
-    cors: Option<tower_http::cors::CorsLayer>,
+    cors: Option<CorsLayer>,
 }
 
 impl<S> RegistrationService<S> {
@@ -32,6 +37,7 @@ impl<S> RegistrationService<S> {
         Self::for_tenants(inner, registry.into())
     }
 
+    /// Puts the endpoints of several tenants in front of a service.
     pub(crate) fn for_tenants(inner: S, tenants: Tenants) -> Self {
         Self {
             inner,
@@ -41,8 +47,9 @@ impl<S> RegistrationService<S> {
         }
     }
 
+    /// Sets the rules for pages of other origins.
     #[cfg(feature = "cors")]
-    pub(crate) fn with_cors(self, cors: Option<tower_http::cors::CorsLayer>) -> Self {
+    pub(crate) fn with_cors(self, cors: Option<CorsLayer>) -> Self {
         Self { cors, ..self }
     }
 }
@@ -73,7 +80,8 @@ where
 }
 
 impl<S> RegistrationService<S> {
-    /// Kept out of `call`, so that what passes through does not pay for it.
+    /// Answers a request for the endpoint.
+    // Not inlined into `call`: the instructions of the common path stay few.
     #[inline(never)]
     fn answer<F, B>(&self, registry: Registry, route: Route, request: Request<B>) -> ResponseFuture<F>
     where
@@ -89,7 +97,7 @@ impl<S> RegistrationService<S> {
     }
 }
 
-/// Refuses a request before it is known which registry would answer it.
+/// Refuses a request that does not say which registry should answer it. No registry means no realm, and no audit trail.
 #[inline(never)]
 fn refuse<F>(error: &RegistrationError) -> ResponseFuture<F> {
     ResponseFuture::register(std::future::ready(response::refusal(error, "")))
