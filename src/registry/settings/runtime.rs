@@ -38,7 +38,6 @@ impl Runtime {
     }
 
     /// As [`tenant`](Self::tenant), for what outlives a request: the text is shared and not copied.
-    #[cfg(feature = "metrics")]
     pub(crate) fn tenant_name(&self) -> Arc<str> {
         self.tenant.clone().unwrap_or_default()
     }
