@@ -180,7 +180,7 @@ fn hint(options: &StoreOptions, error: &StoreError) -> &'static str {
     while let Some(error) = cause {
         if error.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::NotFound) {
             return match options.backup {
-                Some(_) => "; there is nothing to copy",
+                Some(_) => "; a copy needs a database that exists",
                 None => "; the server creates the file but not its folder, create that first",
             };
         }

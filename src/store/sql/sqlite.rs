@@ -176,12 +176,13 @@ impl SqliteStore {
 /// Makes the files of a database its owner's alone. SQLite gives the log and its index the rights of the database when it
 /// creates them.
 fn prepare(path: &Path, create: bool) -> io::Result<()> {
-    match create {
-        true => match private_file::create(path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        },
-        false => drop(std::fs::metadata(path)?),
+    let found = match create {
+        true => private_file::create(path).map(drop),
+        false => std::fs::metadata(path).map(|_| ()),
+    };
+    match found {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
     }
     for end in ["", "-wal", "-shm"] {
         let mut name = OsString::from(path);

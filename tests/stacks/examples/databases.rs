@@ -89,7 +89,7 @@ fn a_database_that_is_not_there_is_not_copied() {
         let done = command.current_dir(&folder.0).args(["--store", url, "--backup", "copy.db"]).output().unwrap();
         let said = String::from_utf8_lossy(&done.stderr);
         assert!(
-            !done.status.success() && said.contains("none.db") && said.contains("nothing to copy"),
+            !done.status.success() && said.contains("none.db") && said.contains("a copy needs a database that exists"),
             "{url}: {said}"
         );
         assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 0, "{url}: nothing is created");
