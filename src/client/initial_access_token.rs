@@ -69,6 +69,7 @@ impl InitialAccessTokenRecord {
     /// Whether a client can be registered with it at this time.
     #[must_use]
     pub fn is_usable(&self, now: SystemTime) -> bool {
+        // A record without uses stays in the store until it expires, so that lists show what happened to the token.
         self.uses_left != Some(0) && self.expires_at.is_none_or(|expires_at| now < expires_at)
     }
 
@@ -81,6 +82,7 @@ impl InitialAccessTokenRecord {
     /// The record after a use was given back, because the registration that took it was undone.
     #[must_use]
     pub fn refunded_once(&self) -> Self {
+        // Saturating, because an operator may have raised the number of uses between the two steps.
         Self { uses_left: self.uses_left.map(|uses| uses.saturating_add(1)), ..self.clone() }
     }
 }

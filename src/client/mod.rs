@@ -51,6 +51,7 @@ use crate::protocol::metadata::ClientMetadata;
 /// A registered client.
 #[derive(Debug, Clone)]
 pub struct Client {
+    // The fields are for this crate alone. A public field would be part of the API of every store.
     pub(crate) id: ClientId,
     pub(crate) metadata: ClientMetadata,
     pub(crate) issued_at: SystemTime,
@@ -84,6 +85,7 @@ impl Secret {
     /// Whether the secret is not valid any more at this time. A secret is invalid from the second of its expiry on
     /// ([RFC 7591 §3.2.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1), `client_secret_expires_at`).
     pub(crate) fn is_expired(&self, now: SystemTime) -> bool {
+        // A client that presents the secret in the second of its expiry is refused, as the reply promised.
         self.expires_at.is_some_and(|expires_at| now >= expires_at)
     }
 }
@@ -137,6 +139,7 @@ impl Client {
     /// nanoseconds since 1970, a dot and the identifier, and nothing secret.
     #[must_use]
     pub fn cursor(&self) -> String {
+        // Nanoseconds, because two clients of one second must have different places in a list.
         let since = self.issued_at.duration_since(UNIX_EPOCH).unwrap_or_default();
         format!("{}.{}", since.as_nanos(), self.id)
     }
@@ -156,6 +159,7 @@ impl Client {
     /// The keys that the client shares with other clients of its registrant: its initial access token, its owner and
     /// its network, in this order, each if it is known.
     pub fn registrant_keys(&self) -> impl Iterator<Item = RegistrantKey> {
+        // The token comes first: it is the most exact statement about who registered the client.
         let token = match &self.origin {
             RegistrationOrigin::InitialAccessToken(id) => Some(RegistrantKey::InitialAccessToken(Arc::clone(id))),
             _ => None,

@@ -47,6 +47,7 @@ impl AuthenticationErrorKind {
     }
 }
 
+// One row for each cause: its code for the audit trail, and the kind that decides the reply.
 macro_rules! causes {
     ($($(#[doc = $doc:literal])+ $name:ident = $code:literal, $kind:ident;)+) => {
         /// The exact cause of a failed authentication, for the operator. No reply shows it.

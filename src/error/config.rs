@@ -39,6 +39,7 @@ impl ConfigError {
     /// Names the value that was found. It is quoted, escaped and cut, so it may be any text that is not secret.
     pub(crate) fn value(self, value: impl AsRef<str>) -> Self {
         let value = value.as_ref();
+        // A value of a megabyte, such as a wrong file, would make the message unreadable.
         let cut = value.char_indices().nth(Self::MAX_FOUND).map_or(value, |(end, _)| &value[..end]);
         self.found(format_args!("{cut:?}"))
     }

@@ -153,6 +153,7 @@ impl RegistrationError {
 
     /// A refusal of this kind, without violations.
     pub(crate) fn new(kind: RegistrationErrorKind) -> Self {
+        // Every temporary failure states a time. Without one, deployed clients repeat at once.
         let retry_after = (kind == RegistrationErrorKind::Unavailable).then_some(Self::RETRY_AFTER);
         Self { kind, violations: Vec::new(), retry_after, scope: None, source: None }
     }
@@ -174,6 +175,7 @@ impl RegistrationError {
     /// Names the scope that the token lacks. A scope that cannot stand in a challenge is left out, because its quotes would
     /// end the parameter of the header ([RFC 6750 §3](https://www.rfc-editor.org/rfc/rfc6750#section-3)).
     pub(crate) fn with_required_scope(mut self, scope: Arc<str>) -> Self {
+        // A header cannot contain other bytes, and a quote would let a policy add parameters to the challenge.
         let fits = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
         let sized = |scope: &str| (1..=Self::MAX_SCOPE).contains(&scope.len());
         self.scope = Some(scope).filter(|scope| sized(scope) && scope.bytes().all(fits));
@@ -202,6 +204,7 @@ impl RegistrationError {
     /// ([RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
     #[must_use]
     pub fn code(&self) -> Option<ErrorCode> {
+        // The first violation decides, as RFC 7591 permits one code for a reply.
         self.violations.first().map(|violation| violation.code).or(self.kind.reply().1)
     }
 

@@ -97,6 +97,7 @@ impl From<StoreError> for RegistrationError {
         match error.kind {
             StoreErrorKind::Conflict => Self::new(RegistrationErrorKind::Conflict),
             StoreErrorKind::Replayed => {
+                // The only nonce that a registration claims; assertions are claimed by the authentication of clients.
                 let pointer = "/software_statement".to_owned();
                 Violation::new(ErrorCode::InvalidSoftwareStatement, pointer, "M19", "its jti was used before").into()
             }

@@ -38,6 +38,7 @@ impl Violation {
         rule: &'static str,
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
+        // Constants are short, so only a text that a policy built is shortened.
         let detail = match detail.into() {
             Cow::Owned(detail) => Cow::Owned(shortened(detail, Self::MAX_DETAIL)),
             constant => constant,
@@ -71,6 +72,7 @@ impl Violation {
 
 impl fmt::Display for Violation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the slash the member reads as a name, which developers understand better than a pointer.
         match self.pointer.strip_prefix('/') {
             Some(place) => write!(formatter, "{place}: {}", self.detail),
             None => formatter.write_str(&self.detail),

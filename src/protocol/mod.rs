@@ -1,7 +1,10 @@
 //! The standards, without input or output: the document, its members, the rules, and what a server supports.
 //!
-//! A document is read by `json`, becomes [`metadata`], passes the `rules` and is what is registered. Everything that an
-//! operator may state about the server is in `supported`.
+//! The `json` reader parses a document strictly. It becomes [`metadata`], a struct with one field for each member. The
+//! `rules` check it and fill in defaults; the result is what is registered. `uri` has the rules for URIs, `signature` the
+//! algorithms that this build can verify, and `supported` what the operator states about the server.
+//!
+//! Nothing here reads a clock, a store or the network, so every decision of this room can be repeated from its arguments.
 
 pub(crate) mod constraints;
 pub(crate) mod json;

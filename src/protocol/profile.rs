@@ -1,7 +1,10 @@
 //! Profiles: presets for kinds of servers.
 //!
-//! A profile turns [switches](Switch) on and sets defaults for what is offered. Every one of its decisions can be taken
-//! differently on the builder, whatever the order of the calls.
+//! A profile turns [switches](Switch) on and sets defaults for what is supported. Every decision of a profile can be changed
+//! on the builder, in any order of the calls.
+//!
+//! A private-use scheme such as `cursor:` is accepted in every profile, because desktop clients have no other redirect URI.
+//! An operator who wants to refuse such clients turns a switch on:
 //!
 //! ```
 //! use tower_dcr::metadata::ClientMetadata;
@@ -30,7 +33,14 @@ use std::str::FromStr;
 use super::metadata::{Extension, Extensions, SigningAlgorithm, TokenEndpointAuthMethod};
 pub use super::{Switch, UnknownSwitch};
 
-/// A kind of server; see the [module](self).
+/// A kind of server; see the [module](self). Default: `oauth`.
+///
+/// ```
+/// use tower_dcr::Profile;
+///
+/// assert_eq!("fapi2".parse(), Ok(Profile::Fapi2));
+/// assert_eq!(Profile::default().name(), "oauth");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Profile {
@@ -38,11 +48,11 @@ pub enum Profile {
     #[default]
     OAuth,
     /// `oidc`: [OpenID Connect Registration](https://openid.net/specs/openid-connect-registration-1_0.html), which
-    /// always wants redirect URIs, takes `application_type` literally and serves browser clients.
+    /// always requires redirect URIs, takes `application_type` literally and permits browser clients of any origin.
     Oidc,
     /// `mcp`: an authorization server for the
-    /// [Model Context Protocol](https://modelcontextprotocol.io/specification/2025-11-25/basic/authorization): also at
-    /// `/register`, for browser clients and desktop clients too.
+    /// [Model Context Protocol](https://modelcontextprotocol.io/specification/2025-11-25/basic/authorization). The
+    /// endpoint is also at `/register`, and browser clients of any origin are permitted.
     Mcp,
     /// `fapi2`: [FAPI 2.0 Security Profile](https://openid.net/specs/fapi-security-profile-2_0-final.html), for
     /// confidential clients with keys or certificates and sender-constrained tokens.
@@ -64,7 +74,7 @@ impl Profile {
         }
     }
 
-    /// The extensions that it switches on.
+    /// The extensions that the profile switches on.
     pub(crate) fn extensions(self) -> Extensions {
         match self {
             Self::Fapi2 => {
@@ -75,21 +85,23 @@ impl Profile {
         }
     }
 
-    /// The authentication methods that it offers by default, before those of extensions
+    /// The authentication methods that are supported by default, before those of extensions
     /// ([FAPI 2.0 §5.3.2.1](https://openid.net/specs/fapi-security-profile-2_0-final.html#section-5.3.2.1)).
     pub(crate) fn auth_methods(self) -> &'static [TokenEndpointAuthMethod] {
         use TokenEndpointAuthMethod as Method;
+        // No client_secret_jwt: it needs the text of the secret, which is a decision of its own for the operator.
         match self {
             Self::Fapi2 => &[Method::PrivateKeyJwt],
             _ => &[Method::None, Method::ClientSecretBasic, Method::ClientSecretPost, Method::PrivateKeyJwt],
         }
     }
 
-    /// The signature algorithms that it offers by default
+    /// The signature algorithms that are supported by default
     /// ([FAPI 2.0 §5.4.1](https://openid.net/specs/fapi-security-profile-2_0-final.html#section-5.4.1)).
     pub(crate) fn signing_algorithms(self) -> &'static [SigningAlgorithm] {
         use SigningAlgorithm::{Ed25519, EdDsa, Es256, Es384, Es512, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
         match self {
+            // FAPI excludes RSASSA-PKCS1-v1_5 and asks for one elliptic curve beside Edwards curves.
             Self::Fapi2 => &[Ps256, Es256, EdDsa, Ed25519],
             _ => &[Rs256, Rs384, Rs512, Ps256, Ps384, Ps512, Es256, Es384, Es512, EdDsa, Ed25519],
         }
@@ -102,7 +114,7 @@ impl fmt::Display for Profile {
     }
 }
 
-/// A name that no profile has.
+/// The error of a name that no profile has. `Display` lists the names that exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnknownProfile {

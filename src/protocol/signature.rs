@@ -1,14 +1,14 @@
 //! Signatures: what this build can verify, and with which keys.
 //!
-//! This is the one place that knows. The rules of registration ask it before they accept a key or an algorithm, and the
-//! verification of tokens uses the same table, so a key that registers is a key that works. A build without the feature
-//! `software-statements` verifies nothing: there the host does, with a library of its own, and nothing is excluded here.
+//! The rules of registration ask this module before they accept a key or an algorithm, and the verification of tokens uses
+//! the same table. A key that can be registered can therefore be used. A build without the feature `software-statements`
+//! verifies no signature: the host does it with a library of its own, so no key is excluded here.
 
 use serde_json::Value;
 
 use crate::protocol::metadata::SigningAlgorithm;
 
-/// Whether a signature by this algorithm can be verified at all.
+/// Whether this build can verify a signature by this algorithm.
 pub(crate) fn is_verifiable(algorithm: &SigningAlgorithm) -> bool {
     #[cfg(feature = "software-statements")]
     return verification::scheme(algorithm).is_some();
@@ -69,7 +69,8 @@ mod verification {
         })
     }
 
-    /// A public key together with the one algorithm that it verifies.
+    /// A public key together with the one algorithm that it verifies. A key that verifies several algorithms would let an
+    /// attacker choose the weakest ([RFC 8725 §3.1](https://www.rfc-editor.org/rfc/rfc8725#section-3.1)).
     #[derive(Debug)]
     pub(crate) struct PublicKey(ParsedPublicKey);
 
@@ -77,12 +78,14 @@ mod verification {
         /// Reads a JSON Web Key for an algorithm; none where it has another type or curve, where its point is not on
         /// the curve, or where the library does not accept it, such as an RSA exponent of more than 33 bits.
         pub(crate) fn read(key: &Value, algorithm: &SigningAlgorithm) -> Option<Self> {
+            // The type of the key must fit the algorithm; the `alg` of the key was compared by the caller.
             let text = |name: &str| key.get(name).and_then(Value::as_str);
             let octets = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?).ok();
             let parsed = match (scheme(algorithm)?, text("kty")?) {
                 (Scheme::Rsa(parameters), "RSA") => rsa(parameters, &octets("n")?, &octets("e")?),
                 (Scheme::Ec(curve, length, implementation), "EC") if text("crv") == Some(curve) => {
                     let (x, y) = (octets("x")?, octets("y")?);
+                    // A coordinate of another length would shift the other one inside the encoded point.
                     let whole = x.len() == length && y.len() == length;
                     let point = [&[UNCOMPRESSED], &*x, &*y].concat();
                     whole.then(|| ParsedPublicKey::new(implementation, point).ok()).flatten()
@@ -96,6 +99,7 @@ mod verification {
             parsed.map(Self)
         }
 
+        /// Whether this is the signature of the message by the key.
         pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
             self.0.verify_sig(message, signature).is_ok()
         }
@@ -111,7 +115,7 @@ mod verification {
         ParsedPublicKey::new(parameters, unchecked).ok()
     }
 
-    /// A number may come with leading zeros, which the library does not accept.
+    /// The number without leading zeros, which JSON Web Keys of deployed libraries have and the library does not accept.
     fn without_zeros(number: &[u8]) -> &[u8] {
         &number[number.iter().take_while(|octet| **octet == 0).count()..]
     }

@@ -1,7 +1,10 @@
 //! What the authorization server supports: defaults by profile, and what its operator decided.
 //!
-//! Rules, client authentication and the server's metadata read the same value, so that what is registered is what is
-//! accepted later.
+//! Rules, client authentication and the server's metadata read the same value. A client can therefore use later what it
+//! registered, and discovery never lists what a registration refuses.
+//!
+//! The value is built once: first the defaults of the profile, then the choices of the operator, then the checks. A choice
+//! does not depend on the order of the builder's calls, because it is applied when all of them are known.
 
 use super::Profile;
 #[cfg(feature = "software-statements")]
@@ -16,16 +19,19 @@ use super::signature;
 use super::{Switch, Switches};
 use crate::error::{ConfigError, ConfigErrorKind};
 
-/// The largest scope by default. Deployed clients list every scope that they know.
+/// The largest scope by default, in bytes. Deployed clients list every scope that they know.
 const MAX_SCOPE_BYTES: usize = 8192;
 
-/// What the server offers to its clients.
+/// What the server supports for its clients.
 #[derive(Debug, Clone)]
 pub(crate) struct Supported {
+    /// The extensions that are on, those of the profile and of the switches included.
     pub(crate) extensions: Extensions,
     /// Whether software statements are verified.
     pub(crate) software_statements: bool,
+    /// The switches that are on.
     pub(crate) switches: Switches,
+    // The lists are in order of preference: discovery states them in this order, and a default is the first value.
     pub(crate) grant_types: Vec<GrantType>,
     pub(crate) response_types: Vec<ResponseType>,
     pub(crate) auth_methods: Vec<TokenEndpointAuthMethod>,
@@ -33,31 +39,36 @@ pub(crate) struct Supported {
     pub(crate) key_management_algorithms: Vec<KeyManagementAlgorithm>,
     pub(crate) content_encryptions: Vec<ContentEncryption>,
     pub(crate) subject_types: Vec<SubjectType>,
-    /// None for any.
+    /// `None` permits every scope value.
     pub(crate) scopes: Option<Vec<String>>,
+    /// The scope of a client that sends none; `None` leaves it without one.
     pub(crate) default_scope: Option<String>,
+    /// The largest scope, in bytes of its normal form.
     pub(crate) max_scope_bytes: usize,
-    /// None for any.
+    /// `None` permits every type.
     pub(crate) authorization_details_types: Option<Vec<String>>,
-    /// Members beyond the standards that are kept.
+    /// The members beyond the standards that the operator declared.
     pub(crate) extra_members: Vec<ExtraMember>,
 }
 
 impl Supported {
+    /// The members that the reader of documents knows.
     pub(crate) fn known_members(&self) -> KnownMembers {
         KnownMembers { extensions: self.extensions, software_statements: self.software_statements }
     }
 
+    /// Whether a switch is on.
     pub(crate) fn is_on(&self, switch: Switch) -> bool {
         self.switches.is_on(switch)
     }
 
-    /// Whether this is an algorithm for signatures in general.
+    /// Whether the server supports this algorithm for its own signatures.
     pub(super) fn signs_with(&self, algorithm: &SigningAlgorithm) -> bool {
         self.signing_algorithms.contains(algorithm)
     }
 
-    /// The first method or algorithm whose key is a client secret, so that the digest of the secret alone would not do.
+    /// The first method or algorithm whose key is a client secret. It needs the text of the secret, so a store with digests
+    /// alone cannot support it.
     pub(crate) fn symmetric_algorithm(&self) -> Option<&str> {
         let method = self.auth_methods.iter().find(|method| **method == TokenEndpointAuthMethod::ClientSecretJwt);
         let signing = self.signing_algorithms.iter().find(|algorithm| algorithm.is_symmetric());
@@ -72,8 +83,8 @@ impl Supported {
         self.auth_methods.iter().any(|method| !self.assertion_algorithms(method).is_empty())
     }
 
-    /// The algorithms by which clients may sign their assertions with this method of authentication. Registration,
-    /// authentication and discovery all ask here; an algorithm that this build cannot verify is not among them.
+    /// The algorithms with which clients may sign their assertions for this method. Registration, authentication and
+    /// discovery all use this list. It has no algorithm that this build cannot verify.
     pub(crate) fn assertion_algorithms(&self, method: &TokenEndpointAuthMethod) -> Vec<SigningAlgorithm> {
         use SigningAlgorithm::{Hs256, Hs384, Hs512};
         match method {
@@ -86,8 +97,8 @@ impl Supported {
         }
     }
 
-    /// The algorithms by which one client may sign its assertions: the one that it registered, or any that is offered.
-    /// A registered algorithm that is not offered any more is not accepted either.
+    /// The algorithms with which one client may sign its assertions: the one that it registered, or every supported one.
+    /// A registered algorithm that the server does not support any more is not accepted.
     #[cfg(feature = "software-statements")]
     pub(crate) fn assertion_algorithms_of(&self, metadata: &ClientMetadata) -> Vec<SigningAlgorithm> {
         let method = metadata.token_endpoint_auth_method.as_ref();
@@ -104,7 +115,7 @@ impl Supported {
         by_secret || self.assertion_algorithms(&PrivateKeyJwt).contains(algorithm)
     }
 
-    /// The default offer with every extension and these switches.
+    /// The defaults with every extension and these switches.
     #[cfg(test)]
     pub(crate) fn with_switches(on: &[Switch]) -> Self {
         let builder = SupportedBuilder { extensions: Extensions::ALL, ..SupportedBuilder::default() };
@@ -115,29 +126,34 @@ impl Supported {
     }
 }
 
-/// What an operator decided so far; the rest follows from the profile.
+/// The choices of the operator so far. The rest follows from the profile when [`build`](Self::build) is called.
 #[derive(Default)]
 pub(crate) struct SupportedBuilder {
     pub(crate) profile: Profile,
     pub(crate) switches: Vec<(Switch, bool)>,
     pub(crate) extensions: Extensions,
-    /// None for the default, which depends on the signature algorithms that were chosen.
+    /// `None` for the default, which depends on the signature algorithms.
     pub(crate) auth_methods: Option<Vec<TokenEndpointAuthMethod>>,
     changes: Vec<Change>,
 }
 
-/// Puts what the operator chose in the place of a default.
+/// Replaces a default by the choice of the operator.
 type Change = Box<dyn FnOnce(&mut Supported) + Send + Sync>;
 
 impl SupportedBuilder {
-    /// Changes what the profile presets, whether the profile is chosen before or after.
+    /// Changes a default of the profile, also when the profile is chosen later.
     pub(crate) fn set(&mut self, change: impl FnOnce(&mut Supported) + Send + Sync + 'static) {
         self.changes.push(Box::new(change));
     }
 
-    /// Fills in the defaults, applies what the operator chose and checks that the whole can work. Defaults are smaller
-    /// where anonymous callers may register.
+    /// Takes the defaults, applies the choices of the operator and checks that the result can work. `is_anonymous` says
+    /// that callers without credentials may register; the defaults are then smaller.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] when a list is empty, a value is not possible, or two choices exclude each other.
     pub(crate) fn build(self, is_anonymous: bool) -> Result<Supported, ConfigError> {
+        // A choice of the operator overrides the profile in both directions.
         let preset = Switches::of(self.profile);
         let switches = self.switches.iter().fold(preset, |switches, (switch, on)| switches.set(*switch, *on));
         let brought = switches.extensions().chain(self.profile.extensions().iter());
@@ -160,6 +176,7 @@ impl SupportedBuilder {
             extra_members: Vec::new(),
         };
         self.changes.into_iter().for_each(|change| change(&mut supported));
+        // Last, because a method is a default only where the chosen algorithms let a client use it.
         supported.auth_methods = match self.auth_methods {
             Some(methods) => methods,
             None => default_auth_methods(self.profile, &supported),
@@ -170,17 +187,19 @@ impl SupportedBuilder {
 }
 
 impl Supported {
-    /// Whether a client could ever use this method: one that rests on signatures needs an algorithm for them.
+    /// Whether a client can use this method: one that signs needs an algorithm that can be verified.
     fn can_authenticate_by(&self, method: &TokenEndpointAuthMethod) -> bool {
         *method != TokenEndpointAuthMethod::PrivateKeyJwt || !self.assertion_algorithms(method).is_empty()
     }
 
+    /// Checks the whole. An option that cannot have an effect is an error, because the operator believes that it has one.
     fn check(&self) -> Result<(), ConfigError> {
         self.check_grant_types()?;
         self.check_auth_methods()?;
         if self.signing_algorithms.is_empty() {
             return Err(ConfigErrorKind::Algorithms.found("no algorithm"));
         }
+        // An unsigned ID token can be forged by any client, so `none` is not a choice of the operator either.
         if self.signing_algorithms.iter().any(|algorithm| algorithm.as_str() == "none") {
             return Err(ConfigErrorKind::Algorithms.value("none"));
         }
@@ -193,12 +212,14 @@ impl Supported {
         self.check_scopes()
     }
 
+    /// At least one grant type must be usable alone, and a switch may forbid legacy ones.
     fn check_grant_types(&self) -> Result<(), ConfigError> {
         let legacy = [GrantType::Implicit, GrantType::Password];
         let is_forbidden = |grant: &&GrantType| self.is_on(Switch::LegacyGrantsRefused) && legacy.contains(*grant);
         if let Some(forbidden) = self.grant_types.iter().find(is_forbidden) {
             return Err(ConfigErrorKind::GrantTypes.value(forbidden.as_str()));
         }
+        // A server with refresh_token alone would refuse every registration.
         let is_useful = |grant: &GrantType| *grant != GrantType::RefreshToken && !grant.as_str().is_empty();
         if !self.grant_types.iter().any(is_useful) {
             let offered: Vec<_> = self.grant_types.iter().map(GrantType::as_str).collect();
@@ -207,6 +228,7 @@ impl Supported {
         Ok(())
     }
 
+    /// Every method needs its extension, and an algorithm where it signs.
     fn check_auth_methods(&self) -> Result<(), ConfigError> {
         if self.auth_methods.is_empty() {
             return Err(ConfigErrorKind::AuthMethods.found("none"));
@@ -226,6 +248,7 @@ impl Supported {
         Ok(())
     }
 
+    /// Scopes follow the grammar and the limit, and the default scope is allowed.
     fn check_scopes(&self) -> Result<(), ConfigError> {
         let is_allowed =
             |token: &str| self.scopes.as_ref().is_none_or(|scopes| scopes.iter().any(|scope| scope == token));
@@ -236,12 +259,14 @@ impl Supported {
         let mut scopes = self.scopes.iter().flatten();
         let wrong = scopes.find(|scope| !is_scope(scope) || scope.contains(' '));
         let default = self.default_scope.as_ref();
+        // The default is registered without a further check, so it must pass the rules here.
         let wrong = wrong.or(default.filter(|scope| !is_scope(scope) || !scope.split(' ').all(is_allowed)));
         wrong.map_or(Ok(()), |scope| Err(ConfigErrorKind::Scopes.value(scope)))
     }
 }
 
-/// An anonymous caller gets nothing that acts without a user.
+/// The grant types by default. An anonymous caller gets none that works without a user: nobody would have consented to the
+/// tokens of such a client.
 fn default_grant_types(is_anonymous: bool, extensions: Extensions) -> Vec<GrantType> {
     let mut grant_types = vec![GrantType::AuthorizationCode, GrantType::RefreshToken];
     if !is_anonymous {
@@ -251,6 +276,8 @@ fn default_grant_types(is_anonymous: bool, extensions: Extensions) -> Vec<GrantT
     grant_types
 }
 
+/// The response types by default. A response type is registered only with its grant types, so implicit ones have no effect
+/// until the operator supports the implicit grant.
 fn default_response_types(extensions: Extensions) -> Vec<ResponseType> {
     use ResponseType::{Code, CodeIdToken, CodeIdTokenToken, CodeToken, IdToken, IdTokenToken, Token};
     let mut response_types = vec![Code, Token, IdToken, IdTokenToken, CodeIdToken, CodeToken, CodeIdTokenToken];
@@ -258,17 +285,20 @@ fn default_response_types(extensions: Extensions) -> Vec<ResponseType> {
     response_types
 }
 
+/// The methods of the profile and of the extensions that clients can use with the supported algorithms.
 fn default_auth_methods(profile: Profile, supported: &Supported) -> Vec<TokenEndpointAuthMethod> {
     let extensions = supported.extensions.iter().flat_map(Extension::auth_methods);
     let methods = profile.auth_methods().iter().chain(extensions);
     methods.filter(|method| supported.can_authenticate_by(method)).cloned().collect()
 }
 
+/// The asymmetric algorithms of [RFC 7518 §4.1](https://www.rfc-editor.org/rfc/rfc7518#section-4.1), without `RSA1_5`.
 fn default_key_management() -> Vec<KeyManagementAlgorithm> {
     use KeyManagementAlgorithm::{EcdhEs, EcdhEsA128Kw, EcdhEsA192Kw, EcdhEsA256Kw, RsaOaep, RsaOaep256};
     vec![RsaOaep, RsaOaep256, EcdhEs, EcdhEsA128Kw, EcdhEsA192Kw, EcdhEsA256Kw]
 }
 
+/// All algorithms of [RFC 7518 §5.1](https://www.rfc-editor.org/rfc/rfc7518#section-5.1).
 fn default_content_encryptions() -> Vec<ContentEncryption> {
     use ContentEncryption::{A128CbcHs256, A128Gcm, A192CbcHs384, A192Gcm, A256CbcHs512, A256Gcm};
     vec![A128CbcHs256, A192CbcHs384, A256CbcHs512, A128Gcm, A192Gcm, A256Gcm]

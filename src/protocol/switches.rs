@@ -1,4 +1,7 @@
-//! Switches: single rules that an operator turns on or off, and that a [`Profile`] presets.
+//! Switches: single rules that an operator turns on or off. A [`Profile`] sets the defaults.
+//!
+//! A switch exists where two standards disagree, or where a standard is stricter than deployed clients. Everything else is
+//! one rule for all servers.
 //!
 //! One table below has a row for each switch: its name, what it does when it is on, the profiles that turn it on and
 //! the text that it comes from.
@@ -14,6 +17,14 @@ macro_rules! switches {
         /// A rule that can be switched. On is the stricter way, unless it says otherwise.
         ///
         /// Its short name is also the identifier of the rule in a refusal that the switch causes.
+        ///
+        /// ```
+        /// use tower_dcr::{Profile, Switch};
+        ///
+        /// assert_eq!("private-use-refused".parse(), Ok(Switch::PrivateUseRefused));
+        /// assert!(Switch::RedirectUrisRequired.is_on_in(Profile::Oidc));
+        /// assert!(!Switch::RedirectUrisRequired.is_on_in(Profile::OAuth));
+        /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Switch {
@@ -32,7 +43,7 @@ macro_rules! switches {
                 }
             }
 
-            /// Whether this profile turns it on.
+            /// Whether this profile turns the switch on.
             #[must_use]
             pub fn is_on_in(self, profile: Profile) -> bool {
                 match self {
@@ -40,7 +51,7 @@ macro_rules! switches {
                 }
             }
 
-            /// What it does, and the title and place of the text that it comes from.
+            /// The description of the switch, and title and link of its source, for the table in `docs/policy.md`.
             #[cfg(test)]
             pub(crate) fn description(self) -> (String, &'static str, &'static str) {
                 match self {
@@ -56,17 +67,17 @@ switches! {
     RedirectUrisRequired = "redirect-uris-required", [Oidc], "OpenID Connect Registration §2", "https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata";
     /// `redirect_uris` may be missing with every grant type, because each pushed request brings its own. More lenient.
     RedirectUrisPushed = "redirect-uris-pushed", [Fapi2], "RFC 9126 §2.4", "https://www.rfc-editor.org/rfc/rfc9126#section-2.4";
-    /// `application_type` is taken literally: `web` where it is missing, no private-use scheme for `web`, and another value is refused. Off, it is a hint that the redirect URIs correct, and another value counts as not sent.
+    /// `application_type` is taken literally: `web` where it is missing, no private-use scheme for `web`, and another value is refused. Off, it is a hint that the redirect URIs correct, and another value is treated as not sent.
     ApplicationTypeLiteral = "application-type-literal", [Oidc, Fapi2], "OpenID Connect Registration §2", "https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata";
     /// A native client cannot have `https` redirect URIs.
     NativeHttpsRefused = "native-https-refused", [], "OpenID Connect Registration §2", "https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata";
     /// A web client cannot have `http` redirect URIs on loopback. Needs `application-type-literal` to matter.
     WebLoopbackRefused = "web-loopback-refused", [Fapi2], "RFC 9700 §2.6", "https://www.rfc-editor.org/rfc/rfc9700#section-2.6";
-    /// Redirect URIs are `https`, or `http` on loopback; desktop clients with a private-use scheme, such as Cursor, are kept out.
+    /// Redirect URIs are `https`, or `http` on loopback; desktop clients with a private-use scheme, such as Cursor, are refused.
     PrivateUseRefused = "private-use-refused", [], "MCP Authorization", "https://modelcontextprotocol.io/specification/2025-03-26/basic/authorization#2-9-security-considerations";
     /// A private-use scheme needs a dot, as in `com.example.app`.
     PrivateUseDotRequired = "private-use-dot-required", [], "RFC 8252 §8.4", "https://www.rfc-editor.org/rfc/rfc8252#section-8.4";
-    /// The grant types `implicit` and `password` cannot be offered at all.
+    /// The grant types `implicit` and `password` cannot be supported by the server.
     LegacyGrantsRefused = "legacy-grants-refused", [Mcp, Fapi2], "RFC 9700 §2.1.2 and §2.4", "https://www.rfc-editor.org/rfc/rfc9700#section-2.1.2";
     /// A grant or response type that is not offered is refused. Off, it is left out while something usable remains.
     UnofferedRefused = "unoffered-refused", [], "RFC 7591 §2", "https://www.rfc-editor.org/rfc/rfc7591#section-2";
@@ -76,9 +87,9 @@ switches! {
     UnverifiedStatementsRefused = "unverified-statements-refused", [], "RFC 7591 §3.1.1", "https://www.rfc-editor.org/rfc/rfc7591#section-3.1.1";
     /// The default of `id_token_signed_response_alg` is registered and returned: RS256, or the first algorithm that is offered.
     IdTokenAlgStated = "id-token-alg-stated", [Oidc, Fapi2], "OpenID Connect Registration §2", "https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata";
-    /// `jwks` has a key for every algorithm with which the server encrypts for the client. Off, a key for any such algorithm will do.
+    /// `jwks` has a key for every algorithm with which the server encrypts for the client. Off, a key for any such algorithm is enough.
     EncryptionKeyRequired = "encryption-key-required", [Oidc, Fapi2], "OpenID Connect Registration §2", "https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata";
-    /// In a `jwks` with keys for signatures alone and keys for encryption alone, every usable key says `use`. Off, type and `alg` of a key say it too.
+    /// In a `jwks` with keys for signatures alone and keys for encryption alone, every usable key says `use`. Off, type and `alg` of a key decide its purpose.
     KeyUseRequired = "key-use-required", [Oidc, Fapi2], "OpenID Connect Registration §2", "https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata";
     /// Contacts are e-mail addresses.
     ContactsAreAddresses = "contacts-are-addresses", [], "OpenID Connect Registration §2", "https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata";
@@ -99,7 +110,7 @@ switches! {
 }
 
 impl Switch {
-    /// The extensions whose members the switch sets.
+    /// The extensions whose members the switch sets. They are on where the switch is.
     pub(crate) fn extensions(self) -> Extensions {
         match self {
             Self::PushedRequestsRequired => Extension::Par.into(),
@@ -115,7 +126,7 @@ impl fmt::Display for Switch {
     }
 }
 
-/// A name that no switch has.
+/// The error of a name that no switch has. `Display` lists the names that exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnknownSwitch {
@@ -143,26 +154,30 @@ impl FromStr for Switch {
     }
 }
 
-/// The switches that are on.
+/// The switches that are on, one bit for each.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Switches(u32);
 
 impl Switches {
+    /// The switches that a profile turns on.
     pub(crate) fn of(profile: Profile) -> Self {
+        // The registry copies this value into the context of a request, so it is a number and not a set.
         let on = Switch::ALL.iter().filter(|switch| switch.is_on_in(profile));
         on.fold(Self(0), |switches, switch| switches.set(*switch, true))
     }
 
+    /// The same switches, with this one on or off.
     pub(crate) fn set(self, switch: Switch, on: bool) -> Self {
         let bit = 1 << switch as u32;
         Self(if on { self.0 | bit } else { self.0 & !bit })
     }
 
+    /// Whether a switch is on.
     pub(crate) fn is_on(self, switch: Switch) -> bool {
         self.0 >> switch as u32 & 1 == 1
     }
 
-    /// The extensions that those which are on bring.
+    /// The extensions that the switches need which are on.
     pub(crate) fn extensions(self) -> impl Iterator<Item = Extension> {
         Switch::ALL.iter().filter(move |switch| self.is_on(**switch)).flat_map(|switch| switch.extensions().iter())
     }

@@ -29,6 +29,10 @@ const DENIED: &[(&str, &str)] = &[
     ("kept swept", "swept periodically"),
     ("lets nobody in", "refuses every registration"),
     ("who asks", "the caller"),
+    ("could live with", "supports, accepts"),
+    ("brings along", "has, sends"),
+    ("reach that far", "permit this operation"),
+    ("moved on to another", "has another"),
 ];
 
 /// The table above, and what is generated from the standards' own words.

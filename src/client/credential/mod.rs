@@ -1,6 +1,6 @@
 //! Credentials of clients: identifiers, secrets and tokens, from the random generator of the operating system alone.
 //!
-//! Tokens are kept as SHA-256 digests. That is enough, because every credential made here holds at least 144 random
+//! Tokens are stored as SHA-256 digests. That is enough, because every credential made here holds at least 144 random
 //! bits. They cannot be guessed, so a slow password hash would add cost and no security. None begins with `-`, which a
 //! command line reads as an option. Secrets are wiped from memory when dropped, are compared in constant time and show
 //! nothing in `Debug`. How a client secret is kept so that it can be shown again is
@@ -68,6 +68,7 @@ impl ClientId {
     /// Reads an identifier; `None` when the text is empty, longer than 128 bytes or has another character.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        // The length is checked first: the text comes from the path of a request and may be long.
         let fits = (1..=Self::MAX).contains(&text.len());
         let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
         (fits && plain).then(|| Self(text.into()))
@@ -92,6 +93,7 @@ impl fmt::Display for ClientId {
     }
 }
 
+// One macro for the three secrets, so that none of them can have a `Display` or a `PartialEq` by accident.
 macro_rules! secret_text {
     ($(#[$meta:meta])* $name:ident, $prefix:literal, $bytes:literal) => {
         $(#[$meta])*
@@ -200,6 +202,7 @@ impl fmt::Debug for Digest {
 /// Whether a text has the syntax `b64token` of a bearer token: letters, digits and `- . _ ~ + /`, then any number of `=`
 /// ([RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)).
 pub(crate) fn is_bearer_token(text: &str) -> bool {
+    // Equals signs stand at the end only; inside the token they are another character that is refused.
     let token = text.trim_end_matches('=');
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
     !token.is_empty() && token.bytes().all(plain)

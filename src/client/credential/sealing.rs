@@ -95,6 +95,7 @@ impl SealingKeys {
 
     /// Encrypts a secret for its owner under the first key. The result begins with the nonce.
     pub(super) fn seal(&self, secret: &ClientSecret, owner: SecretOwner<'_>) -> Result<SealedText, RegistrationError> {
+        // A new nonce for each call: two texts under one nonce would show the difference of the secrets.
         let mut nonce = [0; NONCE];
         random::fill(&mut nonce)?;
         let payload = Payload { msg: secret.expose().as_bytes(), aad: &associated_data(owner) };
@@ -107,6 +108,7 @@ impl SealingKeys {
     /// Decrypts a secret for its owner with the key that the text names.
     pub(super) fn open(&self, text: &SealedText, owner: SecretOwner<'_>) -> Result<ClientSecret, RegistrationError> {
         let mut keys = std::iter::once(&self.first).chain(&*self.others);
+        // The name decides and not a trial of all keys, so the error can say that a key is missing.
         let key = keys.find(|key| key.id == text.key);
         let key = key.ok_or_else(|| unreadable("a client secret is sealed under a key that is not given"))?;
         let opened = text.sealed.split_first_chunk::<NONCE>().and_then(|(nonce, sealed)| {

@@ -143,6 +143,7 @@ impl SecretStorage {
         stored: &StoredSecret,
         owner: SecretOwner<'_>,
     ) -> Result<StoredSecret, RegistrationError> {
+        // A text under the first key stays as it is: an update without a rotation must not change the stored secret.
         #[cfg(feature = "sealed")]
         if let (Self::Sealed(keys), Text::Sealed(sealed)) = (self, &stored.text)
             && keys.are_newest_for(sealed)
@@ -163,6 +164,7 @@ impl SecretStorage {
         #[cfg_attr(not(feature = "sealed"), expect(unused_variables, reason = "only sealing binds"))]
         owner: SecretOwner<'_>,
     ) -> Result<Option<ClientSecret>, RegistrationError> {
+        // The choice of today wins over the stored form: after a change to digests no reply shows a secret.
         let secret = match (self, &stored.text) {
             (Self::Hashed, _) | (_, Text::NotStored) => return Ok(None),
             (_, Text::Plain(secret)) => secret.clone(),

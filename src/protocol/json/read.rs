@@ -1,8 +1,11 @@
-//! The strict JSON reader: one object, read once, with nothing ambiguous in it.
+//! The strict JSON reader: one object, read once, without anything that is ambiguous.
 //!
 //! [RFC 8259](https://www.rfc-editor.org/rfc/rfc8259) leaves several things to the parser: what two members of one
-//! name mean, how deep a text may nest, what becomes of a number beyond double precision. Two parsers that decide
-//! differently are how one document is validated and another one stored, so every such text is refused here.
+//! name mean, how deep a text may nest, what becomes of a number beyond double precision. If the
+//! parser that validates decides differently from the parser that reads the stored text, a client can register what was
+//! never checked. Every ambiguous text is therefore refused here.
+//!
+//! Limits: 16 nested containers and 256 members. The limit of the size belongs to the body and is checked before.
 
 use std::cell::Cell;
 use std::fmt;
@@ -13,13 +16,14 @@ use serde_json::{Number, Value};
 
 use crate::error::Violation;
 
+/// A JSON object. Names are unique, because [`read`] refuses repeated ones.
 pub(crate) type Object = serde_json::Map<String, Value>;
 
 /// The rule that every fault of this module breaks.
 const RULE: &str = "M1";
-/// Containers inside one another, the document itself being the first.
+/// The largest depth of containers; the document itself has depth 1. A recursive reader needs a limit of its stack.
 const MAX_NESTED: usize = 16;
-/// Members of the document itself.
+/// The largest number of members of the document itself.
 const MAX_MEMBERS: usize = 256;
 
 /// How `serde_json` hands over a number when its feature `arbitrary_precision` is on, which any crate in the build
@@ -29,7 +33,11 @@ const NUMBER_TOKEN: &str = "$serde_json::private::Number";
 /// other.
 static ARBITRARY_PRECISION: LazyLock<bool> = LazyLock::new(|| serde_json::from_str::<Number>("1e400").is_ok());
 
-/// Reads one JSON object and nothing else.
+/// Reads one JSON object; white space may follow it, nothing else.
+///
+/// # Errors
+///
+/// A violation of M1 with line and column. It never repeats the text.
 pub(crate) fn read(body: &[u8]) -> Result<Object, Violation> {
     match read_value(body)? {
         Value::Object(object) => Ok(object),
@@ -37,12 +45,14 @@ pub(crate) fn read(body: &[u8]) -> Result<Object, Violation> {
     }
 }
 
-/// Reads one JSON value and nothing else.
+/// Reads one JSON value; white space may follow it, nothing else.
 pub(crate) fn read_value(body: &[u8]) -> Result<Value, Violation> {
     let text = std::str::from_utf8(body).map_err(|_| refuse("the body is not valid UTF-8"))?;
+    // RFC 8259 §8.1 lets a parser ignore the mark. Not all do, so two readers could disagree.
     if text.starts_with('\u{feff}') {
         return Err(refuse("the body starts with a byte order mark"));
     }
+    // serde_json can carry a message but no type through its errors, so the fault is kept beside it.
     let fault = Cell::new(None);
     let mut deserializer = serde_json::Deserializer::from_str(text);
     Strict { depth: 0, fault: &fault }
@@ -51,10 +61,12 @@ pub(crate) fn read_value(body: &[u8]) -> Result<Value, Violation> {
         .map_err(|error| locate(fault.get(), &error))
 }
 
+/// A violation of M1 for the document as a whole.
 fn refuse(detail: &'static str) -> Violation {
     Violation::document(RULE, detail)
 }
 
+/// A violation with the place of the fault. Line and column are no content of the document.
 fn locate(fault: Option<&'static str>, error: &serde_json::Error) -> Violation {
     let fault = fault.unwrap_or("the body is not one valid JSON text (RFC 8259)");
     let (line, column) = (error.line(), error.column());
@@ -68,12 +80,13 @@ struct Strict<'a> {
 }
 
 impl Strict<'_> {
+    /// Remembers the fault for [`locate`] and returns an error that stops serde.
     fn fail<E: serde::de::Error>(&self, detail: &'static str) -> E {
         self.fault.set(Some(detail));
         E::custom(detail)
     }
 
-    /// The reader of what stands inside the container that begins here.
+    /// The reader of the values inside the container that begins here, one level deeper.
     fn nested<E: serde::de::Error>(&self) -> Result<Self, E> {
         if self.depth == MAX_NESTED {
             return Err(self.fail("more than 16 arrays and objects inside one another"));
@@ -81,6 +94,7 @@ impl Strict<'_> {
         Ok(Self { depth: self.depth + 1, fault: self.fault })
     }
 
+    /// A reader of the same depth, for the next value of the same container.
     fn sibling(&self) -> Self {
         Self { depth: self.depth, fault: self.fault }
     }
@@ -141,6 +155,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut object = Object::new();
+        // With arbitrary_precision a number arrives as a map with one private name, and only then.
         let mut name = members.next_key::<String>()?;
         if *ARBITRARY_PRECISION && name.as_deref() == Some(NUMBER_TOKEN) {
             return self.number(&members.next_value::<String>()?);
@@ -151,6 +166,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
             if object.insert(key, value).is_some() {
                 return Err(self.fail("two members of one object have the same name"));
             }
+            // Checked while reading, so that a document of a million names does not fill the memory first.
             if self.depth == 0 && object.len() > MAX_MEMBERS {
                 return Err(self.fail("more than 256 members"));
             }
@@ -161,6 +177,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
 }
 
 impl Strict<'_> {
+    /// Reads the digits of a number and refuses one beyond double precision, which other parsers read as infinity.
     fn number<E: serde::de::Error>(&self, digits: &str) -> Result<Value, E> {
         let number: Number = serde_json::from_str(digits).map_err(E::custom)?;
         match number.as_f64() {
@@ -175,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_another_parser_could_read_differently_is_refused() {
+    fn a_text_that_another_parser_could_read_differently_is_refused() {
         let deep = format!("{{\"x\":{}{}}}", "[".repeat(16), "]".repeat(16));
         let many: Vec<String> = (0..257).map(|n| format!("\"m{n}\":1")).collect();
         let many = format!("{{{}}}", many.join(","));
@@ -208,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_every_parser_reads_alike_is_read() {
+    fn a_text_that_every_parser_reads_alike_is_read() {
         let deep = format!("{{\"x\":{}{}}}", "[".repeat(15), "]".repeat(15));
         let cases: &[(&str, &str)] = &[
             ("empty object", "{}"),

@@ -1,5 +1,9 @@
 //! Extensions: standards whose members a server understands only where its operator switched them on.
 //!
+//! A member of an extension changes what the host must do, for instance bind tokens to a key. A host that does not
+//! implement the extension must not register the member, because the reply would promise it. So every extension is off by
+//! default, and its members are then unknown members.
+//!
 //! ```
 //! use tower_dcr::metadata::{Extension, Extensions};
 //!
@@ -16,7 +20,9 @@ use super::values::{GrantType, ResponseType, TokenEndpointAuthMethod};
 
 macro_rules! extensions {
     ($($name:ident = $text:literal, $title:literal, $link:literal;)+) => {
-        /// A standard that brings members of its own. While it is off, its members are unknown members and ignored.
+        /// A standard that defines members of its own. While it is off, its members are unknown members and ignored.
+        ///
+        /// The host must implement an extension before it is switched on: a registered member is a promise to the client.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Extension {
@@ -43,7 +49,7 @@ macro_rules! extensions {
                 }
             }
 
-            /// Where the standard stands.
+            /// The link to the section of the standard that defines the members.
             #[must_use]
             pub fn source(self) -> &'static str {
                 match self {
@@ -80,8 +86,9 @@ extensions! {
 }
 
 impl Extension {
-    /// The authentication methods that need the members of this extension, offered by default where it is on.
+    /// The authentication methods that need the members of this extension. They are supported by default where it is on.
     pub(crate) fn auth_methods(self) -> &'static [TokenEndpointAuthMethod] {
+        // Only methods that read members of the extension; a client could register none of these without it.
         match self {
             Self::MutualTls => {
                 &[TokenEndpointAuthMethod::TlsClientAuth, TokenEndpointAuthMethod::SelfSignedTlsClientAuth]
@@ -90,7 +97,7 @@ impl Extension {
         }
     }
 
-    /// The grant types that need the members of this extension, offered by default where it is on.
+    /// The grant types that need the members of this extension. They are supported by default where it is on.
     pub(crate) fn grant_types(self) -> &'static [GrantType] {
         match self {
             Self::Ciba => &[GrantType::Ciba],
@@ -98,7 +105,7 @@ impl Extension {
         }
     }
 
-    /// The response types that the extension defines, offered by default where it is on.
+    /// The response types that the extension defines. They are supported by default where it is on.
     pub(crate) fn response_types(self) -> &'static [ResponseType] {
         match self {
             Self::OpenId4Vp => &[ResponseType::VpToken, ResponseType::VpTokenIdToken],
@@ -142,16 +149,17 @@ impl FromStr for Extension {
 }
 
 /// The extensions that are on. Default: none.
+// One bit for each extension: the value is copied into every request, so it must be small.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Extensions(u32);
 
 impl Extensions {
-    /// None of them.
+    /// No extension.
     pub const NONE: Self = Self(0);
-    /// All of them.
+    /// Every extension.
     pub const ALL: Self = Self((1 << Extension::ALL.len()) - 1);
 
-    /// These and one more.
+    /// These extensions and one more.
     #[must_use]
     pub const fn with(self, extension: Extension) -> Self {
         Self(self.0 | 1 << extension as u32)
@@ -163,7 +171,7 @@ impl Extensions {
         self.0 >> extension as u32 & 1 == 1
     }
 
-    /// Those that are on, in the order of [`Extension::ALL`].
+    /// The extensions that are on, in the order of [`Extension::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Extension> {
         Extension::ALL.iter().copied().filter(move |extension| self.contains(*extension))
     }
@@ -187,7 +195,7 @@ impl fmt::Debug for Extensions {
     }
 }
 
-/// The members that a reader knows.
+/// Which members a reader knows. Every other member is an extra member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct KnownMembers {
     pub(crate) extensions: Extensions,
@@ -196,8 +204,10 @@ pub(crate) struct KnownMembers {
 }
 
 impl KnownMembers {
+    /// Every member of the table, for documents of the application and for records of a store.
     pub(crate) const ALL: Self = Self { extensions: Extensions::ALL, software_statements: true };
 
+    /// Whether the members of this group are known.
     pub(crate) fn contains(self, group: Group) -> bool {
         match group {
             Group::Registration | Group::OpenId | Group::Logout => true,
@@ -207,7 +217,7 @@ impl KnownMembers {
     }
 }
 
-/// The standards that a member belongs to.
+/// The standard that a member belongs to, which decides whether a server knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Group {
     /// RFC 7591 without software statements.

@@ -1,4 +1,6 @@
-//! Members that no standard of the table defines.
+//! Members of a document that the table of members does not define.
+//!
+//! They are kept while a document is judged, because the operator may have declared them; the rule P4 removes the others.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +12,7 @@ use super::members::MEMBERS;
 use crate::error::RegistrationError;
 use crate::protocol::json::{ObjectWriter, read};
 
-/// What a document says beyond the members of [`ClientMetadata`](super::ClientMetadata), by name.
+/// The members of a document beyond those of [`ClientMetadata`](super::ClientMetadata), by name.
 ///
 /// A registration keeps the members that the operator declared with
 /// [`with_extra_members`](crate::RegistryBuilder::with_extra_members) and ignores every other one
@@ -59,7 +61,7 @@ impl Extra {
         Ok(())
     }
 
-    /// Removes a member, and tells whether it was there.
+    /// Removes a member, and returns whether it was present.
     pub fn remove(&mut self, name: &str) -> bool {
         self.0.remove(name).is_some()
     }
@@ -75,35 +77,40 @@ impl Extra {
         self.0.is_empty()
     }
 
+    /// The value of a member.
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 
+    /// Sets a member to a value.
     pub(crate) fn put(&mut self, name: String, value: Value) {
         self.0.insert(name, value);
     }
 
+    /// Removes the members for which the function returns false.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&str, &Value) -> bool) {
         self.0.retain(|name, value| keep(name, value));
     }
 
+    /// Replaces members by those that `other` has.
     #[cfg(feature = "software-statements")]
     pub(super) fn overlay(&mut self, other: Self) {
         self.0.extend(other.0);
     }
 
+    /// Writes the members in the order of their names, so that equal metadata have equal texts.
     pub(super) fn write(&self, object: &mut ObjectWriter) {
         self.0.iter().for_each(|(name, value)| object.member(name, value));
     }
 }
 
-/// Whether a standard gives the name to something else.
+/// Whether a standard defines this name, for a client or for the server. Such a name cannot be declared.
 pub(crate) fn is_defined(name: &str) -> bool {
     let by_client = MEMBERS.iter().map(|member| member.name);
     by_client.chain(SERVER_MEMBERS.iter().map(|member| member.name)).any(|defined| defined == name)
 }
 
-/// Shows names alone: nobody can tell what the value of an unknown member gives away.
+/// Shows names alone, because the value of an unknown member may be a credential.
 impl fmt::Debug for Extra {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_set().entries(self.0.keys()).finish()

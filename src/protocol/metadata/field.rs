@@ -1,31 +1,39 @@
-//! How the type of a member meets JSON: what it reads, what it writes, what the rules see of it.
+//! How the value of a member is read from JSON, written to JSON, and shown to the rules.
+//!
+//! The struct of the metadata has fields of many types. The trait [`Field`] gives all of them one interface, so that the
+//! reader, the writer and the rules are loops over the table of members and not lists of a hundred names.
 
 use std::fmt;
 
 use serde_json::Value;
 
+use super::algorithms::{ContentEncryption, KeyManagementAlgorithm, SigningAlgorithm};
 use super::localized::Localized;
 use super::values::{
-    ApplicationType, ContentEncryption, GrantType, JsonObject, KeyManagementAlgorithm, ResponseType, SigningAlgorithm,
-    SubjectType, TokenDeliveryMode, TokenEndpointAuthMethod,
+    ApplicationType, GrantType, JsonObject, ResponseType, SubjectType, TokenDeliveryMode, TokenEndpointAuthMethod,
 };
 use crate::protocol::json::ObjectWriter;
 
 /// The largest `default_max_age`: 2^31 - 1 seconds, 68 years.
 const MAX_SECONDS: u64 = i32::MAX as u64;
 
-/// A value of another JSON type than the standard gives the member.
+/// The error of a value with another JSON type than the standard defines for the member.
 #[derive(Debug)]
 pub(crate) struct WrongType {
+    /// The position of the wrong element, where the member is an array.
     pub(crate) index: Option<usize>,
+    /// What is expected: the detail of the violation.
     pub(crate) expected: &'static str,
 }
 
-/// One string of a member, and where in the member it stands.
+/// One string of a member, with the language tag or the position that leads to it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Text<'a> {
+    /// The language tag, where the member has one.
     pub(crate) tag: Option<&'a str>,
+    /// The position in an array.
     pub(crate) index: Option<usize>,
+    /// The string itself.
     pub(crate) value: &'a str,
 }
 
@@ -35,27 +43,36 @@ pub(crate) trait Field: fmt::Debug {
     fn localizable(&self) -> bool {
         false
     }
+    /// Whether the member has no value.
     fn is_absent(&self) -> bool;
+    /// Removes the value.
     fn clear(&mut self);
+    /// Reads a value. On an error the earlier value stays. The tag is for localizable members only.
     fn put(&mut self, tag: Option<&str>, value: Value) -> Result<(), WrongType>;
-    /// Changes every free text of the member. One that is empty afterwards is removed, unless it stands in a list, where
-    /// the index of every other element would change.
+    /// Changes every free text of the member. A text that is empty afterwards is removed. An element of a list stays, because
+    /// its removal would change the positions that violations name.
     fn edit(&mut self, _change: &mut dyn FnMut(&mut String)) {}
     /// Shows every string of the member.
     fn texts<'a>(&'a self, show: &mut dyn FnMut(Text<'a>));
+    /// Writes the member, and nothing where a single value is absent.
     fn write(&self, name: &str, object: &mut ObjectWriter);
 }
 
-/// A member that holds one value.
+/// The type of a member that has one value.
 pub(crate) trait Single: Sized + fmt::Debug {
+    /// What the violation of another JSON type says.
     const EXPECTED: &'static str;
+    /// The value; `None` for another JSON type. There is no coercion: `"true"` is not a boolean (M6).
     fn read(value: Value) -> Option<Self>;
+    /// The string that the rules see, where the type is one.
     fn token(&self) -> Option<&dyn Token> {
         None
     }
+    /// The text that may be changed; `None` for an enumeration, whose values have one spelling.
     fn free_text(&mut self) -> Option<&mut String> {
         None
     }
+    /// Writes the member.
     fn write(&self, name: &str, object: &mut ObjectWriter);
 }
 
@@ -96,6 +113,7 @@ impl<T: Single> Field for Option<T> {
 
 /// A string, or an enumeration of registered strings.
 pub(crate) trait Token: fmt::Debug {
+    /// The value as it appears on the wire.
     fn as_text(&self) -> &str;
     /// The text to change, where it is free.
     fn free_text(&mut self) -> Option<&mut String> {
@@ -174,6 +192,7 @@ impl Single for u32 {
     const EXPECTED: &'static str = "an integer from 0 to 2147483647 is expected, without fraction or exponent";
 
     fn read(value: Value) -> Option<Self> {
+        // 3600.0 and 36e2 are no integers here: other parsers read them as floating point numbers (M6).
         let seconds = value.as_u64().filter(|seconds| *seconds <= MAX_SECONDS)?;
         Self::try_from(seconds).ok()
     }
@@ -209,6 +228,7 @@ impl<T: Token + From<String>> Field for Vec<T> {
 
     fn put(&mut self, _tag: Option<&str>, value: Value) -> Result<(), WrongType> {
         const EXPECTED: &str = "an array of strings is expected";
+        // A single string is not read as a list of one, although some clients send it: M6 permits no coercion.
         let Value::Array(elements) = value else {
             return Err(WrongType { index: None, expected: EXPECTED });
         };
@@ -272,6 +292,7 @@ impl Field for Localized {
     fn write(&self, name: &str, object: &mut ObjectWriter) {
         for (tag, value) in self.iter() {
             match tag {
+                // The tag is returned as it was sent, so a client finds the member that it registered.
                 Some(tag) => object.member(&format!("{name}#{tag}"), value),
                 None => object.member(name, value),
             }

@@ -1,11 +1,13 @@
-//! A member with a language: `client_name`, `client_name#fr`, `client_name#ja-Jpan-JP`.
+//! A member with language tags: `client_name`, `client_name#fr`, `client_name#ja-Jpan-JP`.
+//!
+//! A server returns every language that was registered and does not choose between them; the consent page of the host does.
 
 use std::fmt;
 
 /// A value together with its versions in other languages and scripts
 /// ([RFC 7591 §2.2](https://www.rfc-editor.org/rfc/rfc7591#section-2.2)).
 ///
-/// Tags compare case-insensitively and are kept as they were received.
+/// Tags are compared without regard to case and are kept as they were received. `Debug` shows all values.
 ///
 /// ```
 /// use tower_dcr::metadata::Localized;
@@ -19,11 +21,12 @@ use std::fmt;
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Localized {
     untagged: Option<String>,
+    // A list and not a map: the order of the document is returned, and few clients have more than five languages.
     tagged: Vec<(String, String)>,
 }
 
 impl Localized {
-    /// The value without a language tag, of which no language is known.
+    /// The value without a language tag. Its language is not known.
     #[must_use]
     pub fn untagged(&self) -> Option<&str> {
         self.untagged.as_deref()
@@ -41,14 +44,14 @@ impl Localized {
         self.untagged = Some(value.into());
     }
 
-    /// Sets the value under a language tag, replacing the one that was there.
+    /// Sets the value under a language tag. It replaces an earlier value under the same tag.
     pub fn insert(&mut self, tag: impl Into<String>, value: impl Into<String>) {
         let tag = tag.into();
         self.tagged.retain(|(known, _)| !known.eq_ignore_ascii_case(&tag));
         self.tagged.push((tag, value.into()));
     }
 
-    /// Keeps only the values that satisfy this.
+    /// Removes the values for which the function returns false.
     pub fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
         self.untagged = self.untagged.take().filter(|value| keep(value));
         self.tagged.retain(|(_, value)| keep(value));
@@ -66,7 +69,7 @@ impl Localized {
         untagged.chain(self.tagged.iter().map(|(tag, value)| (Some(tag.as_str()), value.as_str())))
     }
 
-    /// Whether there is no value at all.
+    /// Whether there is no value, tagged or not.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.untagged.is_none() && self.tagged.is_empty()

@@ -1,4 +1,7 @@
-//! One row of the table of members: what is known of a member before any value of it is seen.
+//! The columns of the table of members: what is known of a member without its value.
+//!
+//! Each column is a small type, so that a rule can be written for a column instead of for a list of names. A new member
+//! takes its behaviour from its row.
 
 use super::extension::Group;
 use crate::error::ErrorCode;
@@ -7,11 +10,15 @@ use crate::error::ErrorCode;
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) name: &'static str,
+    /// The standard that defines the member.
     pub(crate) group: Group,
+    /// Which check its values pass.
     pub(crate) kind: ValueKind,
+    /// What its absence means.
     pub(crate) omitted: Omitted,
+    /// Where its URIs lead.
     pub(crate) leads: Leads,
-    /// Returned even when empty, because client parsers insist on it.
+    /// Whether the member is returned even when it is empty, because the parsers of deployed clients require it.
     pub(crate) always: bool,
 }
 
@@ -27,7 +34,7 @@ impl Member {
     }
 }
 
-/// Where the URIs of a member lead. What limits the hosts of a client picks its members by this.
+/// Where the URIs of a member lead. A constraint or a policy about hosts selects its members by this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Leads {
     /// Nowhere: the member holds no URI, or one that is only compared.
@@ -36,7 +43,7 @@ pub(crate) enum Leads {
     Responses,
     /// Browsers are sent there on other occasions.
     Browsers,
-    /// This server tells the client there that tokens are ready, or delivers them.
+    /// This server notifies the client there that tokens are ready, or delivers them.
     Notifications,
     /// This server sends other messages there.
     Messages,
@@ -49,53 +56,53 @@ pub(crate) enum Leads {
 }
 
 impl Leads {
-    /// Whether something about a user arrives there: a code, a token, the end of a session, or the browser itself.
+    /// Whether data about a user arrive there: a code, a token, the end of a session, or the browser itself.
     pub(crate) const fn delivers(self) -> bool {
         matches!(self, Self::Responses | Self::Browsers | Self::Notifications | Self::Messages)
     }
 }
 
-/// What holds when a member is left out.
+/// What the absence of a member means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Omitted {
+    /// There is no default.
     Nothing,
     /// This JSON value is registered and returned.
     Registered(&'static str),
     /// A value that follows from other members is registered and returned.
     Derived(&'static str),
-    /// This JSON value is what absence means; it is not returned.
+    /// Absence has the same meaning as this JSON value, which is not registered and not returned.
     Implied(&'static str),
 }
 
-/// The form of a member's value; `rules` knows what each form demands.
+/// The kind of a member's value. `rules/values.rs` has the check of each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ValueKind {
     /// Nothing beyond the JSON type, or a rule that looks at several members.
     Plain,
     /// At most so many values that are names of something registered.
     Names(usize),
-    /// One of the registered words of an enumeration without an open end. A rule of the member's own says what becomes of
-    /// another one.
+    /// One value of a closed enumeration. The rule of the member decides what another value means.
     Listed,
     /// Text for people, at most so many code points.
     Text(usize),
-    /// At most `most` texts of at most `each` code points.
+    /// At most `max` texts of at most `each` code points.
     Texts { max: usize, each: usize },
-    /// A word for machines: printable ASCII without spaces.
+    /// A token for machines: printable ASCII without spaces.
     Token,
-    /// At most so many words for machines.
+    /// At most so many tokens for machines.
     Tokens(usize),
     /// Space-separated scope tokens.
     Scope,
     /// Where a browser is sent with an authorization response.
     RedirectUris,
-    /// Where a browser is sent on other occasions; the same rules, another error.
+    /// Where a browser is sent on other occasions. The rules are the same, the error code is another one.
     ReturnUris,
-    /// One address of that kind.
+    /// One URI of that kind.
     ReturnUri,
     /// A page or image that people are shown.
     ShownUri,
-    /// A page that a browser loads unseen: as shown, without fragment.
+    /// A page that a browser loads in a hidden frame. It is checked as a shown one and has no fragment.
     FramedUri,
     /// An address that this server may have to call.
     FetchedUri,
@@ -119,7 +126,7 @@ pub(crate) enum ValueKind {
     ContentEncryption,
     /// At most so many content encryption algorithms.
     ContentEncryptions(usize),
-    /// Values that the client could live with, of which one is registered in the named member.
+    /// Values that the client supports, of which one is registered in the named member.
     Choices(&'static str),
     /// An X.500 distinguished name.
     DistinguishedName,
@@ -147,6 +154,7 @@ pub(crate) struct ServerMember {
     pub(crate) forbidden_in_updates: bool,
 }
 
+/// The members that only the server sets. A registration ignores them; an update must not contain some of them.
 pub(crate) const SERVER_MEMBERS: [ServerMember; 6] = [
     ServerMember { name: "client_id", forbidden_in_updates: false },
     ServerMember { name: "client_secret", forbidden_in_updates: false },

@@ -1,9 +1,9 @@
-//! Client metadata: everything that a client says about itself
+//! Client metadata: the members with which a client describes itself
 //! ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2),
 //! [OpenID Connect Registration §2](https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata)).
 //!
 //! One table (`members.rs`) has a row for each member: its name, its type, the group of standards it belongs to, the
-//! form that its value must have and what holds when it is left out. The struct [`ClientMetadata`], its reader, its
+//! kind of its value and what its absence means. The struct [`ClientMetadata`], its reader, its
 //! writer and the rules all follow from that table, so a member is added in one place. Members beyond RFC 7591 and
 //! OpenID Connect Registration belong to an [`Extension`] that an operator switches on.
 //!
@@ -20,6 +20,7 @@
 //! # Ok::<(), tower_dcr::RegistrationError>(())
 //! ```
 
+mod algorithms;
 mod document;
 mod extension;
 mod extra;
@@ -28,10 +29,12 @@ mod localized;
 mod member;
 mod members;
 pub(crate) mod normal_form;
+mod table;
 #[cfg(test)]
 mod tests;
 mod values;
 
+pub use algorithms::{ContentEncryption, KeyManagementAlgorithm, SigningAlgorithm};
 pub(crate) use document::{Document, is_language_tag};
 #[cfg(test)]
 pub(crate) use extension::Group;
@@ -44,8 +47,7 @@ pub use localized::Localized;
 pub(crate) use member::{Leads, Member, Omitted, ValueKind};
 pub use members::ClientMetadata;
 pub use values::{
-    ApplicationType, ContentEncryption, GrantType, JsonObject, KeyManagementAlgorithm, ResponseType, SigningAlgorithm,
-    SubjectType, TokenDeliveryMode, TokenEndpointAuthMethod,
+    ApplicationType, GrantType, JsonObject, ResponseType, SubjectType, TokenDeliveryMode, TokenEndpointAuthMethod,
 };
 
 use std::fmt;
@@ -57,15 +59,15 @@ use crate::error::RegistrationError;
 pub(crate) const STATUS: &str = "status";
 
 impl ClientMetadata {
-    /// Nothing at all.
+    /// Metadata without any member.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Reads a metadata document as a registration request is read: strict about JSON and types, unknown members kept in
-    /// [`extra`](Self::extra), `null`, `""` and `[]` taken as absent, white space around texts removed. The values themselves are checked when they are
-    /// registered, and members of an extension that is off are dropped then.
+    /// [`extra`](Self::extra), `null`, `""` and `[]` taken as absent, white space around texts removed. The values are
+    /// checked when they are registered, and members of an extension that is off are removed then.
     ///
     /// # Errors
     ///
@@ -87,6 +89,7 @@ impl ClientMetadata {
         String::from_utf8_lossy(&object.finish()).into_owned()
     }
 
+    /// Writes the members into an object that is already open, in the order of the table, extra members last.
     pub(crate) fn write(&self, object: &mut ObjectWriter) {
         for (member, field) in self.members() {
             if member.always || !field.is_absent() {
@@ -97,7 +100,7 @@ impl ClientMetadata {
     }
 }
 
-/// Shows the members that are there, and of those that can hold a credential only that they are.
+/// Shows the members that are present. Of a member that can contain a credential only its name is shown.
 impl fmt::Debug for ClientMetadata {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = formatter.debug_struct("ClientMetadata");

@@ -1,7 +1,7 @@
-//! The normal form of free text: what is registered is not always octet for octet what was sent.
+//! The normal form of free text: the registered text can differ from the one that was sent.
 //!
-//! White space around a name and repeated spaces in a scope carry no meaning, and deployed clients send them. They are
-//! removed before anything else is decided, so a text that holds nothing else was not sent
+//! White space around a name and repeated spaces in a scope have no meaning, and deployed clients send them. They are
+//! removed before any rule runs, so a text of white space alone was not sent
 //! ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2): a server may replace values, and the reply says what
 //! was registered).
 
@@ -21,7 +21,7 @@ fn has_normal_form(kind: ValueKind) -> bool {
     matches!(kind, ValueKind::Text(_) | ValueKind::Texts { .. } | ValueKind::Scope)
 }
 
-/// Brings one text into the normal form that its member has.
+/// Brings one text into the normal form of its kind.
 pub(super) fn normalize(kind: ValueKind, text: &mut String) {
     match kind {
         ValueKind::Text(_) | ValueKind::Texts { .. } => trim(text),
@@ -30,8 +30,9 @@ pub(super) fn normalize(kind: ValueKind, text: &mut String) {
     }
 }
 
-/// Removes what has the Unicode property `White_Space` at both ends (M8).
+/// Removes characters with the Unicode property `White_Space` at both ends (M8).
 fn trim(text: &mut String) {
+    // `str::trim` uses the same Unicode property. Most texts need no change, so nothing is allocated for them.
     let trimmed = text.trim();
     if trimmed.len() < text.len() {
         *text = trimmed.to_owned();

@@ -68,7 +68,7 @@ fn group_of(row: &Row<'_>) -> Group {
     }
 }
 
-/// The JSON types that a member takes.
+/// The JSON types that a member accepts.
 fn json_types(name: &str) -> Vec<&'static str> {
     let values = [
         ("string", r#""a""#),
@@ -171,15 +171,15 @@ fn members_of_an_extension_that_is_off_are_unknown() {
 #[test]
 fn debug_output_shows_no_value_that_can_be_a_credential() {
     let metadata = ClientMetadata::from_json(
-        br#"{"client_name":"shown","software_statement":"kept.to.itself","jwks":{"keys":[{"d":"kept to itself"}]},
-             "password":"kept to itself"}"#,
+        br#"{"client_name":"shown","software_statement":"hidden.from.logs","jwks":{"keys":[{"d":"hidden from logs"}]},
+             "password":"hidden from logs"}"#,
     );
     let expected =
         r#"ClientMetadata { client_name: {"": "shown"}, jwks: .., software_statement: .., extra: {"password"} }"#;
     assert_eq!(format!("{:?}", metadata.unwrap()), expected);
 }
 
-/// Every form whose values are URIs.
+/// Every kind whose values are URIs.
 fn is_uri(kind: ValueKind) -> bool {
     match kind {
         ValueKind::RedirectUris | ValueKind::ReturnUris | ValueKind::ReturnUri | ValueKind::ComparedUri => true,
@@ -212,7 +212,7 @@ fn is_uri(kind: ValueKind) -> bool {
 }
 
 #[test]
-fn every_member_that_holds_uris_says_where_they_lead() {
+fn every_member_with_uris_has_a_destination() {
     for member in MEMBERS {
         let named_so = ["_uri", "_uris", "_endpoint"].iter().any(|end| member.name.ends_with(end));
         assert_eq!(is_uri(member.kind), named_so, "{}: form", member.name);
@@ -223,7 +223,7 @@ fn every_member_that_holds_uris_says_where_they_lead() {
 }
 
 #[test]
-fn what_tells_something_about_a_user_is_a_short_list() {
+fn the_members_that_receive_data_about_a_user_are_listed() {
     let delivering = MEMBERS.iter().filter(|member| member.leads.delivers()).map(|member| member.name);
     let expected = [
         "redirect_uris",

@@ -1,4 +1,7 @@
-//! The values that a member can hold: registered names with an open end, and JSON objects kept as they came.
+//! The types of values: registered names that also hold an unregistered one, and JSON objects that are kept as received.
+//!
+//! Every enumeration has `Other`, because a registry of names grows: a document with a new name must be readable, so that a
+//! rule, and not the reader, decides about it. `From<&str>` never fails.
 
 use std::fmt;
 
@@ -27,6 +30,7 @@ macro_rules! registered_strings {
             }
         }
 
+        // Infallible, so a document with an unregistered name can be read, stored and returned unchanged.
         impl From<&str> for $name {
             fn from(text: &str) -> Self {
                 match text {
@@ -36,6 +40,7 @@ macro_rules! registered_strings {
             }
         }
 
+        // Beside `From<&str>`, because an unregistered name then needs no second allocation.
         impl From<String> for $name {
             fn from(text: String) -> Self {
                 match text.as_str() {
@@ -59,11 +64,20 @@ macro_rules! registered_strings {
     };
 }
 
+pub(super) use registered_strings;
+
 registered_strings! {
-    /// How a client proves who it is at the token endpoint
+    /// How a client authenticates at the token endpoint
     /// ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2),
     /// [OpenID Connect Core §9](https://openid.net/specs/openid-connect-core-1_0.html#ClientAuthentication),
     /// [RFC 8705 §2](https://www.rfc-editor.org/rfc/rfc8705#section-2)).
+    ///
+    /// ```
+    /// use tower_dcr::metadata::TokenEndpointAuthMethod;
+    ///
+    /// assert_eq!(TokenEndpointAuthMethod::from("none"), TokenEndpointAuthMethod::None);
+    /// assert_eq!(TokenEndpointAuthMethod::PrivateKeyJwt.to_string(), "private_key_jwt");
+    /// ```
     TokenEndpointAuthMethod {
         /// A public client, without a secret:
         None = "none",
@@ -83,8 +97,15 @@ registered_strings! {
 }
 
 registered_strings! {
-    /// What a client may exchange at the token endpoint
+    /// A grant type: what a client exchanges for a token at the token endpoint
     /// ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2)).
+    ///
+    /// ```
+    /// use tower_dcr::metadata::GrantType;
+    ///
+    /// assert_eq!(GrantType::from("authorization_code"), GrantType::AuthorizationCode);
+    /// assert_eq!(GrantType::from("urn:example:grant").as_str(), "urn:example:grant");
+    /// ```
     GrantType {
         /// The default ([RFC 6749 §4.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1)):
         AuthorizationCode = "authorization_code",
@@ -114,7 +135,7 @@ registered_strings! {
 }
 
 registered_strings! {
-    /// What a client may ask for at the authorization endpoint. The words of a combination come in any order
+    /// A response type: what a client requests at the authorization endpoint. The words of a combination come in any order
     /// ([RFC 6749 §8.4](https://www.rfc-editor.org/rfc/rfc6749#section-8.4)) and are registered in the order below.
     ResponseType {
         /// The default:
@@ -168,119 +189,15 @@ registered_strings! {
     TokenDeliveryMode {
         /// The client asks for them:
         Poll = "poll",
-        /// The client is told to ask:
+        /// The server notifies the client, which then asks for them:
         Ping = "ping",
-        /// The client is sent them:
+        /// The server sends them to the client:
         Push = "push",
     }
 }
 
-registered_strings! {
-    /// A signature algorithm ([RFC 7518 §3.1](https://www.rfc-editor.org/rfc/rfc7518#section-3.1),
-    /// [RFC 9864](https://www.rfc-editor.org/rfc/rfc9864)).
-    SigningAlgorithm {
-        /// RSASSA-PKCS1-v1_5:
-        Rs256 = "RS256",
-        /// RSASSA-PKCS1-v1_5:
-        Rs384 = "RS384",
-        /// RSASSA-PKCS1-v1_5:
-        Rs512 = "RS512",
-        /// RSASSA-PSS:
-        Ps256 = "PS256",
-        /// RSASSA-PSS:
-        Ps384 = "PS384",
-        /// RSASSA-PSS:
-        Ps512 = "PS512",
-        /// ECDSA over P-256:
-        Es256 = "ES256",
-        /// ECDSA over P-384:
-        Es384 = "ES384",
-        /// ECDSA over P-521:
-        Es512 = "ES512",
-        /// Edwards curves:
-        EdDsa = "EdDSA",
-        /// Edwards curve 25519:
-        Ed25519 = "Ed25519",
-        /// HMAC under the client secret:
-        Hs256 = "HS256",
-        /// HMAC under the client secret:
-        Hs384 = "HS384",
-        /// HMAC under the client secret:
-        Hs512 = "HS512",
-    }
-}
-
-impl SigningAlgorithm {
-    /// Whether the key is the client secret
-    /// ([OpenID Connect Core §10.1](https://openid.net/specs/openid-connect-core-1_0.html#Signing)).
-    #[must_use]
-    pub fn is_symmetric(&self) -> bool {
-        matches!(self, Self::Hs256 | Self::Hs384 | Self::Hs512)
-    }
-}
-
-registered_strings! {
-    /// A key management algorithm for encryption
-    /// ([RFC 7518 §4.1](https://www.rfc-editor.org/rfc/rfc7518#section-4.1)).
-    KeyManagementAlgorithm {
-        /// RSAES OAEP with SHA-1:
-        RsaOaep = "RSA-OAEP",
-        /// RSAES OAEP with SHA-256:
-        RsaOaep256 = "RSA-OAEP-256",
-        /// Direct key agreement:
-        EcdhEs = "ECDH-ES",
-        /// Key agreement and wrapping:
-        EcdhEsA128Kw = "ECDH-ES+A128KW",
-        /// Key agreement and wrapping:
-        EcdhEsA192Kw = "ECDH-ES+A192KW",
-        /// Key agreement and wrapping:
-        EcdhEsA256Kw = "ECDH-ES+A256KW",
-        /// Wrapping under the client secret:
-        A128Kw = "A128KW",
-        /// Wrapping under the client secret:
-        A192Kw = "A192KW",
-        /// Wrapping under the client secret:
-        A256Kw = "A256KW",
-        /// Wrapping under the client secret:
-        A128GcmKw = "A128GCMKW",
-        /// Wrapping under the client secret:
-        A192GcmKw = "A192GCMKW",
-        /// Wrapping under the client secret:
-        A256GcmKw = "A256GCMKW",
-        /// The client secret itself:
-        Dir = "dir",
-    }
-}
-
-impl KeyManagementAlgorithm {
-    /// Whether the key is derived from the client secret
-    /// ([OpenID Connect Core §10.2](https://openid.net/specs/openid-connect-core-1_0.html#Encryption)).
-    #[must_use]
-    pub fn is_symmetric(&self) -> bool {
-        use KeyManagementAlgorithm::{A128GcmKw, A128Kw, A192GcmKw, A192Kw, A256GcmKw, A256Kw, Dir};
-        matches!(self, A128Kw | A192Kw | A256Kw | A128GcmKw | A192GcmKw | A256GcmKw | Dir)
-    }
-}
-
-registered_strings! {
-    /// A content encryption algorithm ([RFC 7518 §5.1](https://www.rfc-editor.org/rfc/rfc7518#section-5.1)).
-    ContentEncryption {
-        /// The default beside a key management algorithm:
-        A128CbcHs256 = "A128CBC-HS256",
-        /// CBC with HMAC:
-        A192CbcHs384 = "A192CBC-HS384",
-        /// CBC with HMAC:
-        A256CbcHs512 = "A256CBC-HS512",
-        /// Galois counter mode:
-        A128Gcm = "A128GCM",
-        /// Galois counter mode:
-        A192Gcm = "A192GCM",
-        /// Galois counter mode:
-        A256Gcm = "A256GCM",
-    }
-}
-
-/// A JSON object that the registration keeps whole, such as a JWK Set.
+/// A JSON object that is registered and returned as it was received, such as a JWK Set. Members that the crate does not
+/// know are kept.
 ///
 /// ```
 /// use tower_dcr::metadata::JsonObject;

@@ -2,6 +2,10 @@
 //!
 //! There is no list of pairs here. In the table of members, a content encryption (`_enc`) directly follows its key
 //! management algorithm (`_alg`), and the kind of the value says which side decrypts. A new pair is two rows of the table.
+//!
+//! - Reads: every member with an algorithm, `jwks`, `jwks_uri`.
+//! - Changes: a missing `_enc` beside its `_alg`, and `id_token_signed_response_alg` with the switch `id-token-alg-stated`.
+//! - Refuses (M15): an `_enc` alone, and an algorithm of the client without a key for it.
 
 use super::{jwks, refuse};
 use crate::error::Violations;
@@ -38,7 +42,7 @@ fn apply_pairs(metadata: &mut ClientMetadata, violations: &mut Violations) {
 }
 
 /// Refuses an algorithm whose key the client does not have. Without this check the client would register successfully and
-/// fail at its first login, when nobody of its developers looks.
+/// fail at its first login, which its developers do not see.
 fn check_keys(metadata: &ClientMetadata, supported: &Supported, violations: &mut Violations) {
     // A fault of the keys themselves is reported already; a second violation would follow from it.
     let unclear = violations.concern("jwks") || violations.concern("jwks_uri");

@@ -2,6 +2,10 @@
 //!
 //! Deployed native clients leave the member out or send `web`, so by default the type is derived from the redirect URIs,
 //! which cannot be wrong. A certified OpenID Provider must take the member literally; a switch does that.
+//!
+//! - Reads: `redirect_uris`, which an earlier rule accepted.
+//! - Changes: `application_type`, which is always registered.
+//! - Refuses: another value than the two, where the switch `application-type-literal` is on.
 
 use super::refuse;
 use crate::error::Violations;

@@ -3,6 +3,10 @@
 //! A method that the client cannot use is refused at registration: one that signs needs a key or a secret, one with a
 //! certificate needs a subject or a certificate. This module also decides whether a client receives a secret, so that a
 //! secret exists only where something uses it.
+//!
+//! - Reads: `token_endpoint_auth_method`, its signing algorithm, the keys and the members about certificates.
+//! - Changes: removes a `jwks` without keys.
+//! - Refuses (M11, M14, X1): a method that is not supported or lacks its credential, and a key set with a fault.
 
 use super::{algorithms, jwks, refuse};
 use crate::error::Fault;
@@ -41,6 +45,7 @@ const METHODS: &[(TokenEndpointAuthMethod, Needs)] = &[
     (TokenEndpointAuthMethod::SelfSignedTlsClientAuth, Needs::Certificate),
 ];
 
+/// What a method needs.
 fn needs(method: &TokenEndpointAuthMethod) -> Needs {
     METHODS.iter().find(|(known, _)| known == method).map_or(Needs::Secret, |(_, needs)| *needs)
 }
@@ -101,6 +106,7 @@ fn check_keys(metadata: &mut ClientMetadata, supported: &Supported, violations: 
         let pointer = format!("/jwks/keys/{index}/use");
         violations.push(Violation::new(ErrorCode::InvalidClientMetadata, pointer, rule, detail));
     }
+    // The set is removed only when nothing else is wrong with it, so that a refusal names what was sent.
     if empty && needed {
         refuse(violations, "jwks", "M14", "the client needs a key, and the set has none");
     } else if empty && !violations.concern("jwks") {
@@ -141,6 +147,7 @@ pub(super) fn check_method(
     metadata: &ClientMetadata,
     supported: &Supported,
 ) -> Result<(), (&'static str, Fault)> {
+    // The member that the violation names: the method, unless the algorithm contradicts it.
     const METHOD: &str = "token_endpoint_auth_method";
     let fault =
         |broken: bool, member, rule, detail| if broken { Err((member, Fault::new(rule, detail))) } else { Ok(()) };

@@ -2,6 +2,10 @@
 //!
 //! The lists are input only. What is registered and returned is the single member that each list belongs to
 //! ([RP Metadata Choices §2](https://openid.net/specs/openid-connect-rp-metadata-choices-1_0.html#section-2)).
+//!
+//! - Reads: the members of the extension `rp-metadata-choices` that end in `_values_supported` and their like.
+//! - Changes: the single member of each list; the lists are removed.
+//! - Refuses (M7, X6): a list that is too long, has no supported value, or lacks the value that the client named itself.
 
 use super::{algorithms, authentication, refuse, values};
 use crate::error::Violations;
@@ -21,6 +25,7 @@ pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violat
         }
         _ => None,
     });
+    // Collected first, because choosing a value changes the metadata that the iterator borrows.
     for (member, target, values) in Vec::from_iter(lists) {
         choose(metadata, member, target, &values, supported, violations);
         if let Some((_, field)) = metadata.member_mut(member.name) {

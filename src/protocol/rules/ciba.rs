@@ -4,6 +4,10 @@
 //! The delivery mode decides what else must be registered. `poll` and `ping` use the token endpoint and so need the grant;
 //! `ping` and `push` need an endpoint of the client; `poll` and `ping` with pairwise subjects need a URI from which the
 //! sector is derived.
+//!
+//! - Reads: the grant types, the subject type and the members of the extension `ciba`.
+//! - Changes: nothing.
+//! - Refuses (X4): an unknown delivery mode, and a mode without the members that it requires.
 
 use super::refuse;
 use crate::error::Violations;

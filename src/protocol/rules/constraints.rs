@@ -2,6 +2,10 @@
 //!
 //! Grant types and authentication methods narrow what the server supports, so the rules M11 and M12 apply to them. Scope
 //! values are left out while one remains. A redirection URI or a software identifier cannot be narrowed and is refused.
+//!
+//! - Reads: the constraints, and the members that they limit.
+//! - Changes: `scope`, and the lists of supported grant types and methods by which the later rules judge.
+//! - Refuses (C1 to C3): a host, a scope or a software identifier that the initial access token does not permit.
 
 use std::borrow::Cow;
 
@@ -86,6 +90,7 @@ fn check_scope(
 ) {
     let asked = metadata.scope.as_ref().filter(|scope| text::check_scope(scope, supported.max_scope_bytes).is_ok());
     let Some(asked) = asked.filter(|_| !constraints.scopes.is_empty()) else { return };
+    // Either switch means that the client must not get less than it requests without an error.
     let strict = supported.is_on(Switch::UnknownScopesRefused) || supported.is_on(Switch::UnofferedRefused);
     match permitted_scope(asked, constraints) {
         Some(scope) if scope == *asked || !strict => metadata.scope = Some(scope),

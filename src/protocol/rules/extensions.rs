@@ -1,6 +1,11 @@
 //! Members of extensions that depend on other members: front-channel logout, bound tokens, authorization details.
 //!
 //! An extension whose conditions are longer has a file of its own, such as `ciba` and `choices`.
+//!
+//! - Reads: `response_types`, `redirect_uris` and the members of the extensions `mtls`, `dpop`, `par`, `rar` and
+//!   `front-channel-logout`.
+//! - Changes: pushed requests and bound tokens, where a switch demands them.
+//! - Refuses (X2, X3, X5): combinations that the standards forbid, and types of details that are not supported.
 
 use super::refuse;
 use crate::error::{ErrorCode, Violation, Violations};

@@ -2,6 +2,10 @@
 //!
 //! [RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2) lets a server define members of its own. Members that
 //! are not declared are ignored and not returned, so a client cannot store data of its choice in the registry.
+//!
+//! - Reads: the members beyond the standards, and who the caller is.
+//! - Changes: removes members that are not declared; keeps the registered value of a member that the caller may not set.
+//! - Refuses (P4): a value of another type or size, and a change by a caller who may not make it.
 
 use serde_json::Value;
 
@@ -111,6 +115,7 @@ impl ExtraMember {
         sized && self.name.bytes().all(plain) && !is_defined(&self.name) && self.name != STATUS
     }
 
+    /// Whether the member has this name. Names of members are case-sensitive.
     fn is_called(&self, name: &str) -> bool {
         self.name == name
     }
@@ -126,7 +131,9 @@ impl ExtraMember {
 }
 
 impl ExtraType {
+    /// Checks the JSON type, and the characters of texts.
     fn check(self, value: &Value) -> Result<(), &'static str> {
+        // The size is limited in bytes of JSON, so the text itself has no limit here.
         let hygienic = |text: &str| text::check(text, usize::MAX).map_err(|fault| fault.detail);
         match (self, value) {
             (Self::Text, Value::String(text)) => hygienic(text),
@@ -141,6 +148,7 @@ impl ExtraType {
         }
     }
 
+    /// The detail of the violation of another type.
     fn expected(self) -> &'static str {
         match self {
             Self::Text => "a string is expected",
@@ -184,6 +192,7 @@ pub(crate) fn guard(
 ) {
     for member in declared.iter().filter(|member| !caller.may_set(member)) {
         let known = registered.and_then(|registered| registered.get(&member.name));
+        // A new client has no registered value, so any value is refused there.
         let sent = extra.get(&member.name);
         if sent.is_some() && sent != known {
             refuse(&member.name, "this caller may not set the member, leave it out", violations);

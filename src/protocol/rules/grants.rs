@@ -4,6 +4,10 @@
 //! are not supported are left out while a usable one remains, and the reply says what was registered
 //! ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2)). A refusal would lock these clients out; registering
 //! what cannot work would move the failure to the first login.
+//!
+//! - Reads: `grant_types`, `response_types`, `token_endpoint_auth_method`.
+//! - Changes: removes repeated values and values that are not supported; `code` is the default response type.
+//! - Refuses (M12): a document of which no usable grant remains, or whose grants and responses do not fit.
 
 use super::refuse;
 use crate::error::Violations;
@@ -90,6 +94,7 @@ fn apply_response_types(metadata: &mut ClientMetadata, supported: &Supported, vi
             _ => {}
         }
     }
+    // Only the two grants of the authorization endpoint need a response type (RFC 7591 §2.1).
     let answered = |grant| registered.iter().filter_map(in_registered_order).any(|(_, needs)| needs.contains(grant));
     let unanswered =
         [GrantType::AuthorizationCode, GrantType::Implicit].iter().any(|grant| granted(grant) && !answered(grant));
@@ -103,6 +108,7 @@ fn apply_response_types(metadata: &mut ClientMetadata, supported: &Supported, vi
 /// The row of a response type. The order of its words has no meaning
 /// ([RFC 6749 §8.4](https://www.rfc-editor.org/rfc/rfc6749#section-8.4)).
 fn in_registered_order(asked: &ResponseType) -> Option<&'static (ResponseType, &'static [GrantType])> {
+    // Sorted words compare as sets; a repeated word is no response type of any row.
     let words = |response: &'_ ResponseType| {
         let mut words: Vec<String> = response.as_str().split(' ').map(str::to_owned).collect();
         words.sort_unstable();

@@ -5,6 +5,9 @@
 //! sets are shared between servers, so such a key is skipped
 //! ([RFC 7517 §5](https://www.rfc-editor.org/rfc/rfc7517#section-5)). [`can_sign`] and [`can_encrypt`] say whether a
 //! usable key remains for a purpose. Members that name a place to fetch from, such as `x5u`, are kept and never followed.
+//!
+//! The functions of this module judge a set and change nothing; [`authentication`](super::authentication) reports what they
+//! find. Pointers are relative to the member `jwks`.
 
 mod key_type;
 
@@ -66,6 +69,7 @@ fn key_can_encrypt(key: &Value, wanted: Option<&str>) -> bool {
 /// §2](https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata), `jwks`).
 pub(crate) fn without_use(set: &Map<String, Value>) -> Vec<usize> {
     let purposes = |key: &Value| (key_can_sign(key, None), key_can_encrypt(key, None));
+    // A key for both purposes makes no set ambiguous; two kinds of special keys do.
     let has_only = |wanted| keys(set).any(|key| purposes(key) == wanted);
     if !has_only((true, false)) || !has_only((false, true)) {
         return Vec::new();
@@ -119,6 +123,7 @@ fn sent<'a>(key: &'a Value, name: &str) -> Option<&'a Value> {
 
 /// Whether a key of this set comes with a certificate, [RFC 7517 §4.7](https://www.rfc-editor.org/rfc/rfc7517#section-4.7).
 pub(crate) fn has_certificate(set: &Map<String, Value>) -> bool {
+    // The chain itself is not verified here: the host compares the certificate of a connection with it.
     let mut chains = keys(set).filter_map(|key| key.get("x5c")?.as_array());
     chains.any(|chain| chain.first().is_some_and(Value::is_string))
 }
@@ -212,6 +217,8 @@ fn check_kid(key: &Value, earlier: &[Value]) -> Result<(), Fault> {
     if kid.as_str().is_some_and(|kid| kid.chars().count() > MAX_KID) {
         return Err(Fault::new("M7", "kid is longer than 256 characters"));
     }
+    // A rotation publishes the old and the new key under different identifiers. Two keys that differ in nothing but
+    // their numbers would make the choice of the key depend on their order.
     let is_like = |other: &Value| ["kid", "kty", "use", "alg"].iter().all(|name| sent(other, name) == sent(key, name));
     match earlier.iter().any(is_like) {
         true => Err(Fault::new("M14", "an earlier key has the same kid, and the same kty, use and alg")),

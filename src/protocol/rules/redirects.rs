@@ -2,6 +2,10 @@
 //!
 //! The syntax of each URI is judged before, by [`redirect::check`]. Here a valid URI is compared with the rest of the
 //! document: with the grant types, the type of application and the profile of the server.
+//!
+//! - Reads: `redirect_uris`, `grant_types`, `application_type`.
+//! - Changes: nothing. A redirect URI is registered octet for octet as it was sent.
+//! - Refuses (M13, R11 and switches): a missing URI, and a kind of URI that the client may not have.
 
 use crate::error::Fault;
 use crate::error::{ErrorCode, Violation, Violations};
@@ -50,6 +54,7 @@ fn check_one(uri: &str, metadata: &ClientMetadata, supported: &Supported) -> Res
         return Err(Fault::new("R11", "a web client cannot have a private-use scheme, register as native"));
     }
     let dotless = !uri.split(':').next().is_some_and(|scheme| scheme.contains('.'));
+    // One row for each switch: the first that is on and broken is reported, in the order of the policy.
     let refusals = [
         (Switch::NativeHttpsRefused, native && kind == Kind::Https, "a native client cannot have https here"),
         (Switch::WebLoopbackRefused, !native && kind == Kind::LoopbackHttp, "a web client needs https here"),

@@ -2,6 +2,10 @@
 //!
 //! The registered scope never exceeds the requested one, and never what the operator allows. By default unknown values are
 //! left out, because clients send the scopes of every server that they know.
+//!
+//! - Reads: `scope`, in its normal form.
+//! - Changes: removes values that are not allowed; fills in the default scope.
+//! - Refuses (M10): a scope of which nothing remains, or any unknown value with the switch `unknown-scopes-refused`.
 
 use super::refuse;
 use crate::error::Violations;
@@ -20,6 +24,7 @@ pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violat
         return;
     };
     let Some(allowed) = &supported.scopes else { return };
+    // The order of the document is kept: clients compare the returned scope with the requested one as text.
     let known: Vec<_> = asked.split(' ').filter(|token| allowed.iter().any(|scope| scope == token)).collect();
     let unknown = asked.split(' ').count() > known.len();
     if unknown && supported.is_on(Switch::UnknownScopesRefused) {

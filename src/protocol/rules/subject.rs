@@ -3,6 +3,10 @@
 //!
 //! With pairwise identifiers, two clients that share a host see the same user under the same identifier. The host must
 //! therefore be certain: either all URIs of the client have one host, or a document that the client publishes lists them.
+//!
+//! - Reads: `subject_type`, `sector_identifier_uri` and the URIs of the sector.
+//! - Changes: removes a sector that has no use; registers the subject type where there is no choice.
+//! - Refuses (M16): a type that is not supported, and a pairwise client whose sector is not certain.
 
 use std::collections::BTreeSet;
 
@@ -28,6 +32,7 @@ pub(super) fn apply(metadata: &mut ClientMetadata, supported: &Supported, violat
     }
     let pairwise = metadata.subject_type == Some(SubjectType::Pairwise);
     let members = metadata.uris(|leads| is_of_sector(leads, metadata));
+    // A malformed URI has no host, and its own rule has reported it.
     let clear = !violations.concern("sector_identifier_uri")
         && !members.iter().any(|(member, _)| violations.concern(member.name));
     if pairwise && clear && metadata.sector_identifier_uri.is_none() && !has_one_host(metadata) {

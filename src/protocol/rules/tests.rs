@@ -21,7 +21,7 @@ fn members() -> String {
     table
 }
 
-/// The JSON type of a member, found by what it takes.
+/// The JSON type of a member, found by the values that it accepts.
 fn json_type(member: &Member) -> &'static str {
     let types = [("string", r#""a""#), ("array", "[]"), ("boolean", "true"), ("number", "1"), ("object", "{}")];
     let takes = |value: &str| {
@@ -96,7 +96,7 @@ fn group(group: Group) -> String {
 }
 
 fn extensions() -> String {
-    let mut table = "| extension | standard | offered with it by default |\n| --- | --- | --- |\n".to_owned();
+    let mut table = "| extension | standard | supported with it by default |\n| --- | --- | --- |\n".to_owned();
     for extension in Extension::ALL {
         let methods = extension.auth_methods().iter().map(|method| format!("`{method}`"));
         let grants = extension.grant_types().iter().map(|grant| format!("`{grant}`"));

@@ -21,6 +21,7 @@ const IGNORABLE: CodePointSetDataBorrowed<'static> = CodePointSetData::new::<Def
 /// How many combining marks may follow one another. No script needs more, and more of them cover the lines around.
 const MAX_MARKS: usize = 8;
 
+/// The refusal of a character that a reader cannot see or that reorders the text.
 const INVISIBLE: Fault =
     Fault::new("M8", "control, invisible, unassigned and direction-changing characters are not allowed");
 
@@ -65,6 +66,7 @@ impl Class {
         }
     }
 
+    /// Whether a reader sees the character.
     fn is_visible(self) -> bool {
         matches!(self, Self::Base | Self::Mark)
     }
@@ -82,6 +84,9 @@ const VISIBLE: GeneralCategoryGroup = GeneralCategoryGroup::Letter
     .union(GeneralCategoryGroup::Symbol);
 
 /// Checks a text for its length, at most `max` code points (M7), and for the characters that M8 forbids.
+///
+/// The text is in its normal form already. The caller adds the member, because the same check serves names, contacts and
+/// declared members.
 pub(crate) fn check(text: &str, max: usize) -> Result<(), Fault> {
     if text.is_empty() {
         return Err(Fault::new("M8", "the text is empty, leave the member out instead"));
@@ -195,7 +200,7 @@ mod tests {
             ("bidirectional by nature", "לקוח דוגמה", None),
             ("markup", "<b>\"R&D\"</b>", None),
             ("inner no-break space", "a\u{A0}b", None),
-            ("astral characters count once", "\u{1F600}\u{1F600}\u{1F600}\u{1F600}\u{1F600}\u{1F600}", None),
+            ("an astral character is one code point", "\u{1F600}\u{1F600}\u{1F600}\u{1F600}\u{1F600}\u{1F600}", None),
             ("longest", "12345678901234567890", None),
             ("longest of another script", "ああああああああああああああああああああ", None),
             ("too long", "123456789012345678901", Some("M7")),

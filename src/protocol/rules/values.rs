@@ -2,6 +2,10 @@
 //!
 //! A value is judged alone here, without the other members of the document. The same function serves the list of choices
 //! of another extension and the hosts of constraints, so a value means the same wherever it stands.
+//!
+//! - Reads: every member of the table that is present, with the lists of the server.
+//! - Changes: nothing.
+//! - Refuses: by the rule of the kind of value: R1 to R22, M7 to M10, M15, M17 to M19, X1, X7, X8.
 
 use super::{certificate, text};
 use crate::error::Fault;
@@ -22,6 +26,7 @@ pub(super) fn check(metadata: &mut ClientMetadata, supported: &Supported, violat
     for (member, field) in metadata.members().filter(|(_, field)| !field.is_absent()) {
         check_member(member, field, supported, violations);
     }
+    // The only value that is neither a string nor judged by a rule of its own.
     if let Some(formats) = &metadata.vp_formats_supported
         && !formats.0.values().all(serde_json::Value::is_object)
     {
@@ -32,6 +37,7 @@ pub(super) fn check(metadata: &mut ClientMetadata, supported: &Supported, violat
 /// Checks the values of one member. A list that is too long has one violation and its values are not judged: the time of
 /// a refusal must not grow with the length of the list.
 fn check_member(member: &Member, field: &dyn Field, supported: &Supported, violations: &mut Violations) {
+    // Values of a list have a position; language versions of one text have none and are not limited by number.
     let mut texts = Vec::new();
     field.texts(&mut |text| texts.push(text));
     let max = max_values(member.kind);
@@ -109,6 +115,7 @@ pub(super) fn check_text(kind: ValueKind, text: Text<'_>, supported: &Supported)
     }
 }
 
+/// Turns the result of a look-up into a refusal by M15.
 fn require(is_supported: bool) -> Result<(), Fault> {
     if is_supported { Ok(()) } else { Err(NOT_SUPPORTED) }
 }

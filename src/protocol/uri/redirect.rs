@@ -1,8 +1,8 @@
 //! Redirect URIs: which may be registered, and which request matches a registered one.
 //!
 //! The authorization code is sent wherever a redirect URI points, so this is the rule that protects the user. It is
-//! also the rule on which honest clients fail most, so every refusal says what is allowed instead. Three kinds of URI
-//! get in: `https`, `http` to the loopback interface, and private-use schemes
+//! also the rule on which honest clients fail most often, so every refusal says what is allowed instead. Three kinds of
+//! URI are accepted: `https`, `http` to the loopback interface, and private-use schemes
 //! ([RFC 8252 §7](https://www.rfc-editor.org/rfc/rfc8252#section-7)).
 //!
 //! The rules R1 to R22 look at the string as written and run in the order of the policy; the first one that is broken
@@ -34,7 +34,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The kind of an accepted redirect URI, which its scheme tells.
+    /// The kind of an accepted redirect URI, which follows from its scheme.
     pub(crate) fn of(accepted: &str) -> Self {
         match cut(accepted, ':').0 {
             scheme if scheme.eq_ignore_ascii_case("https") => Self::Https,
@@ -44,7 +44,10 @@ impl Kind {
     }
 }
 
-/// Checks a redirect URI as written, R1 to R22.
+/// Checks a redirect URI as written, R1 to R22, and returns its kind.
+///
+/// Text in, nothing repaired: an accepted URI is registered octet for octet. The first broken rule is the error, in the
+/// order of the policy, so that one fault has one explanation.
 pub(crate) fn check(uri: &str) -> Result<Kind, Fault> {
     let parts = Parts::read(uri)?;
     refuse_if(
@@ -59,6 +62,7 @@ pub(crate) fn check(uri: &str) -> Result<Kind, Fault> {
         Kind::LoopbackHttp => check_loopback(&parts),
         Kind::PrivateUse => check_private_use(&parts),
     }?;
+    // Last, so that a more exact explanation comes first where there is one.
     refuse_if(fluent_uri::Uri::parse(uri).is_err(), "R6", "the URI does not follow the grammar of RFC 3986")?;
     Ok(kind)
 }
@@ -80,8 +84,9 @@ pub(crate) fn check_for_implicit(uri: &str) -> Result<(), Fault> {
 /// ([RFC 9700 §2.1](https://www.rfc-editor.org/rfc/rfc9700#section-2.1)), except that the port of an `http` loopback
 /// URI is free, because the client learns it from its operating system at the time of the request
 /// ([RFC 8252 §7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)). A name below `localhost` is compared with its
-/// port: it tells one of several servers of a developer's machine.
+/// port, because such names distinguish several servers on one machine.
 pub(crate) fn matches(registered: &str, requested: &str) -> bool {
+    // Equal strings are the common case and need no parser.
     registered == requested
         || loopback_without_port(registered).is_some_and(|uri| Some(uri) == loopback_without_port(requested))
 }
@@ -134,17 +139,18 @@ fn check_private_use(parts: &Parts<'_>) -> Result<(), Fault> {
         "nothing follows the scheme, add at least a slash",
     )?;
     parts.authority.map_or(Ok(()), check_private_authority)?;
+    // The same tests as for the web, under the identifier that the policy gives them for private-use schemes.
     check_target(parts).map_err(|fault| Fault::new("R14", fault.detail))
 }
 
-/// Whether a path without authority is rather a port, the scheme before it being a host.
+/// Whether a path without authority looks like a port, so that the scheme before it was meant as a host.
 fn is_port_like(path: &str) -> bool {
     let (first, _) = cut(path, '/');
     is_digits(first) && first.len() <= 5
 }
 
-/// The authority after a private-use scheme is a name of the application's own choice, R13. It only must not look like
-/// two different servers to two parsers.
+/// The authority after a private-use scheme is a name that the application chose, R13. It is refused only where two parsers
+/// could read two different servers.
 fn check_private_authority(authority: &str) -> Result<(), Fault> {
     refuse_if(authority.contains('@'), "R13", "user information after the two slashes is not allowed")?;
     let server = Authority::read(authority)
@@ -157,7 +163,7 @@ fn check_private_authority(authority: &str) -> Result<(), Fault> {
     )
 }
 
-/// What follows the authority, R20 to R22.
+/// Path and query, R20 to R22.
 fn check_target(parts: &Parts<'_>) -> Result<(), Fault> {
     parts.check_brackets()?;
     refuse_if(
@@ -173,19 +179,22 @@ fn check_target(parts: &Parts<'_>) -> Result<(), Fault> {
     )
 }
 
-/// Whether some parser shortens the path: R21.
+/// Whether a parser would shorten the path, R21. The registered and the requested path could then differ.
 pub(crate) fn has_dot_segment(path: &str) -> bool {
     path.split('/').any(is_dot_segment)
 }
 
-/// Whether some parser removes this segment or the one before:
+/// Whether a parser would remove this segment or the one before it:
 /// [RFC 3986 §5.2.4](https://www.rfc-editor.org/rfc/rfc3986#section-5.2.4), with path parameters as Java servers cut
 /// them.
 fn is_dot_segment(segment: &str) -> bool {
+    // `%2e` is a dot to most servers, and a path parameter after `;` is cut before the comparison.
     matches!(&*percent_decode(cut(segment, ';').0), b"." | b"..")
 }
 
+/// Whether a query parameter has the name of a response parameter. A client that finds two of them may read the wrong one.
 fn is_response_parameter(parameter: &str) -> bool {
+    // Decoded once, as servers do: `c%6fde` is the parameter `code`, `c%256fde` is not.
     let name = percent_decode(cut(parameter, '=').0);
     let mut reserved = RESPONSE_PARAMETERS.split(' ');
     reserved.any(|reserved| reserved.as_bytes() == name)

@@ -18,6 +18,7 @@ const MODULUS_BITS: RangeInclusive<usize> = 2048..=8192;
 /// The smallest RSA exponent. Smaller ones have known attacks with weak padding, and no deployed library creates them.
 const MIN_EXPONENT: u64 = 65_537;
 
+// The names of algorithms and the members of keys that several rows share.
 const RSA_SIGNING: &[&str] = &["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"];
 const RSA_ENCRYPTION: &[&str] = &["RSA-OAEP", "RSA-OAEP-256"];
 const ECDH: &[&str] = &["ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A192KW", "ECDH-ES+A256KW"];
@@ -51,8 +52,11 @@ type Member = (&'static str, Shape);
 
 /// A row of [`KEY_TYPES`].
 pub(super) struct KeyType {
+    /// The value of `kty`.
     kty: &'static str,
+    /// The value of `crv`, for a type with curves.
     crv: Option<&'static str>,
+    /// The members that a public key of the type has, beyond those of every key.
     members: &'static [Member],
     /// The `alg` values for signatures.
     pub(super) signing: &'static [&'static str],
@@ -61,6 +65,7 @@ pub(super) struct KeyType {
 }
 
 impl KeyType {
+    /// One row of the table.
     const fn new(
         kty: &'static str,
         crv: Option<&'static str>,
@@ -86,6 +91,7 @@ impl KeyType {
     /// The members that break a rule, by name. An empty name means the key as a whole.
     pub(super) fn check(&self, key: &Value) -> Vec<(&'static str, Fault)> {
         let broken = self.members.iter().filter_map(|(name, shape)| Some((*name, shape.check(key.get(name)).err()?)));
+        // The point is judged only where both coordinates are well-formed: a second fault would follow from the first.
         let mut faults: Vec<_> = broken.collect();
         if faults.is_empty() && !self.has_point(key) {
             faults.push(("", Fault::new("M14", "x and y must be a point on the curve")));

@@ -21,12 +21,14 @@ pub(super) const BLOCKED_SCHEMES: &str = "about acap addressbook afp afs amqp am
     webcal webcals webdav webdavs webkit-fake-url windowsdefender workflow ws wss wtai wyciwyg x-man-page x-radar \
     x-safari-http x-safari-https x-web-search xmpp";
 
-/// How families of such schemes begin.
+/// Prefixes of families of such schemes.
 const BLOCKED_PREFIXES: &[&str] = &["ms-", "itms", "x-apple", "chrome-", "microsoft-edge"];
 
-/// How the pages of browser extensions end. A scheme with a dot is a reversed domain name of somebody.
+/// The suffix of the schemes of browser extensions. A scheme with a dot is the reversed domain name of its owner and is
+/// accepted.
 const BLOCKED_SUFFIX: &str = "-extension";
 
+// A set, because a linear search over two hundred names would run for every redirect URI of every registration.
 static BLOCKED: LazyLock<HashSet<&str>> = LazyLock::new(|| BLOCKED_SCHEMES.split(' ').collect());
 
 /// Whether the scheme is in the list or follows a pattern; schemes ignore case
