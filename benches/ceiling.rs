@@ -1,7 +1,7 @@
 //! What a flood of registrations leaves behind: a million attempts against a ceiling of ten thousand clients.
 //!
 //! `cargo bench --bench ceiling` prints the resident memory of the process (Linux) after every tenth of the attempts,
-//! once where unused clients make room for new ones and once where they do not, and fails unless it stays flat.
+//! once where unused clients are evicted for new ones and once where they are not, and fails unless it stays flat.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a bench fails by panicking")]
 
 use std::time::{Duration, Instant};
@@ -25,8 +25,8 @@ fn main() {
     let unused = Retention::new().with_max_clients(CEILING).with_grace(Duration::ZERO);
     println!("{ATTEMPTS} registrations against a ceiling of {CEILING} clients in memory");
     for (name, retention) in [
-        ("the oldest unused client makes room", unused.clone()),
-        ("nobody makes room", unused.with_grace(Duration::MAX)),
+        ("the oldest unused client is evicted", unused.clone()),
+        ("no client is evicted", unused.with_grace(Duration::MAX)),
     ] {
         println!("\n{name}");
         println!("{:>9} {:>9} {:>9} {:>8} {:>9} {:>9}", "attempts", "201", "503", "clients", "RSS MiB", "µs each");

@@ -6,7 +6,7 @@
 //! | `GET /admin/clients` | a page of clients; `owner`, `status`, `never_used`, `issued_from`, `issued_before`, `used_from`, `used_before` select, `limit` and `after` page |
 //! | `GET /admin/clients/{id}` | one client |
 //! | `POST /admin/clients/{id}/approve`, `/disable`, `/enable` | what it may do; `approve?revision=3` approves only what was looked at |
-//! | `DELETE /admin/clients/{id}` | its end |
+//! | `DELETE /admin/clients/{id}` | removes the client |
 //! | `GET /admin/tokens`, `POST /admin/tokens`, `DELETE /admin/tokens/{id}` | initial access tokens |
 //!
 //! Every request needs `Authorization: Bearer` with the token of `--admin-token` or `ADMIN_TOKEN`. No answer contains a
@@ -15,6 +15,8 @@
 
 #[path = "admin/api.rs"]
 mod api;
+#[path = "support/exit.rs"]
+mod exit;
 #[path = "support/log.rs"]
 mod log;
 #[path = "support/serve.rs"]
@@ -37,10 +39,10 @@ use tower_dcr::{Access, RegistrationLayer, Registry};
 struct Options {
     #[command(flatten)]
     serve: serve::ServeOptions,
-    /// What operators present. Default: the environment variable ADMIN_TOKEN.
+    /// The bearer token of operators, at least 16 characters. Default: the environment variable ADMIN_TOKEN.
     #[arg(long)]
     admin_token: Option<String>,
-    /// Let everybody register, instead of the holders of initial access tokens.
+    /// Permit registration without an initial access token.
     #[arg(long)]
     open: bool,
     /// Hold new clients until they are approved.
@@ -50,21 +52,11 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let options = Options::parse();
-    let done = match log::start() {
-        Ok(()) => run(options).await,
-        Err(error) => Err(error),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("admin: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit::code("admin", run(Options::parse()).await)
 }
 
 async fn run(options: Options) -> Result<(), Box<dyn Error>> {
+    log::start()?;
     let admin_token = options.admin_token.or_else(|| std::env::var("ADMIN_TOKEN").ok());
     let admin_token =
         admin_token.filter(|token| token.len() >= 16).ok_or("an admin token of 16 characters is needed")?;
@@ -75,7 +67,7 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         .with_policy(move |_: &Review<'_>| if approval { Verdict::hold() } else { Verdict::accept() })
         .build(MemoryStore::new())?;
     println!("registration endpoint: {}", registry.registration_endpoint().unwrap_or("off"));
-    // Only the digest is kept: it is compared in constant time and gives nothing away.
+    // Only the digest is kept: it is compared in constant time, and it does not reveal the token.
     let admin = api::router(registry.clone().with_actor("admin"), Digest::of(&admin_token));
     let application = Router::new().nest("/admin", admin).layer(RegistrationLayer::new(registry));
     server.run(application).await?;

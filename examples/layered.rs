@@ -1,11 +1,14 @@
 //! The registration endpoint in a stack of tower-http layers, and which of them belong outside and which inside.
 
+#[path = "support/exit.rs"]
+mod exit;
 #[path = "support/log.rs"]
 mod log;
 #[path = "support/serve.rs"]
 mod serve;
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::Router;
@@ -14,10 +17,10 @@ use clap::Parser;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, Method};
 use tower::ServiceBuilder;
+use tower_dcr::cors::{Any, CorsLayer};
 use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, RegistrationLayer, Registry};
 use tower_http::compression::CompressionLayer;
-use tower_http::cors::{Any, CorsLayer};
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 use tower_http::trace::TraceLayer;
@@ -30,8 +33,11 @@ struct Options {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let options = Options::parse();
+async fn main() -> ExitCode {
+    exit::code("layered", run(Options::parse()).await)
+}
+
+async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     log::start()?;
     let server = serve::Server::bind(&options.serve).await?;
     let base_url = server.url()?;
@@ -65,8 +71,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Lets a page of any origin register and manage its client. That is safe with any origin because the endpoint knows no
-/// cookies: only who holds a token can use it, and a browser adds none by itself.
+/// Lets a page of any origin register and manage its client. That is safe for any origin because the endpoint reads no
+/// cookies: a request needs a token, and a browser adds none by itself.
 fn cors() -> CorsLayer {
     const READABLE: [HeaderName; 4] = [ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE];
     CorsLayer::new()

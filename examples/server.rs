@@ -2,6 +2,8 @@
 
 #[path = "server/authenticated.rs"]
 mod authenticated;
+#[path = "support/exit.rs"]
+mod exit;
 #[path = "server/interruption.rs"]
 mod interruption;
 #[path = "support/log.rs"]
@@ -110,21 +112,11 @@ enum Inner {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let options = Options::parse();
-    let done = match log::start() {
-        Ok(()) => run(options).await,
-        Err(error) => Err(error),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("server: {}", messages::with_causes(&*error));
-            ExitCode::FAILURE
-        }
-    }
+    exit::code("server", run(Options::parse()).await)
 }
 
 async fn run(options: Options) -> Result<(), Box<dyn Error>> {
+    log::start()?;
     if let Some(flag) = options.tokens.first_flag().filter(|_| options.access != Who::Tokens) {
         return Err(format!("{flag} has no effect without --access tokens").into());
     }

@@ -1,12 +1,15 @@
-//! Two issuers on one server: anybody registers at acme, globex wants an initial access token. They share a store, and
-//! nothing that one of them issued counts at the other.
+//! Two issuers on one server. Every caller may register at acme; globex needs an initial access token. They share a
+//! store, and a client or a token of one issuer does not exist for the other.
 
+#[path = "support/exit.rs"]
+mod exit;
 #[path = "support/log.rs"]
 mod log;
 #[path = "support/serve.rs"]
 mod serve;
 
 use std::error::Error;
+use std::process::ExitCode;
 
 use axum::Router;
 use axum::routing::get;
@@ -23,8 +26,11 @@ struct Options {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let options = Options::parse();
+async fn main() -> ExitCode {
+    exit::code("tenants", run(Options::parse()).await)
+}
+
+async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     log::start()?;
     let server = serve::Server::bind(&options.serve).await?;
     let base_url = server.url()?;

@@ -6,12 +6,15 @@
 //! alone from tonic and serves them as all examples do.
 
 // In a project of your own this is what `tonic-prost-build` generates from a .proto file.
+#[path = "support/exit.rs"]
+mod exit;
 #[path = "tonic/greeter.rs"]
 mod greeter;
 #[path = "support/serve.rs"]
 mod serve;
 
 use std::error::Error;
+use std::process::ExitCode;
 
 use clap::Parser;
 use tonic::service::Routes;
@@ -27,8 +30,11 @@ struct Options {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let options = Options::parse();
+async fn main() -> ExitCode {
+    exit::code("tonic", run(Options::parse()).await)
+}
+
+async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let server = serve::Server::bind(&options.serve).await?;
     let registry = Registry::builder(server.url()?, Access::Open).build(MemoryStore::new())?;
 

@@ -37,17 +37,17 @@ pub(crate) fn router(registry: Registry, admin_token: Digest) -> Router {
         .route("/tokens/{id}", delete(revoke))
         .fallback(async || Failure::NotFound)
         .with_state(registry)
-        .layer(middleware::map_response(told))
+        .layer(middleware::map_response(as_json))
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(middleware::from_fn_with_state(admin_token, admit))
+        .layer(middleware::from_fn_with_state(admin_token, authorize))
 }
 
-/// Lets operators in, and nobody else know what there is.
-async fn admit(State(admin_token): State<Digest>, request: Request, next: Next) -> Response {
+/// Refuses every request without the admin token, also for paths that do not exist.
+async fn authorize(State(admin_token): State<Digest>, request: Request, next: Next) -> Response {
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (scheme, presented) = header.split_once(' ').unwrap_or_default();
-    let admitted = Digest::of(presented).matches(&admin_token) && scheme.eq_ignore_ascii_case("bearer");
-    let mut response = match admitted {
+    let is_operator = Digest::of(presented).matches(&admin_token) && scheme.eq_ignore_ascii_case("bearer");
+    let mut response = match is_operator {
         true => next.run(request).await,
         false => Failure::Unauthorized.into_response(),
     };
@@ -55,15 +55,15 @@ async fn admit(State(admin_token): State<Digest>, request: Request, next: Next) 
     response
 }
 
-/// What the framework refuses by itself is told in JSON, and without repeating what was sent.
-async fn told(response: Response) -> Response {
+/// Replaces a refusal of the framework by JSON that does not repeat what was sent.
+async fn as_json(response: Response) -> Response {
     let is_json = response.headers().get(CONTENT_TYPE).is_some_and(|media_type| media_type == "application/json");
     let description = match response.status() {
         status if is_json || !status.is_client_error() => return response,
         StatusCode::METHOD_NOT_ALLOWED => "the method is not defined for this resource",
         StatusCode::PAYLOAD_TOO_LARGE => "the request body is too large",
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "the body must be application/json",
-        _ => "the request is not what this resource takes",
+        _ => "the request is not valid for this resource",
     };
     let (mut head, _) = response.into_parts();
     head.headers.remove(CONTENT_TYPE);
@@ -175,7 +175,7 @@ async fn tokens(State(registry): State<Registry>) -> Answer {
     Ok(Json(json!({ "tokens": tokens.iter().map(view::token).collect::<Vec<_>>() })))
 }
 
-/// What a new initial access token allows; everything may be left out.
+/// The options of a new initial access token; every member may be left out.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[derive(Default)]
@@ -220,7 +220,7 @@ async fn revoke(State(registry): State<Registry>, Path(id): Path<String>) -> Res
     registry.revoke_initial_access_token(&id).await?.then_some(StatusCode::NO_CONTENT).ok_or(Failure::NotFound)
 }
 
-/// Why an operator gets nothing.
+/// Why a request of an operator fails.
 enum Failure {
     BadRequest,
     Unauthorized,
@@ -245,7 +245,7 @@ impl axum::response::IntoResponse for Failure {
         let (status, error, description) = match self {
             Self::BadRequest => (400, "invalid_request", "no such parameter".to_owned()),
             Self::Unauthorized => (401, "invalid_token", "an admin token is required".to_owned()),
-            Self::NotFound => (404, "not_found", "there is nothing here".to_owned()),
+            Self::NotFound => (404, "not_found", "not found".to_owned()),
             Self::Registry(error) => {
                 (error.status(), error.code().map_or("server_error", ErrorCode::as_str), error.to_string())
             }

@@ -4,19 +4,7 @@ use std::error::Error;
 
 use tower_dcr::{ConfigError, ConfigErrorKind};
 
-/// A failure with all its causes, nearest first. A cause that the text before it repeats is left out.
-pub(crate) fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.contains(&next) {
-            text = format!("{text}: {next}");
-        }
-        cause = error.source();
-    }
-    text
-}
+pub(crate) use crate::exit::with_causes;
 
 /// A refused configuration, with the flag that sets it.
 pub(crate) fn refused(error: ConfigError) -> Box<dyn Error> {

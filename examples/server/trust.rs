@@ -1,4 +1,4 @@
-//! Whom the server example trusts, and how often somebody may come, as its flags say.
+//! The flags of the server example for rate limits and for issuers of software statements.
 
 use std::error::Error;
 
@@ -70,7 +70,7 @@ impl TrustOptions {
     }
 }
 
-/// So many attempts of each peer in a minute, as this flag says.
+/// A limit of this many attempts in a minute for each peer.
 #[cfg(feature = "rate-limit")]
 fn a_minute(flag: &str, attempts: u32) -> Result<tower_dcr::gate::RateLimit, String> {
     let limit = tower_dcr::gate::RateLimit::builder(attempts, std::time::Duration::from_secs(60)).build();
@@ -82,9 +82,9 @@ pub(crate) fn with_peer_addresses(application: Router) -> Router {
     use axum::extract::{ConnectInfo, Request};
     use tower_dcr::gate::PeerAddress;
 
-    let tell = async |ConnectInfo(peer): ConnectInfo<std::net::SocketAddr>, mut request: Request| {
+    let insert = async |ConnectInfo(peer): ConnectInfo<std::net::SocketAddr>, mut request: Request| {
         request.extensions_mut().insert(PeerAddress::from(peer));
         request
     };
-    application.layer(axum::middleware::map_request(tell))
+    application.layer(axum::middleware::map_request(insert))
 }

@@ -1,11 +1,11 @@
-//! Where an example writes its log: to standard error, as much of it as `RUST_LOG` says.
+//! The log of an example: it goes to standard error, filtered by `RUST_LOG`.
 
 use std::error::Error;
 use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
 
-/// What is logged where `RUST_LOG` says nothing.
+/// The filter if `RUST_LOG` is not set.
 const DEFAULT: &str = "info";
 
 /// Starts the log. Colours are for a terminal alone, and not where `NO_COLOR` is set

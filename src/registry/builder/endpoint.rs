@@ -20,8 +20,8 @@ impl RegistryBuilder {
         self
     }
 
-    /// Whether `POST ..?dry_run=true` tells what would be registered and registers nothing. Who may not register gets
-    /// no answer either, but an initial access token is not spent. Default: no, and the query means nothing.
+    /// Whether `POST ..?dry_run=true` returns what would be registered and registers nothing. A caller that may not
+    /// register is refused here too. An initial access token is not spent. Default: no, and the query is ignored.
     pub fn with_dry_run(mut self, enabled: bool) -> Self {
         self.endpoint.dry_run = enabled;
         self

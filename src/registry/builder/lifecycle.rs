@@ -15,20 +15,20 @@ impl RegistryBuilder {
         self
     }
 
-    /// How many clients there may be. Above it a registration is answered with 503, whoever is idle; see
+    /// The largest number of clients. At this number a registration is answered with 503, also if clients are idle; see
     /// [`Retention::with_max_clients`] for a ceiling at which the oldest unused client is evicted. Default: any number.
     pub fn with_max_clients(mut self, clients: u64) -> Self {
         self.lifecycle.retention = self.lifecycle.retention.with_max_clients(clients).with_grace(Duration::MAX);
         self
     }
 
-    /// Who ends what a removed client was granted. Default: nobody, because the registry does not know of grants.
+    /// What revokes the grants of a removed client. Default: nothing, because the registry does not know the grants.
     pub fn with_revocation(mut self, revoke: impl Revoke) -> Self {
         self.lifecycle.revocation = Some(Revocation::new(revoke));
         self
     }
 
-    /// How long a client secret counts; at least one second. An update renews a secret that has expired, or has less
+    /// How long a client secret is valid; at least one second. An update renews a secret that has expired, or has less
     /// than a tenth of this time left; a read never does. Default: for ever.
     pub fn with_client_secret_lifetime(mut self, lifetime: Duration) -> Self {
         self.lifecycle.secret_lifetime = Some(lifetime);
@@ -42,20 +42,20 @@ impl RegistryBuilder {
         self
     }
 
-    /// Whether a public client (`none`) that anybody may register ([`Access::Open`](crate::Access::Open)) shares the
-    /// registration of an identical one that is there already. Default: no.
+    /// Whether a public client (`none`) of an anonymous caller ([`Access::Open`](crate::Access::Open)) shares the
+    /// registration of an identical client. Default: no.
     ///
     /// The reply is 201 with the `client_id` and `client_id_issued_at` of the client that is there and the metadata as
     /// this caller sent it; it can differ from what is there in the order of values and in the ports of loopback
-    /// redirection URIs only. Since nobody may manage what others use as well, such registrations get no registration
-    /// access token, the first one included. A disabled client is not shared.
+    /// redirection URIs only. Other callers use the same client, so no reply has a registration access token, also
+    /// not the first one. A disabled client is not shared.
     pub fn with_shared_registrations(mut self, reuse: bool) -> Self {
         self.registration.shared = reuse;
         self
     }
 
-    /// The `software_id` of software of which there is one instance: while a client of it is registered, nobody else
-    /// registers or updates to the same `software_id` and `software_version` (P5), whatever its status. Of several
+    /// The `software_id` of software of which there is one instance. While a client of it is registered, no other client
+    /// can register with, or change to, the same `software_id` and `software_version` (P5), whatever its status. Of several
     /// registrations or updates at the same moment one succeeds; the store guarantees it. Default: none.
     ///
     /// ```

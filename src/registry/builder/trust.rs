@@ -1,8 +1,7 @@
 //! What comes from somebody else: fetched documents and signed statements.
 
 use super::RegistryBuilder;
-use crate::trust::documents::DocumentSource;
-use crate::trust::documents::FetchDocument;
+use crate::trust::documents::{DocumentSource, FetchDocument};
 #[cfg(feature = "software-statements")]
 use crate::trust::software_statement::SoftwareStatements;
 
@@ -13,7 +12,6 @@ impl RegistryBuilder {
     /// authentication is an event `legacy_audience` of the audit trail. Default: none, because a rogue server can make a
     /// client sign for the endpoint of an honest one. It is refused with
     /// [`Switch::AudienceString`](crate::Switch::AudienceString), which `fapi2` turns on, and where no method with assertions is offered.
-    #[cfg(feature = "software-statements")]
     #[cfg(feature = "software-statements")]
     pub fn with_legacy_audiences<T: Into<String>>(mut self, audiences: impl IntoIterator<Item = T>) -> Self {
         self.trust.legacy_audiences = audiences.into_iter().map(Into::into).collect();
