@@ -10,12 +10,17 @@ use crate::server::{Registered, Server, minimal};
 /// A document on top of [`minimal`], and where it breaks a rule.
 type Row = (&'static str, Extension, Value, Option<&'static str>);
 
+const KEYS: &str = "https://app.example.com/jwks";
+const CIBA_GRANT: &str = "urn:openid:params:grant-type:ciba";
+const CIBA_MODE: &str = "/backchannel_token_delivery_mode";
+const CIBA_ENDPOINT: &str = "https://app.example.com/notify";
+
 fn rows() -> Vec<Row> {
+    [mutual_tls_rows(), request_and_token_rows(), session_and_ciba_rows(), federation_and_other_rows()].concat()
+}
+
+fn mutual_tls_rows() -> Vec<Row> {
     use Extension::*;
-    let keys = "https://app.example.com/jwks";
-    let device = "urn:openid:params:grant-type:ciba";
-    let mode = "/backchannel_token_delivery_mode";
-    let notify = "https://app.example.com/notify";
     vec![
         (
             "subject of a certificate",
@@ -75,9 +80,15 @@ fn rows() -> Vec<Row> {
         (
             "self-signed with keys",
             MutualTls,
-            json!({"token_endpoint_auth_method": "self_signed_tls_client_auth", "jwks_uri": keys}),
+            json!({"token_endpoint_auth_method": "self_signed_tls_client_auth", "jwks_uri": KEYS}),
             None,
         ),
+    ]
+}
+
+fn request_and_token_rows() -> Vec<Row> {
+    use Extension::*;
+    vec![
         ("signed requests", Jar, json!({"require_signed_request_object": true}), None),
         (
             "a word for true",
@@ -123,7 +134,7 @@ fn rows() -> Vec<Row> {
         (
             "encrypted introspection",
             Introspection,
-            json!({"introspection_encrypted_response_alg": "ECDH-ES", "introspection_encrypted_response_enc": "A256GCM", "jwks_uri": keys}),
+            json!({"introspection_encrypted_response_alg": "ECDH-ES", "introspection_encrypted_response_enc": "A256GCM", "jwks_uri": KEYS}),
             None,
         ),
         (
@@ -145,6 +156,12 @@ fn rows() -> Vec<Row> {
             json!({"authorization_encrypted_response_enc": "A256GCM"}),
             Some("/authorization_encrypted_response_enc"),
         ),
+    ]
+}
+
+fn session_and_ciba_rows() -> Vec<Row> {
+    use Extension::*;
+    vec![
         (
             "front-channel logout",
             FrontChannelLogout,
@@ -171,32 +188,37 @@ fn rows() -> Vec<Row> {
             json!({"backchannel_logout_session_required": {}}),
             Some("/backchannel_logout_session_required"),
         ),
-        ("poll", Ciba, json!({"grant_types": [device], "backchannel_token_delivery_mode": "poll"}), None),
+        ("poll", Ciba, json!({"grant_types": [CIBA_GRANT], "backchannel_token_delivery_mode": "poll"}), None),
         (
             "push without the grant",
             Ciba,
-            json!({"backchannel_token_delivery_mode": "push", "backchannel_client_notification_endpoint": notify}),
+            json!({"backchannel_token_delivery_mode": "push", "backchannel_client_notification_endpoint": CIBA_ENDPOINT}),
             None,
         ),
-        ("grant without mode", Ciba, json!({"grant_types": [device]}), Some(mode)),
-        ("mode without grant", Ciba, json!({"backchannel_token_delivery_mode": "poll"}), Some(mode)),
-        ("unknown mode", Ciba, json!({"grant_types": [device], "backchannel_token_delivery_mode": "x"}), Some(mode)),
+        ("grant without mode", Ciba, json!({"grant_types": [CIBA_GRANT]}), Some(CIBA_MODE)),
+        ("mode without grant", Ciba, json!({"backchannel_token_delivery_mode": "poll"}), Some(CIBA_MODE)),
+        (
+            "unknown mode",
+            Ciba,
+            json!({"grant_types": [CIBA_GRANT], "backchannel_token_delivery_mode": "x"}),
+            Some(CIBA_MODE),
+        ),
         (
             "ping without endpoint",
             Ciba,
-            json!({"grant_types": [device], "backchannel_token_delivery_mode": "ping"}),
+            json!({"grant_types": [CIBA_GRANT], "backchannel_token_delivery_mode": "ping"}),
             Some("/backchannel_client_notification_endpoint"),
         ),
         (
             "ping in the clear",
             Ciba,
-            json!({"grant_types": [device], "backchannel_token_delivery_mode": "ping", "backchannel_client_notification_endpoint": "http://app.example.com/notify"}),
+            json!({"grant_types": [CIBA_GRANT], "backchannel_token_delivery_mode": "ping", "backchannel_client_notification_endpoint": "http://app.example.com/notify"}),
             Some("/backchannel_client_notification_endpoint"),
         ),
         (
             "requests under the secret",
             Ciba,
-            json!({"backchannel_authentication_request_signing_alg": "HS256", "jwks_uri": keys}),
+            json!({"backchannel_authentication_request_signing_alg": "HS256", "jwks_uri": KEYS}),
             Some("/backchannel_authentication_request_signing_alg"),
         ),
         (
@@ -215,10 +237,16 @@ fn rows() -> Vec<Row> {
         ),
         ("response modes", FapiResponseModes, json!({"response_modes": ["query.jwt", "form_post.jwt"]}), None),
         ("one response mode", FapiResponseModes, json!({"response_modes": "query"}), Some("/response_modes")),
+    ]
+}
+
+fn federation_and_other_rows() -> Vec<Row> {
+    use Extension::*;
+    vec![
         (
             "federation",
             Federation,
-            json!({"client_registration_types": ["automatic"], "signed_jwks_uri": keys, "organization_name": "Example", "organization_name#de": "Beispiel", "keywords": ["two words"], "information_uri": "https://a.example/", "organization_uri": "https://b.example/", "description": "An application."}),
+            json!({"client_registration_types": ["automatic"], "signed_jwks_uri": KEYS, "organization_name": "Example", "organization_name#de": "Beispiel", "keywords": ["two words"], "information_uri": "https://a.example/", "organization_uri": "https://b.example/", "description": "An application."}),
             None,
         ),
         (
@@ -386,14 +414,13 @@ async fn authorization_details_are_those_that_are_offered() {
     assert_eq!(reply.json()["violations"][0]["pointer"], "/authorization_details_types/1");
 }
 
-#[tokio::test]
-async fn choices_are_settled_into_one_value_and_never_returned() {
-    let on = [Extension::RpMetadataChoices, Extension::Jarm, Extension::Ciba];
-    let configure = |builder: RegistryBuilder| builder.with_extensions(tower_dcr::metadata::Extensions::from_iter(on));
-    let server = Server::start(Access::Open, configure).await;
-    let keys = "https://app.example.com/jwks";
-    let refused = "refused at";
-    let rows = [
+/// What a client supports, and the member and the value that are registered, or [`REFUSED`] and the place.
+type Choice = (&'static str, Value, &'static str, &'static str);
+
+const REFUSED: &str = "refused at";
+
+fn signing_choices() -> Vec<Choice> {
+    vec![
         (
             "first supported",
             json!({"id_token_signing_alg_values_supported": ["HS256", "ES256", "RS256"]}),
@@ -415,15 +442,20 @@ async fn choices_are_settled_into_one_value_and_never_returned() {
         (
             "named, not listed",
             json!({"id_token_signing_alg_values_supported": ["ES256"], "id_token_signed_response_alg": "RS256"}),
-            refused,
+            REFUSED,
             "/id_token_signed_response_alg",
         ),
         (
             "none supported",
             json!({"id_token_signing_alg_values_supported": ["HS256", "none"]}),
-            refused,
+            REFUSED,
             "/id_token_signing_alg_values_supported",
         ),
+    ]
+}
+
+fn method_choices() -> Vec<Choice> {
+    vec![
         (
             "method",
             json!({"token_endpoint_auth_methods_supported": ["tls_client_auth", "client_secret_post"]}),
@@ -438,14 +470,14 @@ async fn choices_are_settled_into_one_value_and_never_returned() {
         ),
         (
             "method that the client has keys for",
-            json!({"token_endpoint_auth_methods_supported": ["private_key_jwt", "none"], "jwks_uri": keys}),
+            json!({"token_endpoint_auth_methods_supported": ["private_key_jwt", "none"], "jwks_uri": KEYS}),
             "token_endpoint_auth_method",
             "private_key_jwt",
         ),
         (
             "only one method, and no keys for it",
             json!({"token_endpoint_auth_methods_supported": ["private_key_jwt"]}),
-            refused,
+            REFUSED,
             "/token_endpoint_auth_method",
         ),
         (
@@ -461,38 +493,43 @@ async fn choices_are_settled_into_one_value_and_never_returned() {
         (
             "too many values",
             json!({"subject_types_supported": vec!["public"; 33]}),
-            refused,
+            REFUSED,
             "/subject_types_supported",
         ),
         (
             "no method",
             json!({"token_endpoint_auth_methods_supported": ["tls_client_auth"]}),
-            refused,
+            REFUSED,
             "/token_endpoint_auth_methods_supported",
         ),
         (
             "assertions",
-            json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": keys, "token_endpoint_auth_signing_alg_values_supported": ["HS256", "PS256"]}),
+            json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": KEYS, "token_endpoint_auth_signing_alg_values_supported": ["HS256", "PS256"]}),
             "token_endpoint_auth_signing_alg",
             "PS256",
         ),
+    ]
+}
+
+fn other_choices() -> Vec<Choice> {
+    vec![
         ("subject", json!({"subject_types_supported": ["pairwise", "public"]}), "subject_type", "public"),
-        ("no subject", json!({"subject_types_supported": ["pairwise"]}), refused, "/subject_types_supported"),
+        ("no subject", json!({"subject_types_supported": ["pairwise"]}), REFUSED, "/subject_types_supported"),
         (
             "key management",
-            json!({"jwks_uri": keys, "userinfo_encryption_alg_values_supported": ["RSA1_5", "ECDH-ES"]}),
+            json!({"jwks_uri": KEYS, "userinfo_encryption_alg_values_supported": ["RSA1_5", "ECDH-ES"]}),
             "userinfo_encrypted_response_alg",
             "ECDH-ES",
         ),
         (
             "its encryption",
-            json!({"jwks_uri": keys, "userinfo_encryption_alg_values_supported": ["ECDH-ES"], "userinfo_encryption_enc_values_supported": ["X", "A256GCM"]}),
+            json!({"jwks_uri": KEYS, "userinfo_encryption_alg_values_supported": ["ECDH-ES"], "userinfo_encryption_enc_values_supported": ["X", "A256GCM"]}),
             "userinfo_encrypted_response_enc",
             "A256GCM",
         ),
         (
             "its default",
-            json!({"jwks_uri": keys, "userinfo_encryption_alg_values_supported": ["ECDH-ES"]}),
+            json!({"jwks_uri": KEYS, "userinfo_encryption_alg_values_supported": ["ECDH-ES"]}),
             "userinfo_encrypted_response_enc",
             "A128CBC-HS256",
         ),
@@ -514,10 +551,18 @@ async fn choices_are_settled_into_one_value_and_never_returned() {
             "introspection_signed_response_alg",
             "",
         ),
-    ];
+    ]
+}
+
+#[tokio::test]
+async fn choices_are_settled_into_one_value_and_never_returned() {
+    let on = [Extension::RpMetadataChoices, Extension::Jarm, Extension::Ciba];
+    let configure = |builder: RegistryBuilder| builder.with_extensions(tower_dcr::metadata::Extensions::from_iter(on));
+    let server = Server::start(Access::Open, configure).await;
+    let rows = [signing_choices(), method_choices(), other_choices()].concat();
     for (name, more, member, expected) in rows {
         let reply = server.post(&document(&more)).await;
-        if member == refused {
+        if member == REFUSED {
             assert_eq!(reply.status, 400, "{name}: {}", reply.text());
             assert_eq!(reply.json()["violations"][0]["pointer"], expected, "{name}");
             continue;

@@ -239,6 +239,18 @@ async fn a_store_that_cannot_be_opened_is_named() {
                 &["--secrets", "hashed", "--store", "sqlite://me:s3cret@localhost/x.db"],
                 &["--store sqlite://me:…@localhost/x.db", "sqlite:NAME", "sqlite:///NAME"],
             ),
+            ("a copy of nothing", &["--backup", "copy.db"], &["--backup copy.db", "SQLite"]),
+        ],
+    )
+    .await;
+}
+
+#[cfg(any(feature = "postgres", feature = "redis"))]
+#[tokio::test]
+async fn a_database_server_that_cannot_be_used_is_named() {
+    assert_all_fail(
+        "database_servers",
+        &[
             #[cfg(feature = "postgres")]
             (
                 "plain text to another machine",
@@ -275,7 +287,6 @@ async fn a_store_that_cannot_be_opened_is_named() {
                 &["--secrets", "hashed", "--store", "redis://:s3cret@127.0.0.1:1?tls=true"],
                 &["--store redis://:…@127.0.0.1:1", "parameter 1 of the URL is not known, it can be protocol"],
             ),
-            ("a copy of nothing", &["--backup", "copy.db"], &["--backup copy.db", "SQLite"]),
             #[cfg(feature = "postgres")]
             (
                 "no PostgreSQL",

@@ -70,102 +70,153 @@ pub(crate) fn assert_refused(name: &str, reply: &Reply, code: Option<&str>) {
     assert_eq!(reply.header("www-authenticate"), None, "{name}");
 }
 
-#[tokio::test]
-async fn every_statement_has_its_verdict() {
-    let (ec, ed, rsa) = (Signer::es256("ec"), Signer::ed25519("ed"), Signer::rsa(Algorithm::PS256));
-    let (other, stranger) = (Signer::es256("ec"), Signer::es256("nobody"));
-    let keys = json!({ "keys": [ec.jwk, ed.jwk, rsa.jwk] }).to_string();
-    let statements = trusting_keys(Keys::from_jwks(&keys).unwrap()).with_audience("our-name");
-    let second =
-        Issuer::new("https://second.example", [SigningAlgorithm::Es256], Keys::from_jwks(&other.jwks()).unwrap());
-    let registry = registry(statements.with_issuer(second.unwrap().with_required_claims(["org_id"])));
+/// A name, a statement, and the error code of its refusal.
+type Row = (&'static str, String, Option<&'static str>);
 
-    let plain = ec.sign(&claims(json!({})));
-    let signed = |more: Value| ec.sign(&claims(more));
-    let headed = |header: &str| ec.sign_texts(header, &claims(json!({})).to_string());
-    let said = |claims: &str| ec.sign_texts(r#"{"alg":"ES256","kid":"ec"}"#, claims);
-    let rs256 = Signer::rsa(Algorithm::RS256);
-    let public = serde_json::to_vec(&ec.jwk).unwrap();
-    let of_second = |signer: &Signer, more: Value| {
+/// A registry that trusts the directory, which has three keys, and a second issuer.
+struct Issuers {
+    ec: Signer,
+    ed: Signer,
+    rsa: Signer,
+    /// The key of the second issuer, with the name of a key of the directory.
+    other: Signer,
+    stranger: Signer,
+    registry: Registry,
+}
+
+impl Issuers {
+    fn new() -> Self {
+        let (ec, ed, rsa) = (Signer::es256("ec"), Signer::ed25519("ed"), Signer::rsa(Algorithm::PS256));
+        let (other, stranger) = (Signer::es256("ec"), Signer::es256("nobody"));
+        let keys = json!({ "keys": [ec.jwk, ed.jwk, rsa.jwk] }).to_string();
+        let statements = trusting_keys(Keys::from_jwks(&keys).unwrap()).with_audience("our-name");
+        let keys = Keys::from_jwks(&other.jwks()).unwrap();
+        let second = Issuer::new("https://second.example", [SigningAlgorithm::Es256], keys).unwrap();
+        let registry = registry(statements.with_issuer(second.with_required_claims(["org_id"])));
+        Self { ec, ed, rsa, other, stranger, registry }
+    }
+
+    fn plain(&self) -> String {
+        self.signed(json!({}))
+    }
+
+    fn signed(&self, more: Value) -> String {
+        self.ec.sign(&claims(more))
+    }
+
+    fn headed(&self, header: &str) -> String {
+        self.ec.sign_texts(header, &claims(json!({})).to_string())
+    }
+
+    fn said(&self, claims: &str) -> String {
+        self.ec.sign_texts(r#"{"alg":"ES256","kid":"ec"}"#, claims)
+    }
+
+    fn of_second(&self, signer: &Signer, more: Value) -> String {
         let mut claims = claims(more);
         claims["iss"] = "https://second.example".into();
         signer.sign(&claims)
-    };
-    let rows: Vec<(&str, String, Option<&str>)> = vec![
-        ("ES256", plain.clone(), None),
-        ("EdDSA", ed.sign(&claims(json!({}))), None),
-        ("PS256", rsa.sign(&claims(json!({}))), None),
-        ("without a key identifier", headed(r#"{"alg":"ES256"}"#), None),
-        ("expires later", signed(json!({ "exp": NOW + 60, "nbf": NOW - 60, "iat": NOW - 60 })), None),
-        ("for the server", signed(json!({ "aud": "https://id.example.com" })), None),
-        ("for the endpoint and others", signed(json!({ "aud": ["x", "https://id.example.com/oidc/register"] })), None),
-        ("for our other name", signed(json!({ "aud": "our-name" })), None),
-        ("of the second issuer", of_second(&other, json!({ "org_id": "acme" })), None),
-        ("E-059 no token", "hello".to_owned(), INVALID),
-        ("two parts", plain.rsplit_once('.').unwrap().0.to_owned(), INVALID),
-        ("JSON serialization", r#"{"payload":"e30","signature":"c2ln"}"#.to_owned(), INVALID),
-        ("tampered header", tamper(&plain, 0), INVALID),
-        ("E-059 tampered claims", tamper(&plain, 1), INVALID),
-        ("tampered signature", tamper(&plain, 2), INVALID),
-        ("padded", format!("{plain}="), INVALID),
-        ("no algorithm", format!("{}.{}.c2ln", encode(br#"{"alg":"none"}"#), encode(b"{}")), INVALID),
-        ("no signature", format!("{}.{}.", encode(br#"{"alg":"none"}"#), encode(b"{}")), INVALID),
-        ("HMAC with the public key", hs256(&public, "ec", &claims(json!({}))), INVALID),
-        ("an algorithm that the issuer does not use", rs256.sign(&claims(json!({}))), INVALID),
-        ("an algorithm of another key", headed(r#"{"alg":"EdDSA","kid":"ec"}"#), INVALID),
-        ("the name of another key", headed(r#"{"alg":"ES256","kid":"ed"}"#), INVALID),
-        ("an unknown key", headed(r#"{"alg":"ES256","kid":"nobody"}"#), INVALID),
-        ("a key that only has the same name", other.sign(&claims(json!({}))), INVALID),
-        (
-            "a key of its own",
-            stranger.sign_texts(
-                &json!({ "alg": "ES256", "jwk": stranger.jwk }).to_string(),
-                &claims(json!({})).to_string(),
+    }
+
+    fn accepted(&self) -> Vec<Row> {
+        vec![
+            ("ES256", self.plain(), None),
+            ("EdDSA", self.ed.sign(&claims(json!({}))), None),
+            ("PS256", self.rsa.sign(&claims(json!({}))), None),
+            ("without a key identifier", self.headed(r#"{"alg":"ES256"}"#), None),
+            ("expires later", self.signed(json!({ "exp": NOW + 60, "nbf": NOW - 60, "iat": NOW - 60 })), None),
+            ("for the server", self.signed(json!({ "aud": "https://id.example.com" })), None),
+            (
+                "for the endpoint and others",
+                self.signed(json!({ "aud": ["x", "https://id.example.com/oidc/register"] })),
+                None,
             ),
-            INVALID,
-        ),
-        ("a critical header", headed(r#"{"alg":"ES256","kid":"ec","crit":["x"],"x":1}"#), INVALID),
-        ("two algorithms", headed(r#"{"alg":"ES256","alg":"ES256"}"#), INVALID),
-        ("signed by another issuer", of_second(&ec, json!({ "org_id": "acme" })), INVALID),
-        ("without a required claim", of_second(&other, json!({})), INVALID),
-        ("no issuer", ec.sign(&json!({ "software_id": "app" })), INVALID),
-        ("an issuer that is no text", signed(json!({ "iss": [DIRECTORY] })), INVALID),
-        ("E-059 expired", signed(json!({ "exp": NOW - 30 })), INVALID),
-        ("not yet valid", signed(json!({ "nbf": NOW + 31 })), INVALID),
-        ("from the future", signed(json!({ "iat": NOW + 31 })), INVALID),
-        ("a time that is no number", signed(json!({ "exp": "never" })), INVALID),
-        ("for somebody else", signed(json!({ "aud": "https://other.example" })), INVALID),
-        ("for nobody", signed(json!({ "aud": [] })), INVALID),
-        ("claims are an array", said("[]"), INVALID),
-        ("a claim twice", said(&format!(r#"{{"iss":"{DIRECTORY}","client_name":"A","client_name":"B"}}"#)), INVALID),
-        ("E-060 an unknown issuer", signed(json!({ "iss": "https://evil.example" })), UNAPPROVED),
-        ("nearly the issuer", signed(json!({ "iss": format!("{DIRECTORY}/") })), UNAPPROVED),
-    ];
-    for (name, statement, refusal) in rows {
-        let before = count(&registry).await;
-        let reply = post(&registry, &with(&statement)).await;
-        assert_eq!(count(&registry).await - before, u64::from(refusal.is_none()), "{name}: clients stored");
-        match refusal {
-            None => {
-                assert_eq!(reply.status, 201, "{name}: {}", reply.document);
-                assert_eq!(reply.document["software_statement"], statement.as_str(), "{name}: byte for byte");
-                assert_eq!(reply.document["software_id"], "app", "{name}");
-            }
-            Some(_) => {
-                assert_refused(name, &reply, refusal);
-                assert!(statement.len() < 12 || !reply.document.to_string().contains(&statement), "{name}: came back");
-            }
+            ("for our other name", self.signed(json!({ "aud": "our-name" })), None),
+            ("of the second issuer", self.of_second(&self.other, json!({ "org_id": "acme" })), None),
+        ]
+    }
+
+    fn refused(&self) -> Vec<Row> {
+        let plain = self.plain();
+        let rs256 = Signer::rsa(Algorithm::RS256);
+        let public = serde_json::to_vec(&self.ec.jwk).unwrap();
+        vec![
+            ("E-059 no token", "hello".to_owned(), INVALID),
+            ("two parts", self.plain().rsplit_once('.').unwrap().0.to_owned(), INVALID),
+            ("JSON serialization", r#"{"payload":"e30","signature":"c2ln"}"#.to_owned(), INVALID),
+            ("tampered header", tamper(&plain, 0), INVALID),
+            ("E-059 tampered claims", tamper(&plain, 1), INVALID),
+            ("tampered signature", tamper(&plain, 2), INVALID),
+            ("padded", format!("{}=", self.plain()), INVALID),
+            ("no algorithm", format!("{}.{}.c2ln", encode(br#"{"alg":"none"}"#), encode(b"{}")), INVALID),
+            ("no signature", format!("{}.{}.", encode(br#"{"alg":"none"}"#), encode(b"{}")), INVALID),
+            ("HMAC with the public key", hs256(&public, "ec", &claims(json!({}))), INVALID),
+            ("an algorithm that the issuer does not use", rs256.sign(&claims(json!({}))), INVALID),
+            ("an algorithm of another key", self.headed(r#"{"alg":"EdDSA","kid":"ec"}"#), INVALID),
+            ("the name of another key", self.headed(r#"{"alg":"ES256","kid":"ed"}"#), INVALID),
+            ("an unknown key", self.headed(r#"{"alg":"ES256","kid":"nobody"}"#), INVALID),
+            ("a key that only has the same name", self.other.sign(&claims(json!({}))), INVALID),
+            (
+                "a key of its own",
+                self.stranger.sign_texts(
+                    &json!({ "alg": "ES256", "jwk": self.stranger.jwk }).to_string(),
+                    &claims(json!({})).to_string(),
+                ),
+                INVALID,
+            ),
+            ("a critical header", self.headed(r#"{"alg":"ES256","kid":"ec","crit":["x"],"x":1}"#), INVALID),
+            ("two algorithms", self.headed(r#"{"alg":"ES256","alg":"ES256"}"#), INVALID),
+            ("signed by another issuer", self.of_second(&self.ec, json!({ "org_id": "acme" })), INVALID),
+            ("without a required claim", self.of_second(&self.other, json!({})), INVALID),
+            ("no issuer", self.ec.sign(&json!({ "software_id": "app" })), INVALID),
+            ("an issuer that is no text", self.signed(json!({ "iss": [DIRECTORY] })), INVALID),
+            ("E-059 expired", self.signed(json!({ "exp": NOW - 30 })), INVALID),
+            ("not yet valid", self.signed(json!({ "nbf": NOW + 31 })), INVALID),
+            ("from the future", self.signed(json!({ "iat": NOW + 31 })), INVALID),
+            ("a time that is no number", self.signed(json!({ "exp": "never" })), INVALID),
+            ("for somebody else", self.signed(json!({ "aud": "https://other.example" })), INVALID),
+            ("for nobody", self.signed(json!({ "aud": [] })), INVALID),
+            ("claims are an array", self.said("[]"), INVALID),
+            (
+                "a claim twice",
+                self.said(&format!(r#"{{"iss":"{DIRECTORY}","client_name":"A","client_name":"B"}}"#)),
+                INVALID,
+            ),
+            ("E-060 an unknown issuer", self.signed(json!({ "iss": "https://evil.example" })), UNAPPROVED),
+            ("nearly the issuer", self.signed(json!({ "iss": format!("{DIRECTORY}/") })), UNAPPROVED),
+        ]
+    }
+
+    async fn assert_verdict(&self, (name, statement, refusal): Row) {
+        let before = count(&self.registry).await;
+        let reply = post(&self.registry, &with(&statement)).await;
+        assert_eq!(count(&self.registry).await - before, u64::from(refusal.is_none()), "{name}: clients stored");
+        if refusal.is_some() {
+            assert_refused(name, &reply, refusal);
+            assert!(statement.len() < 12 || !reply.document.to_string().contains(&statement), "{name}: came back");
+            return;
         }
+        assert_eq!(reply.status, 201, "{name}: {}", reply.document);
+        assert_eq!(reply.document["software_statement"], statement.as_str(), "{name}: byte for byte");
+        assert_eq!(reply.document["software_id"], "app", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn every_statement_has_its_verdict() {
+    let issuers = Issuers::new();
+    for row in issuers.accepted().into_iter().chain(issuers.refused()) {
+        issuers.assert_verdict(row).await;
     }
     for value in [json!({}), json!(7), json!(["a.b.c"]), json!(true)] {
-        let reply = post(&registry, &minimal_and(json!({ "software_statement": value }))).await;
+        let reply = post(&issuers.registry, &minimal_and(json!({ "software_statement": value }))).await;
         assert_eq!((reply.refusal(), reply.pointer()), ((400, INVALID), Some("/software_statement")), "{value}");
     }
-    let long = signed(json!({ "padding": "a".repeat(12_300) }));
-    let reply = post(&registry, &with(&long)).await;
+    let long = issuers.signed(json!({ "padding": "a".repeat(12_300) }));
+    let reply = post(&issuers.registry, &with(&long)).await;
     assert_eq!((reply.refusal(), reply.pointer()), ((400, INVALID), Some("/software_statement")), "too long");
-    let nearly = signed(json!({ "padding": "a".repeat(12_000) }));
-    assert_eq!(post(&registry, &with(&nearly)).await.status, 201, "long");
+    let nearly = issuers.signed(json!({ "padding": "a".repeat(12_000) }));
+    assert_eq!(post(&issuers.registry, &with(&nearly)).await.status, 201, "long");
 }
 
 #[tokio::test]
