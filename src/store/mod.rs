@@ -60,6 +60,10 @@ pub use redis::{RedisOptions, RedisStore};
 pub use sql::SqliteStore;
 #[cfg(feature = "postgres")]
 pub use sql::{PostgresOptions, PostgresStore};
+/// The database driver whose pools [`SqliteStore::from_pool`] and [`PostgresStore::from_pool`] take, in the version
+/// that this crate uses.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use sqlx;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -109,37 +109,37 @@ mod sqlite {
     use sqlx::{Connection as _, SqliteConnection};
     use tower_dcr::store::{ClientQuery, ClientStore as _, SqliteStore};
 
-    use crate::bed::Bed as _;
     use crate::sql::Sqlite;
+    use crate::store_under_test::StoreUnderTest as _;
 
     #[tokio::test(flavor = "multi_thread")]
     async fn two_stores_share_one_file() {
-        let bed = Sqlite::make().await;
-        let another = SqliteStore::open(bed.path()).await.unwrap();
-        super::assert_choice_of_secrets_is_asked_for(bed.store()).await;
-        super::a_limit_holds_across_nodes(bed.store(), another.clone()).await;
-        super::tokens_are_known_across_nodes(bed.store(), another.clone()).await;
-        super::counting_begins_in_the_midst(bed.store().for_tenant("b"), another.for_tenant("b")).await;
-        bed.clear().await;
+        let store_under_test = Sqlite::make().await;
+        let another = SqliteStore::open(store_under_test.path()).await.unwrap();
+        super::assert_choice_of_secrets_is_asked_for(store_under_test.store()).await;
+        super::a_limit_holds_across_nodes(store_under_test.store(), another.clone()).await;
+        super::tokens_are_known_across_nodes(store_under_test.store(), another.clone()).await;
+        super::counting_begins_in_the_midst(store_under_test.store().for_tenant("b"), another.for_tenant("b")).await;
+        store_under_test.clear().await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn what_was_registered_is_there_after_a_restart() {
-        let bed = Sqlite::make().await;
-        let before = super::registry(bed.store(), None);
+        let store_under_test = Sqlite::make().await;
+        let before = super::registry(store_under_test.store(), None);
         let registered = before.register(super::metadata()).await.unwrap();
         drop(before);
-        let after = super::registry(SqliteStore::open(bed.path()).await.unwrap(), None);
+        let after = super::registry(SqliteStore::open(store_under_test.path()).await.unwrap(), None);
         let token = registered.registration_access_token().unwrap().expose();
         assert!(after.read(registered.client().id(), token).await.is_ok());
-        bed.clear().await;
+        store_under_test.clear().await;
     }
 
     /// SQLite ends a transaction by itself when its commit fails, as on a full disk; a refusal ends another one.
     #[tokio::test]
     async fn what_is_registered_after_a_commit_failed_is_there_for_others() {
-        let bed = Sqlite::make().await;
-        let options = SqliteConnectOptions::new().filename(bed.path());
+        let store_under_test = Sqlite::make().await;
+        let options = SqliteConnectOptions::new().filename(store_under_test.path());
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
         let store = SqliteStore::from_pool(pool.clone()).await.unwrap();
         let (registry, refusing) = (super::registry(store.clone(), Some(1 << 20)), super::registry(store, Some(1)));
@@ -153,19 +153,19 @@ mod sqlite {
         registry.register(super::metadata()).await.unwrap();
         refusing.register(super::metadata()).await.unwrap_err();
         let registered = registry.register(super::metadata()).await.unwrap();
-        let another = SqliteStore::open(bed.path()).await.unwrap();
+        let another = SqliteStore::open(store_under_test.path()).await.unwrap();
         assert!(another.get(registered.client().id()).await.unwrap().is_some(), "acknowledged and not there");
         pool.close().await;
-        bed.clear().await;
+        store_under_test.clear().await;
     }
 
     /// Time stands still but for the patience of those who wait for their turn.
     #[tokio::test]
     async fn however_many_wait_for_a_locked_file_none_has_more_patience_than_another() {
-        let bed = Sqlite::make().await;
-        let registry = super::registry(bed.store(), None);
+        let store_under_test = Sqlite::make().await;
+        let registry = super::registry(store_under_test.store(), None);
         registry.register(super::metadata()).await.unwrap();
-        let mut connection = SqliteConnection::connect(bed.path().to_str().unwrap()).await.unwrap();
+        let mut connection = SqliteConnection::connect(store_under_test.path().to_str().unwrap()).await.unwrap();
         sqlx::raw_sql("BEGIN EXCLUSIVE").execute(&mut connection).await.unwrap();
         tokio::time::pause();
         let begun = tokio::time::Instant::now();
@@ -179,14 +179,14 @@ mod sqlite {
         tokio::time::resume();
         sqlx::raw_sql("ROLLBACK").execute(&mut connection).await.unwrap();
         registry.register(super::metadata()).await.unwrap();
-        bed.clear().await;
+        store_under_test.clear().await;
     }
 
     #[tokio::test]
     async fn clients_of_version_1_keep_their_tokens_in_sqlite() {
-        let bed = Sqlite::make().await;
+        let store_under_test = Sqlite::make().await;
         let back = async || {
-            let mut connection = SqliteConnection::connect(bed.path().to_str().unwrap()).await.unwrap();
+            let mut connection = SqliteConnection::connect(store_under_test.path().to_str().unwrap()).await.unwrap();
             let mut text = "DELETE FROM dcr_migrations WHERE version > 1;".to_owned();
             for index in ["by_token", "by_previous_token", "by_between_token"] {
                 text += &format!("DROP INDEX dcr_clients_{index};");
@@ -198,10 +198,10 @@ mod sqlite {
                 text += &format!("ALTER TABLE dcr_clients DROP COLUMN {column};");
             }
             sqlx::raw_sql(&text).execute(&mut connection).await.unwrap();
-            SqliteStore::open(bed.path()).await.unwrap()
+            SqliteStore::open(store_under_test.path()).await.unwrap()
         };
-        super::clients_of_version_1_keep_their_tokens(bed.store(), back).await;
-        bed.clear().await;
+        super::clients_of_version_1_keep_their_tokens(store_under_test.store(), back).await;
+        store_under_test.clear().await;
     }
 
     #[tokio::test]
@@ -215,8 +215,8 @@ mod sqlite {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn many_may_start_together_and_none_with_newer_tables() {
-        let bed = Sqlite::make().await;
-        let fresh = bed.path().with_file_name("fresh.db");
+        let store_under_test = Sqlite::make().await;
+        let fresh = store_under_test.path().with_file_name("fresh.db");
         let mut starts = tokio::task::JoinSet::new();
         for _ in 0..8 {
             starts.spawn(SqliteStore::open(fresh.clone()));
@@ -232,7 +232,7 @@ mod sqlite {
         let error = SqliteStore::open(fresh).await.unwrap_err();
         let cause = std::error::Error::source(&error).unwrap().to_string();
         assert_eq!(cause, "the tables have version 1000, but this program knows 3 at most");
-        bed.clear().await;
+        store_under_test.clear().await;
     }
 }
 
@@ -245,71 +245,76 @@ mod postgres {
     use tower_dcr::StoreError;
     use tower_dcr::store::{ClientQuery, ClientStore as _, PostgresOptions, PostgresStore};
 
-    use crate::bed::Bed as _;
     use crate::sql::Postgres;
+    use crate::store_under_test::StoreUnderTest as _;
 
     /// Another node on the same schema, with one connection that is serializable by default.
-    async fn serializing(bed: &Postgres) -> Result<PostgresStore, StoreError> {
+    async fn serializing(store_under_test: &Postgres) -> Result<PostgresStore, StoreError> {
         let pool = PgPoolOptions::new().max_connections(1).after_connect(|connection, _| {
             let set = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE";
             Box::pin(async move { connection.execute(set).await.map(|_| ()) })
         });
         let pool = pool.connect(&crate::sql::url()).await.unwrap();
-        PostgresStore::from_pool(pool, PostgresOptions::new().with_schema(bed.schema())).await
+        PostgresStore::from_pool(pool, PostgresOptions::new().with_schema(store_under_test.schema())).await
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn two_stores_share_one_schema() {
-        let bed = Postgres::make().await;
-        let another = bed.another().await.unwrap();
-        super::assert_choice_of_secrets_is_asked_for(bed.store()).await;
-        super::a_limit_holds_across_nodes(bed.store(), another.clone()).await;
-        super::tokens_are_known_across_nodes(bed.store(), another.clone()).await;
+        let store_under_test = Postgres::make().await;
+        let another = store_under_test.another().await.unwrap();
+        super::assert_choice_of_secrets_is_asked_for(store_under_test.store()).await;
+        super::a_limit_holds_across_nodes(store_under_test.store(), another.clone()).await;
+        super::tokens_are_known_across_nodes(store_under_test.store(), another.clone()).await;
         for tenant in ["a", "b", "c", "d"] {
-            super::counting_begins_in_the_midst(bed.store().for_tenant(tenant), another.for_tenant(tenant)).await;
+            super::counting_begins_in_the_midst(
+                store_under_test.store().for_tenant(tenant),
+                another.for_tenant(tenant),
+            )
+            .await;
         }
-        bed.clear().await;
+        store_under_test.clear().await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn many_may_start_together_and_none_with_newer_tables() {
-        let bed = Postgres::make().await;
+        let store_under_test = Postgres::make().await;
         let mut connection = Postgres::connection().await;
-        let drop = format!("DROP SCHEMA {} CASCADE", bed.schema());
+        let drop = format!("DROP SCHEMA {} CASCADE", store_under_test.schema());
         sqlx::raw_sql(&drop).execute(&mut connection).await.unwrap();
-        let starts = futures_util::future::join_all((0..8).map(|_| bed.another()));
+        let starts = futures_util::future::join_all((0..8).map(|_| store_under_test.another()));
         for store in starts.await {
             assert_eq!(store.unwrap().count(&ClientQuery::new()).await.unwrap(), 0);
         }
-        let newer = format!("INSERT INTO {}.migrations (version) VALUES (1000)", bed.schema());
+        let newer = format!("INSERT INTO {}.migrations (version) VALUES (1000)", store_under_test.schema());
         sqlx::raw_sql(&newer).execute(&mut connection).await.unwrap();
-        let error = bed.another().await.unwrap_err();
+        let error = store_under_test.another().await.unwrap_err();
         let cause = std::error::Error::source(&error).unwrap().to_string();
         assert_eq!(cause, "the tables have version 1000, but this program knows 3 at most");
-        bed.clear().await;
+        store_under_test.clear().await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn many_may_start_together_where_transactions_are_serializable() {
-        let bed = Postgres::make().await;
-        let drop = format!("DROP SCHEMA {} CASCADE", bed.schema());
+        let store_under_test = Postgres::make().await;
+        let drop = format!("DROP SCHEMA {} CASCADE", store_under_test.schema());
         sqlx::raw_sql(&drop).execute(&mut Postgres::connection().await).await.unwrap();
-        for store in futures_util::future::join_all((0..8).map(|_| serializing(&bed))).await {
+        for store in futures_util::future::join_all((0..8).map(|_| serializing(&store_under_test))).await {
             assert_eq!(store.unwrap().count(&ClientQuery::new()).await.unwrap(), 0);
         }
-        bed.clear().await;
+        store_under_test.clear().await;
     }
 
     /// A registration waits for whoever begins to count the clients. Its reads must not be older than that wait.
     #[tokio::test]
     async fn who_waits_for_the_count_to_begin_is_counted_whatever_the_isolation() {
-        let bed = Postgres::make().await;
-        let registry = super::registry(serializing(&bed).await.unwrap(), None);
+        let store_under_test = Postgres::make().await;
+        let registry = super::registry(serializing(&store_under_test).await.unwrap(), None);
         // Preparing a statement waits too, and before it reads; this one is prepared.
         registry.register(super::metadata()).await.unwrap();
         let mut connection = Postgres::connection().await;
         let mut counting = connection.begin().await.unwrap();
-        let (clients, places) = (format!("{}.clients", bed.schema()), format!("{}.places", bed.schema()));
+        let (clients, places) =
+            (format!("{}.clients", store_under_test.schema()), format!("{}.places", store_under_test.schema()));
         counting.execute(&*format!("LOCK TABLE {clients} IN SHARE ROW EXCLUSIVE MODE")).await.unwrap();
         let begin = async {
             let waiting = format!("SELECT 1 FROM pg_locks WHERE relation = '{clients}'::regclass AND NOT granted");
@@ -321,17 +326,17 @@ mod postgres {
         let (registered, ()) = tokio::time::timeout(Duration::from_secs(60), both).await.expect("the one waits");
         registered.unwrap();
         assert_eq!(registry.count().await.unwrap(), 2);
-        bed.clear().await;
+        store_under_test.clear().await;
     }
 
     /// The store has connections at hand then, which no task can take back to their pool.
     #[test]
     fn a_store_may_outlive_its_runtime() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let bed = runtime.block_on(Postgres::make());
-        let registry = super::registry(bed.store(), None);
+        let store_under_test = runtime.block_on(Postgres::make());
+        let registry = super::registry(store_under_test.store(), None);
         runtime.block_on(registry.register(super::metadata())).unwrap();
-        runtime.block_on(bed.clear());
+        runtime.block_on(store_under_test.clear());
         drop(runtime);
         drop(registry);
     }
@@ -339,26 +344,26 @@ mod postgres {
     /// A caller who has to wait gets the connection of one who is done, although it does not go back to its pool.
     #[tokio::test]
     async fn one_connection_serves_many_callers() {
-        let bed = Postgres::make().await;
-        let options = PostgresOptions::new().with_schema(bed.schema()).with_max_connections(1);
+        let store_under_test = Postgres::make().await;
+        let options = PostgresOptions::new().with_schema(store_under_test.schema()).with_max_connections(1);
         let registry = super::registry(PostgresStore::connect(&crate::sql::url(), options).await.unwrap(), None);
         let callers = (0..20).map(|_| registry.register(super::metadata()));
         for registered in futures_util::future::join_all(callers).await {
             registered.unwrap();
         }
         assert_eq!(registry.count().await.unwrap(), 20);
-        bed.clear().await;
+        store_under_test.clear().await;
     }
 
     /// Time stands still but for the patience of the store, so this waits for nobody.
     #[tokio::test]
     async fn a_server_that_does_not_answer_is_given_up_and_found_again() {
-        let bed = Postgres::make().await;
-        let registry = super::registry(bed.store(), None);
+        let store_under_test = Postgres::make().await;
+        let registry = super::registry(store_under_test.store(), None);
         registry.register(super::metadata()).await.unwrap();
         let mut connection = Postgres::connection().await;
         let mut transaction = connection.begin().await.unwrap();
-        let lock = format!("LOCK TABLE {}.clients IN ACCESS EXCLUSIVE MODE", bed.schema());
+        let lock = format!("LOCK TABLE {}.clients IN ACCESS EXCLUSIVE MODE", store_under_test.schema());
         transaction.execute(&*lock).await.unwrap();
         tokio::time::pause();
         let given_up = registry.register(super::metadata()).await.unwrap_err();
@@ -366,20 +371,20 @@ mod postgres {
         assert_eq!(given_up.kind(), super::RegistrationErrorKind::Unavailable);
         transaction.rollback().await.unwrap();
         registry.register(super::metadata()).await.unwrap();
-        bed.clear().await;
+        store_under_test.clear().await;
     }
 
     /// As above. The one has the only connection, the other waits for it.
     #[tokio::test]
     async fn whoever_waits_for_a_connection_has_only_so_much_patience() {
-        let bed = Postgres::make().await;
-        let options = PostgresOptions::new().with_schema(bed.schema()).with_max_connections(1);
+        let store_under_test = Postgres::make().await;
+        let options = PostgresOptions::new().with_schema(store_under_test.schema()).with_max_connections(1);
         let options = options.with_acquire_timeout(Duration::from_secs(1));
         let registry = super::registry(PostgresStore::connect(&crate::sql::url(), options).await.unwrap(), None);
         registry.register(super::metadata()).await.unwrap();
         let mut connection = Postgres::connection().await;
         let mut transaction = connection.begin().await.unwrap();
-        let lock = format!("LOCK TABLE {}.clients IN ACCESS EXCLUSIVE MODE", bed.schema());
+        let lock = format!("LOCK TABLE {}.clients IN ACCESS EXCLUSIVE MODE", store_under_test.schema());
         transaction.execute(&*lock).await.unwrap();
         tokio::time::pause();
         let begun = tokio::time::Instant::now();
@@ -392,14 +397,14 @@ mod postgres {
         tokio::time::resume();
         assert!(waits < Duration::from_secs(2) && waits < has, "{waits:?}, {has:?}");
         transaction.rollback().await.unwrap();
-        bed.clear().await;
+        store_under_test.clear().await;
     }
 
     #[tokio::test]
     async fn clients_of_version_1_keep_their_tokens_in_postgres() {
-        let bed = Postgres::make().await;
+        let store_under_test = Postgres::make().await;
         let back = async || {
-            let schema = bed.schema();
+            let schema = store_under_test.schema();
             let mut text = format!(
                 "DELETE FROM {schema}.migrations WHERE version > 1; DROP INDEX {schema}.clients_unused_by_owner;"
             );
@@ -407,10 +412,10 @@ mod postgres {
                 text += &format!("ALTER TABLE {schema}.clients DROP COLUMN {column};");
             }
             sqlx::raw_sql(&text).execute(&mut Postgres::connection().await).await.unwrap();
-            bed.another().await.unwrap()
+            store_under_test.another().await.unwrap()
         };
-        super::clients_of_version_1_keep_their_tokens(bed.store(), back).await;
-        bed.clear().await;
+        super::clients_of_version_1_keep_their_tokens(store_under_test.store(), back).await;
+        store_under_test.clear().await;
     }
 
     #[tokio::test]

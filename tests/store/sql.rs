@@ -20,7 +20,7 @@ mod sqlite {
 
     use tower_dcr::store::SqliteStore;
 
-    use crate::bed::Bed;
+    use crate::store_under_test::StoreUnderTest;
 
     /// A database file in a folder that goes with the bed.
     pub(crate) struct Sqlite {
@@ -34,7 +34,7 @@ mod sqlite {
         }
     }
 
-    impl Bed for Sqlite {
+    impl StoreUnderTest for Sqlite {
         type Store = SqliteStore;
 
         async fn make() -> Self {
@@ -61,7 +61,7 @@ mod postgres {
     use tower_dcr::StoreError;
     use tower_dcr::store::{PostgresOptions, PostgresStore};
 
-    use crate::bed::Bed;
+    use crate::store_under_test::StoreUnderTest;
 
     /// The server for tests. One that is missing is a failure, never a reason to skip.
     pub(crate) fn url() -> String {
@@ -98,7 +98,7 @@ mod postgres {
         }
     }
 
-    impl Bed for Postgres {
+    impl StoreUnderTest for Postgres {
         type Store = PostgresStore;
 
         async fn make() -> Self {
@@ -118,7 +118,7 @@ mod postgres {
     /// The same without prepared statements, each verb a transaction.
     pub(crate) struct Pooled(Postgres);
 
-    impl Bed for Pooled {
+    impl StoreUnderTest for Pooled {
         type Store = PostgresStore;
 
         async fn make() -> Self {
@@ -137,7 +137,7 @@ mod postgres {
     /// The same where a transaction sees, unless it says otherwise, what there was when it began.
     pub(crate) struct Repeating(Postgres);
 
-    impl Bed for Repeating {
+    impl StoreUnderTest for Repeating {
         type Store = PostgresStore;
 
         async fn make() -> Self {

@@ -10,7 +10,7 @@ use super::subject::{POLLS, Subject, abandon};
 use crate::client::Client;
 use crate::store::{ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, RemoveConditions};
 
-pub(super) async fn an_abandoned_insertion_is_whole<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn a_cancelled_insertion_is_atomic<S: ClientStore>(store: Subject<S>) {
     let (now, plenty) = (now(), token("plenty", Some(100), now()));
     store.insert_token(&plenty).await;
     let limited = |most: usize| InsertConditions { max_clients: Some(most as u64), ..spending(&plenty, now) };
@@ -35,7 +35,7 @@ pub(super) async fn an_abandoned_insertion_is_whole<S: ClientStore>(store: Subje
     assert_eq!(last, InsertOutcome::Inserted, "insert: dropped halfway, it takes a place only with the client");
 }
 
-pub(super) async fn an_abandoned_update_is_whole<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn a_cancelled_update_is_atomic<S: ClientStore>(store: Subject<S>) {
     for polls in 1..=POLLS {
         let old = client(&format!("abandoned-{polls}"), now());
         let (new, newer) = (renamed(&old, "New"), renamed(&old, "Again"));
@@ -51,7 +51,7 @@ pub(super) async fn an_abandoned_update_is_whole<S: ClientStore>(store: Subject<
     assert_eq!(store.count().await, POLLS as u64, "count: every client once");
 }
 
-pub(super) async fn an_abandoned_removal_is_whole<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn a_cancelled_removal_is_atomic<S: ClientStore>(store: Subject<S>) {
     let token = token("refunded", Some(0), now());
     store.insert_token(&token).await;
     for polls in 1..=POLLS {
@@ -65,16 +65,16 @@ pub(super) async fn an_abandoned_removal_is_whole<S: ClientStore>(store: Subject
         store.remove_with(&client.id, &conditions).await;
         assert!(store.get(&client.id).await.is_none(), "remove: once more settles it");
         let given_back = store.uses_left(&token.digest).await;
-        assert_eq!(given_back, polls as u32, "remove: dropped halfway, it gives the use back with the client");
+        assert_eq!(given_back, polls as u32, "remove: dropped halfway, it refunds the use with the client");
     }
     assert_eq!(store.count().await, 0, "count: nobody who was removed");
     let only = store.insert_with(&client("only", now()), &below(1, now())).await;
-    assert_eq!(only, InsertOutcome::Inserted, "remove: dropped halfway, it gives the place back");
+    assert_eq!(only, InsertOutcome::Inserted, "remove: dropped halfway, it frees capacity");
     let beyond = store.insert_with(&client("beyond", now()), &below(1, now())).await;
-    assert_eq!(beyond, InsertOutcome::Full, "remove: dropped halfway, it gives the place back only once");
+    assert_eq!(beyond, InsertOutcome::Full, "remove: dropped halfway, it frees capacity only once");
 }
 
-pub(super) async fn an_abandoned_removal_gives_a_use_back_with_the_client<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn a_cancelled_removal_refunds_its_token_with_the_client<S: ClientStore>(store: Subject<S>) {
     let (now, token) = (now(), token("refunded", Some(POLLS as u32), now()));
     store.insert_token(&token).await;
     let refund = RemoveConditions::unconditional().with_refund(token.digest);
@@ -89,11 +89,11 @@ pub(super) async fn an_abandoned_removal_gives_a_use_back_with_the_client<S: Cli
         store.remove_with(&client.id, &refund).await;
         assert!(store.get(&client.id).await.is_none(), "remove: once more settles it");
         let left = store.uses_left(&token.digest).await;
-        assert_eq!(left, POLLS as u32, "remove: dropped halfway, it gives the use back exactly once");
+        assert_eq!(left, POLLS as u32, "remove: dropped halfway, it refunds the use exactly once");
     }
 }
 
-pub(super) async fn an_abandoned_use_is_whole<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn a_cancelled_touch_is_atomic<S: ClientStore>(store: Subject<S>) {
     for polls in 1..=POLLS {
         let unused = client(&format!("abandoned-{polls}"), now());
         let used = Client { last_used: Some(unused.issued_at + HOUR), ..unused.clone() };
@@ -108,7 +108,7 @@ pub(super) async fn an_abandoned_use_is_whole<S: ClientStore>(store: Subject<S>)
     }
 }
 
-pub(super) async fn an_abandoned_expiry_is_whole<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn a_cancelled_expiry_is_atomic<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let cutoffs = IdleCutoffs::none(now).with_unused_since(now - HOUR);
     for polls in 1..=POLLS {
@@ -124,12 +124,12 @@ pub(super) async fn an_abandoned_expiry_is_whole<S: ClientStore>(store: Subject<
         assert_eq!(store.count().await, 0, "expire: once more settles it");
     }
     let only = store.insert_with(&client("only", now), &below(1, now)).await;
-    assert_eq!(only, InsertOutcome::Inserted, "expire: dropped halfway, it gives the places back");
+    assert_eq!(only, InsertOutcome::Inserted, "expire: dropped halfway, it frees capacity");
     let beyond = store.insert_with(&client("beyond", now), &below(1, now)).await;
-    assert_eq!(beyond, InsertOutcome::Full, "expire: dropped halfway, it gives each place back only once");
+    assert_eq!(beyond, InsertOutcome::Full, "expire: dropped halfway, it frees capacity only once for each client");
 }
 
-pub(super) async fn an_abandoned_token_is_whole<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn a_cancelled_token_insertion_is_atomic<S: ClientStore>(store: Subject<S>) {
     for polls in 1..=POLLS {
         let token = token(&format!("abandoned-{polls}"), Some(3), now());
         abandon(store.insert_token(&token), polls).await;
@@ -150,16 +150,16 @@ pub(super) async fn an_abandoned_token_is_whole<S: ClientStore>(store: Subject<S
     }
 }
 
-pub(super) async fn an_abandoned_key_is_remembered_or_not<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn a_cancelled_claim_is_atomic<S: ClientStore>(store: Subject<S>) {
     let now = now();
     for polls in 1..=POLLS {
         let key = format!("abandoned-{polls}");
         abandon(store.claim_nonce(&key, now + HOUR, now), polls).await;
         store.claim_nonce(&key, now + HOUR, now).await;
-        assert!(!store.claim_nonce(&key, now + HOUR, now).await, "remember: once more settles it");
+        assert!(!store.claim_nonce(&key, now + HOUR, now).await, "claim_nonce: once more settles it");
         assert!(
             store.claim_nonce(&key, now + 9 * HOUR, now + HOUR).await,
-            "remember: dropped halfway, it keeps the time"
+            "claim_nonce: dropped halfway, it keeps the time"
         );
     }
 }

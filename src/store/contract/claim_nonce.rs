@@ -4,41 +4,44 @@ use super::fixtures::{HOUR, client, now};
 use super::subject::Subject;
 use crate::store::{ClientStore, IdleCutoffs};
 
-pub(super) async fn remember_is_true_once_until_its_time<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn a_nonce_is_claimed_once_until_it_expires<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let until = now + HOUR;
-    assert!(store.claim_nonce("jti", until, now).await, "remember: true the first time");
+    assert!(store.claim_nonce("jti", until, now).await, "claim_nonce: true the first time");
     for (again, at) in [(until, now), (now + 9 * HOUR, now), (now, now), (until, until - HOUR / 2)] {
-        assert!(!store.claim_nonce("jti", again, at).await, "remember: false until the time is over");
+        assert!(!store.claim_nonce("jti", again, at).await, "claim_nonce: false until the time is over");
     }
     assert!(
         store.claim_nonce("jti", until + HOUR, until).await,
-        "remember: true again at that time, not moved by repeats"
+        "claim_nonce: true again at that time, not moved by repeats"
     );
-    assert!(!store.claim_nonce("jti", until + HOUR, until).await, "remember: false until the new time is over");
-    assert!(store.claim_nonce("jti", until + 9 * HOUR, until + 2 * HOUR).await, "remember: true again after the time");
+    assert!(!store.claim_nonce("jti", until + HOUR, until).await, "claim_nonce: false until the new time is over");
+    assert!(
+        store.claim_nonce("jti", until + 9 * HOUR, until + 2 * HOUR).await,
+        "claim_nonce: true again after the time"
+    );
 }
 
-pub(super) async fn remembered_keys_are_compared_byte_by_byte<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn nonces_are_compared_byte_by_byte<S: ClientStore>(store: Subject<S>) {
     let (now, long) = (now(), "k".repeat(4096));
     let longer = format!("{long}k");
     let keys =
         ["jti", "JTI", "jti ", " jti", "", "é", "e\u{301}", "🦀", "a\0b", "a", "%", "*", "'", "\n", &long, &longer];
     for key in keys {
-        assert!(store.claim_nonce(key, now + HOUR, now).await, "remember: {key:?} is another key than those before");
+        assert!(store.claim_nonce(key, now + HOUR, now).await, "claim_nonce: {key:?} is another key than those before");
     }
     for key in keys {
-        assert!(!store.claim_nonce(key, now + HOUR, now).await, "remember: {key:?} is known by now");
+        assert!(!store.claim_nonce(key, now + HOUR, now).await, "claim_nonce: {key:?} is known by now");
     }
-    assert!(store.get(&client("jti", now).id).await.is_none(), "remember: a key is no client");
+    assert!(store.get(&client("jti", now).id).await.is_none(), "claim_nonce: a key is no client");
 }
 
-pub(super) async fn expire_forgets_no_key_too_early<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn expire_keeps_unexpired_nonces<S: ClientStore>(store: Subject<S>) {
     let now = now();
-    assert!(store.claim_nonce("short", now + HOUR, now).await, "remember: true the first time");
-    assert!(store.claim_nonce("long", now + 9 * HOUR, now).await, "remember: true the first time");
+    assert!(store.claim_nonce("short", now + HOUR, now).await, "claim_nonce: true the first time");
+    assert!(store.claim_nonce("long", now + 9 * HOUR, now).await, "claim_nonce: true the first time");
     store.expire(&IdleCutoffs::none(now + 2 * HOUR), usize::MAX).await;
     let later = now + 2 * HOUR;
-    assert!(!store.claim_nonce("long", now + 9 * HOUR, later).await, "expire: forgets no key before its time is over");
-    assert!(store.claim_nonce("short", now + 9 * HOUR, later).await, "remember: true again after the time");
+    assert!(!store.claim_nonce("long", now + 9 * HOUR, later).await, "expire: keeps nonces before its time is over");
+    assert!(store.claim_nonce("short", now + 9 * HOUR, later).await, "claim_nonce: true again after the time");
 }

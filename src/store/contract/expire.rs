@@ -15,7 +15,7 @@ fn names(clients: &[Arc<Client>]) -> Vec<&str> {
     clients.iter().map(|client| client.id.as_str()).collect()
 }
 
-pub(super) async fn expire_takes_the_unused_by_their_issue<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn expire_removes_unused_clients_by_time_of_issue<S: ClientStore>(store: Subject<S>) {
     let since = now() - DAY;
     let used_long_ago = Client { last_used: Some(since - DAY), ..client("used", since - 2 * DAY) };
     let rows = [client("old", since - MOMENT), client("at-the-cutoff", since), client("new", since + MOMENT)];
@@ -28,7 +28,7 @@ pub(super) async fn expire_takes_the_unused_by_their_issue<S: ClientStore>(store
     assert_eq!(names(&left), ["used", "at-the-cutoff", "new"], "expire: keeps everybody else");
 }
 
-pub(super) async fn expire_takes_the_used_by_their_last_use<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn expire_removes_used_clients_by_last_use<S: ClientStore>(store: Subject<S>) {
     let since = now() - DAY;
     let issued = since - 30 * DAY;
     let used = |name, at| Client { last_used: Some(at), ..client(name, issued) };
@@ -44,7 +44,7 @@ pub(super) async fn expire_takes_the_used_by_their_last_use<S: ClientStore>(stor
     assert_eq!(names(&expired), ["at-the-cutoff", "never", "touched"], "expire: by either cutoff");
 }
 
-pub(super) async fn expire_takes_only_whom_it_may<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn expire_removes_only_the_named_clients<S: ClientStore>(store: Subject<S>) {
     let old = clients("old", 6, now() - DAY);
     store.hold(&old).await;
     store.hold(&[client("new", now())]).await;
@@ -52,7 +52,7 @@ pub(super) async fn expire_takes_only_whom_it_may<S: ClientStore>(store: Subject
     let unused = IdleCutoffs::none(now()).with_unused_since(now() - HOUR);
     let among = |numbers: &[usize]| numbers.iter().map(|number| old[*number].id.clone()).collect::<Vec<_>>();
     let nobody = store.expire(&unused.clone().with_ids(Vec::new()), ALL).await;
-    assert!(nobody.is_empty(), "expire: removes nobody among nobody");
+    assert!(nobody.is_empty(), "expire: removes no client of an empty list of identifiers");
     let mut meant = among(&[5, 3, 4, 2, 3]);
     meant.extend([client("new", now()).id, client("nobody", now()).id]);
     let expired = store.expire(&unused.clone().with_ids(meant.clone()), 2).await;
@@ -63,7 +63,7 @@ pub(super) async fn expire_takes_only_whom_it_may<S: ClientStore>(store: Subject
     assert_eq!(names(&left), ["old-0", "old-1", "old-4", "new"], "expire: keeps everybody else");
 }
 
-pub(super) async fn expire_keeps_the_disabled<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn expire_keeps_disabled_clients<S: ClientStore>(store: Subject<S>) {
     let old = now() - 9 * DAY;
     let with = |name: &str, status, last_used| Client { status, last_used, ..client(name, old) };
     let (long_ago, changed) = (Some(old + DAY), with("changed", ClientStatus::Active, None));
@@ -94,7 +94,7 @@ pub(super) async fn expire_keeps_the_disabled<S: ClientStore>(store: Subject<S>)
     assert_eq!(store.count().await, 3, "expire: keeps the disabled");
 }
 
-pub(super) async fn expire_takes_those_issued_first<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn expire_removes_the_oldest_clients_first<S: ClientStore>(store: Subject<S>) {
     let start = now() - DAY;
     let rows = [(3, "c"), (1, "b"), (2, "z"), (2, "Z"), (0, "d"), (2, "_")];
     store.hold(&rows.map(|(seconds, name)| client(name, start + Duration::from_secs(seconds)))).await;
@@ -107,14 +107,14 @@ pub(super) async fn expire_takes_those_issued_first<S: ClientStore>(store: Subje
     assert!(store.expire(&cutoffs, 2).await.is_empty(), "expire: removes nobody when nobody is left");
 }
 
-pub(super) async fn expire_tells_whom_it_removed<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn expire_returns_the_removed_clients<S: ClientStore>(store: Subject<S>) {
     let mut old = client("old", now() - DAY);
     old.owner = Some("team".into());
     store.hold(&[old.clone(), client("new", now())]).await;
     let cutoffs = IdleCutoffs::none(now()).with_unused_since(now() - HOUR);
     let expired = store.expire(&cutoffs, ALL).await;
-    assert_eq!(expired.len(), 1, "expire: tells whom it removed, and only them");
-    assert_same(expired.first().map(|client| &**client), &old, "expire: tells whom it removed");
+    assert_eq!(expired.len(), 1, "expire: returns the removed clients, and only them");
+    assert_same(expired.first().map(|client| &**client), &old, "expire: returns the removed clients");
     assert!(store.get(&old.id).await.is_none(), "expire: who was removed is not found");
     assert!(!store.remove(&old.id).await, "remove: false for a client that expired");
     assert_eq!(store.count().await, 1, "count: without those who expired");

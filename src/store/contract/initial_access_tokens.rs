@@ -8,7 +8,7 @@ use crate::client::InitialAccessTokenRecord;
 use crate::client::credential::Digest;
 use crate::store::{ClientStore, InsertOutcome};
 
-pub(super) async fn tokens_are_found_also_spent_and_expired<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn spent_and_expired_tokens_are_found<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let expired =
         InitialAccessTokenRecord { expires_at: Some(now - HOUR), ..token("expired", Some(1), now - 2 * HOUR) };

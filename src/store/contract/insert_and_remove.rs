@@ -31,16 +31,16 @@ pub(super) async fn identifiers_are_compared_byte_by_byte<S: ClientStore>(store:
         assert_same(store.get(&client.id).await.as_deref(), client, "get: identifiers that differ in a byte differ");
     }
     assert!(store.remove(&clients[0].id).await, "remove: a client that is there");
-    assert_same(store.get(&clients[1].id).await.as_deref(), &clients[1], "remove: takes nobody else away");
+    assert_same(store.get(&clients[1].id).await.as_deref(), &clients[1], "remove: removes no other client");
 }
 
 pub(super) async fn remove_is_true_once<S: ClientStore>(store: Subject<S>) {
     let (gone, stays) = (client("gone", now()), client("stays", now()));
     store.hold(&[gone.clone(), stays.clone()]).await;
     assert!(store.remove(&gone.id).await, "remove: true for a client that is there");
-    assert!(!store.remove(&gone.id).await, "remove: false for a client that is gone");
+    assert!(!store.remove(&gone.id).await, "remove: false for a removed client");
     assert!(store.get(&gone.id).await.is_none(), "remove: a removed client is not found");
-    assert_same(store.get(&stays.id).await.as_deref(), &stays, "remove: takes nobody else away");
+    assert_same(store.get(&stays.id).await.as_deref(), &stays, "remove: removes no other client");
     assert_eq!(
         store.insert(&gone).await,
         InsertOutcome::Inserted,
@@ -58,7 +58,7 @@ pub(super) async fn a_removal_is_for_one_revision<S: ClientStore>(store: Subject
         assert_eq!(removed, None, "remove: must conflict at another revision");
         assert_same(store.get(&first.id).await.as_deref(), &second, "remove: a conflict changes nothing");
     }
-    assert_eq!(store.count().await, 2, "remove: a conflict takes nobody away");
+    assert_eq!(store.count().await, 2, "remove: a conflict removes no client");
     assert_eq!(
         store.remove_with(&first.id, &RemoveConditions::at_revision(2)).await,
         Some(true),
@@ -67,7 +67,7 @@ pub(super) async fn a_removal_is_for_one_revision<S: ClientStore>(store: Subject
     assert_eq!(
         store.remove_with(&first.id, &RemoveConditions::at_revision(2)).await,
         Some(false),
-        "remove: false for a client that is gone"
+        "remove: false for a removed client"
     );
     assert_eq!(store.count().await, 1, "count: one less after a removal");
 }

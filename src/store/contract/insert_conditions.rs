@@ -5,7 +5,7 @@ use super::subject::Subject;
 use crate::client::InitialAccessTokenRecord;
 use crate::store::{ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, RemoveConditions};
 
-pub(super) async fn an_unusable_token_admits_nobody<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn an_unusable_token_is_refused<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let until = |name, time| InitialAccessTokenRecord { expires_at: Some(time), ..token(name, Some(5), now - DAY) };
     let (spent, expired, just_expired) = (token("spent", Some(0), now), until("past", now - HOUR), until("just", now));
@@ -25,15 +25,15 @@ pub(super) async fn an_unusable_token_admits_nobody<S: ClientStore>(store: Subje
         let outcome = store.insert_with(&client("refused", now), &conditions).await;
         assert_eq!(outcome, InsertOutcome::TokenRefused, "insert: a token that is {name} is refused");
     }
-    assert_eq!(store.count().await, 0, "insert: adds nobody when the token is refused");
-    assert!(store.get(&client("refused", now).id).await.is_none(), "insert: adds nobody when the token is refused");
+    assert_eq!(store.count().await, 0, "insert: adds no client when the token is refused");
+    assert!(store.get(&client("refused", now).id).await.is_none(), "insert: adds no client when the token is refused");
     assert_eq!(store.uses_left(&spent.digest).await, 0, "insert: a refused token is not changed");
     assert_eq!(store.uses_left(&expired.digest).await, 5, "insert: a refused token is not changed");
     let outcome = store.insert_with(&client("outcome", now), &spending(&lasting, now)).await;
     assert_eq!(outcome, InsertOutcome::Inserted, "insert: a token that expires later is accepted");
 }
 
-pub(super) async fn an_admission_spends_one_use<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn an_insertion_spends_one_use<S: ClientStore>(store: Subject<S>) {
     let (spent, other) = (token("three uses", Some(3), now()), token("other", Some(3), now()));
     store.insert_token(&spent).await;
     store.insert_token(&other).await;
@@ -49,7 +49,7 @@ pub(super) async fn an_admission_spends_one_use<S: ClientStore>(store: Subject<S
     assert_eq!(store.count().await, 4, "count: the inserted clients");
 }
 
-pub(super) async fn an_uncounted_token_admits_any_number<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn a_token_without_a_use_limit_is_never_spent<S: ClientStore>(store: Subject<S>) {
     let token = token("uncounted", None, now());
     store.insert_token(&token).await;
     for client in clients("outcome", 20, now()) {
@@ -60,7 +60,7 @@ pub(super) async fn an_uncounted_token_admits_any_number<S: ClientStore>(store: 
     assert!(found.is_some_and(|found| found.uses_left.is_none()), "insert: a token without a count gets none");
 }
 
-pub(super) async fn a_full_store_admits_nobody<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn a_full_store_refuses_every_insertion<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let rows = [
         (0, "early", InsertOutcome::Full, "no place at all"),
@@ -75,13 +75,13 @@ pub(super) async fn a_full_store_admits_nobody<S: ClientStore>(store: Subject<S>
         let client = client(name, now);
         assert_eq!(store.insert_with(&client, &below(most, now)).await, expected, "insert: {case}");
         let there = store.get(&client.id).await.is_some();
-        assert_eq!(there, expected == InsertOutcome::Inserted, "insert: adds nobody who is refused ({case})");
+        assert_eq!(there, expected == InsertOutcome::Inserted, "insert: adds no client who is refused ({case})");
     }
     store.hold(&[client("unlimited", now)]).await;
     assert_eq!(store.count().await, 4, "count: the inserted clients");
 }
 
-pub(super) async fn a_refused_insertion_costs_nothing<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn a_refused_insertion_spends_no_use<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let (good, spent) = (token("good", Some(9), now), token("spent", Some(0), now));
     let (held, new) = (client("held", now), client("new", now));
@@ -104,7 +104,7 @@ pub(super) async fn a_refused_insertion_costs_nothing<S: ClientStore>(store: Sub
     assert_eq!(store.uses_left(&good.digest).await, 8, "insert: spends one use when it admits");
 }
 
-pub(super) async fn a_removal_gives_a_use_back<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn a_removal_refunds_one_use<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let counted = token("counted", Some(1), now - DAY);
     let expired = InitialAccessTokenRecord { expires_at: Some(now - HOUR), ..token("expired", Some(1), now - DAY) };
@@ -121,13 +121,13 @@ pub(super) async fn a_removal_gives_a_use_back<S: ClientStore>(store: Subject<S>
         "insert: one use is left"
     );
     assert_eq!(store.remove_with(&paid.id, &elsewhere).await, None, "remove: must conflict at another revision");
-    assert_eq!(store.uses_left(&counted.digest).await, 0, "remove: a conflict gives no use back");
+    assert_eq!(store.uses_left(&counted.digest).await, 0, "remove: a conflict refunds no use");
     assert_eq!(store.remove_with(&paid.id, &refund).await, Some(true), "remove: true for a client that is there");
-    assert_eq!(store.uses_left(&counted.digest).await, 1, "remove: gives the use back");
-    assert_eq!(store.remove_with(&paid.id, &refund).await, Some(false), "remove: false for a client that is gone");
-    assert_eq!(store.uses_left(&counted.digest).await, 1, "remove: gives the use back only once");
+    assert_eq!(store.uses_left(&counted.digest).await, 1, "remove: refunds the use");
+    assert_eq!(store.remove_with(&paid.id, &refund).await, Some(false), "remove: false for a removed client");
+    assert_eq!(store.uses_left(&counted.digest).await, 1, "remove: refunds the use only once");
     let again = store.insert_with(&client("again", now), &spending(&counted, now)).await;
-    assert_eq!(again, InsertOutcome::Inserted, "remove: a use that was given back counts");
+    assert_eq!(again, InsertOutcome::Inserted, "remove: a refunded use is valid");
 
     let goners = clients("gone", 4, now);
     store.hold(&goners).await;
@@ -136,14 +136,14 @@ pub(super) async fn a_removal_gives_a_use_back<S: ClientStore>(store: Subject<S>
         assert_eq!(removed, Some(true), "remove: true whatever became of the token");
     }
     store.remove(&goners[3].id).await;
-    assert_eq!(store.uses_left(&expired.digest).await, 2, "remove: gives the use back to an expired token too");
-    assert_eq!(store.uses_left(&counted.digest).await, 0, "remove: gives no use back unless it is told to");
+    assert_eq!(store.uses_left(&expired.digest).await, 2, "remove: refunds the use to an expired token too");
+    assert_eq!(store.uses_left(&counted.digest).await, 0, "remove: refunds no use unless it is told to");
     let free = store.get_token(&free.digest).await;
     assert!(free.is_some_and(|free| free.uses_left.is_none()), "remove: a token without a count gets none");
-    assert_eq!(store.list_tokens().await.len(), 3, "remove: brings no token back");
+    assert_eq!(store.list_tokens().await.len(), 3, "remove: restores no token");
 }
 
-pub(super) async fn a_client_that_goes_gives_its_place_back<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn a_removal_and_an_expiry_free_capacity<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let old = clients("old", 3, now - DAY);
     let new = clients("new", 4, now);
@@ -151,22 +151,22 @@ pub(super) async fn a_client_that_goes_gives_its_place_back<S: ClientStore>(stor
     store.remove(&old[0].id).await;
     store.remove(&old[0].id).await;
     let outcome = store.insert_with(&new[0], &below(3, now)).await;
-    assert_eq!(outcome, InsertOutcome::Inserted, "remove: gives the place back");
+    assert_eq!(outcome, InsertOutcome::Inserted, "remove: frees capacity");
     assert_eq!(
         store.insert_with(&new[1], &below(3, now)).await,
         InsertOutcome::Full,
-        "remove: gives the place back only once"
+        "remove: frees capacity only once"
     );
 
     let cutoffs = IdleCutoffs::none(now).with_unused_since(now - HOUR);
-    assert_eq!(store.expire(&cutoffs, 10).await.len(), 2, "expire: removes who is idle");
+    assert_eq!(store.expire(&cutoffs, 10).await.len(), 2, "expire: removes idle clients");
     for client in &new[1..3] {
         let outcome = store.insert_with(client, &below(3, now)).await;
-        assert_eq!(outcome, InsertOutcome::Inserted, "expire: gives the places back");
+        assert_eq!(outcome, InsertOutcome::Inserted, "expire: frees capacity");
     }
     assert_eq!(
         store.insert_with(&new[3], &below(3, now)).await,
         InsertOutcome::Full,
-        "expire: gives each place back only once"
+        "expire: frees capacity only once for each client"
     );
 }

@@ -131,7 +131,7 @@ pub(super) async fn list_selects_by_every_filter<S: ClientStore>(store: Subject<
     }
 }
 
-pub(super) async fn list_follows_what_becomes_of_a_client<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn list_follows_changes_of_a_client<S: ClientStore>(store: Subject<S>) {
     let print = |text| Some(Digest::of(text));
     let before = Client { status: ClientStatus::Pending, fingerprint: print("before"), ..client("changing", now()) };
     store.hold(&[before.clone(), client("bystander", now())]).await;
@@ -165,7 +165,7 @@ pub(super) async fn count_equals_the_list<S: ClientStore>(store: Subject<S>) {
     }
 }
 
-pub(super) async fn pages_are_complete_and_repeat_nobody<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn pages_are_complete_and_repeat_no_client<S: ClientStore>(store: Subject<S>) {
     let clients = shuffled(now());
     store.hold(&clients).await;
     let whole = ids(&store.list(&ClientQuery::new()).await);
@@ -175,7 +175,7 @@ pub(super) async fn pages_are_complete_and_repeat_nobody<S: ClientStore>(store: 
     }
 }
 
-pub(super) async fn pages_survive_clients_that_come_and_go<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn pages_stay_complete_under_concurrent_changes<S: ClientStore>(store: Subject<S>) {
     let start = now();
     let stay = clients("stay", 12, start);
     let go = clients("go", 12, start);
@@ -199,7 +199,7 @@ pub(super) async fn pages_survive_clients_that_come_and_go<S: ClientStore>(store
     let mut distinct = ids(&seen);
     distinct.sort();
     distinct.dedup();
-    assert_eq!(distinct.len(), seen.len(), "list: pages repeat nobody while clients come and go");
+    assert_eq!(distinct.len(), seen.len(), "list: pages repeat no client under concurrent changes");
     for client in &stay {
         assert!(distinct.contains(&client.id), "list: pages show {} who was there all the time", client.id);
     }

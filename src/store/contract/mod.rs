@@ -52,6 +52,7 @@ mod insert_conditions;
 mod list;
 mod nonces;
 mod races;
+mod registrant_eviction;
 mod registration_tokens;
 mod round_trip;
 mod subject;
@@ -123,137 +124,162 @@ where
     }
 }
 
-macro_rules! checks {
-    ($($module:ident { $($name:ident)+ })+) => {
-        /// All checks, the simple ones before the races.
-        #[must_use]
-        pub fn checks<S: ClientStore>() -> Vec<Check<S>> {
-            vec![$($(Check { name: stringify!($name), run: |store| Box::pin($module::$name(store)) },)+)+]
+/// Calls a macro with the names of all checks, in the order of [`contract::checks`](crate::store::contract::checks) and
+/// grouped by the part of the contract that they belong to. What stands in the braces is passed on in front of them.
+///
+/// This is the one list of the checks: the suite itself is made from it, and a test crate makes one test for each check
+/// from it, so that a store that breaks several promises shows all of them at once.
+///
+/// ```
+/// macro_rules! print_names {
+///     ($prefix:literal $($group:ident { $($check:ident)+ })+) => {
+///         [$($(concat!($prefix, stringify!($check)),)+)+]
+///     };
+/// }
+/// let names = tower_dcr::for_each_store_check! { print_names! { "sqlite::" } };
+/// assert!(names.contains(&"sqlite::an_inserted_client_is_found"));
+/// ```
+#[macro_export]
+macro_rules! for_each_store_check {
+    ($then:ident! { $($given:tt)* }) => {
+        $then! { $($given)*
+            insert_and_remove {
+                an_inserted_client_is_found
+                insert_never_replaces_a_client
+                identifiers_are_compared_byte_by_byte
+                remove_is_true_once
+                a_removal_is_for_one_revision
+                count_follows_insertions_and_removals
+            }
+            update_and_touch {
+                update_replaces_the_revision_before
+                update_conflicts_with_any_other_revision
+                update_keeps_what_touch_recorded
+                update_never_restores_a_removed_client
+                touch_keeps_the_latest_use
+                touch_changes_nothing_else
+                touch_of_an_unknown_client_is_false
+            }
+            registration_tokens {
+                a_registration_token_finds_its_client_alone
+                a_registration_token_follows_every_change
+            }
+            round_trip {
+                every_field_of_a_client_comes_back
+                every_field_of_a_token_comes_back
+                unusual_metadata_come_back_unchanged
+                a_document_near_64_kib_comes_back
+                times_keep_their_milliseconds
+                disabled_and_expired_clients_are_kept
+            }
+            list {
+                list_is_ordered_by_issue_and_identifier
+                list_keeps_to_its_limit
+                list_selects_one_owner
+                list_selects_by_every_filter
+                list_follows_changes_of_a_client
+                count_equals_the_list
+                pages_are_complete_and_repeat_no_client
+                pages_stay_complete_under_concurrent_changes
+            }
+            initial_access_tokens {
+                spent_and_expired_tokens_are_found
+                tokens_are_listed_in_order
+                a_token_of_the_same_digest_is_replaced
+                remove_token_is_true_once
+            }
+            insert_conditions {
+                an_unusable_token_is_refused
+                an_insertion_spends_one_use
+                a_token_without_a_use_limit_is_never_spent
+                a_full_store_refuses_every_insertion
+                a_refused_insertion_spends_no_use
+                a_removal_refunds_one_use
+                a_removal_and_an_expiry_free_capacity
+            }
+            expire {
+                expire_removes_unused_clients_by_time_of_issue
+                expire_removes_used_clients_by_last_use
+                expire_removes_only_the_named_clients
+                expire_keeps_disabled_clients
+                expire_removes_the_oldest_clients_first
+                expire_returns_the_removed_clients
+            }
+            claim_nonce {
+                a_nonce_is_claimed_once_until_it_expires
+                nonces_are_compared_byte_by_byte
+                expire_keeps_unexpired_nonces
+            }
+            nonces {
+                an_insertion_claims_its_nonces
+                a_refused_insertion_claims_no_nonce
+                an_update_claims_its_nonces
+                a_removal_releases_nonces
+                a_nonce_is_accepted_from_one_of_many
+            }
+            eviction {
+                the_first_idle_client_is_evicted
+                no_client_is_evicted_for_itself_or_for_a_refused_client
+                a_removal_restores_the_evicted_client
+                above_a_lowered_limit_an_insertion_evicts_one_client
+                as_many_clients_are_evicted_as_inserted
+                evictions_and_other_changes_exclude_each_other
+                a_cancelled_insertion_evicts_only_with_its_client
+                a_cancelled_removal_restores_the_evicted_client
+            }
+            registrant_eviction {
+                a_young_client_is_evicted_by_its_registrant_alone
+                registrant_keys_follow_every_change
+                registrants_evict_only_their_own_clients_at_once
+            }
+            unique_fingerprints {
+                a_fingerprint_that_is_taken_is_refused
+                an_update_to_a_fingerprint_that_is_taken_is_refused
+                one_of_many_of_a_unique_fingerprint_wins
+            }
+            tenants {
+                tenants_are_isolated
+                tokens_and_limits_belong_to_a_tenant
+                a_tenant_expires_alone
+                tenants_reach_their_limits_independently
+            }
+            races {
+                one_use_is_spent_by_one_of_many
+                many_insertions_stop_at_the_limit
+                one_of_many_insertions_of_an_identifier_wins
+                refused_insertions_block_no_other_insertion
+                spending_restores_no_removed_token
+                one_of_many_updates_of_a_revision_wins
+                one_of_many_removals_is_true
+                a_removal_survives_concurrent_updates
+                a_removal_at_a_revision_and_an_update_exclude_each_other
+                updates_lose_no_use
+                expire_spares_clients_that_are_used_in_time
+                one_of_many_claims_of_a_nonce_wins
+            }
+            cancellation {
+                a_cancelled_insertion_is_atomic
+                a_cancelled_update_is_atomic
+                a_cancelled_removal_is_atomic
+                a_cancelled_removal_refunds_its_token_with_the_client
+                a_cancelled_touch_is_atomic
+                a_cancelled_expiry_is_atomic
+                a_cancelled_token_insertion_is_atomic
+                a_cancelled_claim_is_atomic
+            }
         }
     };
 }
 
-checks! {
-    insert_and_remove {
-        an_inserted_client_is_found
-        insert_never_replaces_a_client
-        identifiers_are_compared_byte_by_byte
-        remove_is_true_once
-        a_removal_is_for_one_revision
-        count_follows_insertions_and_removals
-    }
-    update_and_touch {
-        update_replaces_the_revision_before
-        update_conflicts_with_any_other_revision
-        update_keeps_what_touch_recorded
-        update_never_brings_a_client_back
-        touch_keeps_the_latest_use
-        touch_changes_nothing_else
-        touch_of_nobody_is_false
-    }
-    registration_tokens {
-        a_registration_token_finds_its_client_alone
-        a_registration_token_follows_every_change
-    }
-    round_trip {
-        every_field_of_a_client_comes_back
-        every_field_of_a_token_comes_back
-        unusual_metadata_come_back_unchanged
-        a_document_near_64_kib_comes_back
-        times_keep_their_milliseconds
-        disabled_and_expired_clients_are_kept
-    }
-    list {
-        list_is_ordered_by_issue_and_identifier
-        list_keeps_to_its_limit
-        list_selects_one_owner
-        list_selects_by_every_filter
-        list_follows_what_becomes_of_a_client
-        count_equals_the_list
-        pages_are_complete_and_repeat_nobody
-        pages_survive_clients_that_come_and_go
-    }
-    initial_access_tokens {
-        tokens_are_found_also_spent_and_expired
-        tokens_are_listed_in_order
-        a_token_of_the_same_digest_is_replaced
-        remove_token_is_true_once
-    }
-    insert_conditions {
-        an_unusable_token_admits_nobody
-        an_admission_spends_one_use
-        an_uncounted_token_admits_any_number
-        a_full_store_admits_nobody
-        a_refused_insertion_costs_nothing
-        a_removal_gives_a_use_back
-        a_client_that_goes_gives_its_place_back
-    }
-    expire {
-        expire_takes_the_unused_by_their_issue
-        expire_takes_the_used_by_their_last_use
-        expire_takes_only_whom_it_may
-        expire_keeps_the_disabled
-        expire_takes_those_issued_first
-        expire_tells_whom_it_removed
-    }
-    claim_nonce {
-        remember_is_true_once_until_its_time
-        remembered_keys_are_compared_byte_by_byte
-        expire_forgets_no_key_too_early
-    }
-    nonces {
-        an_insertion_uses_its_keys_up
-        a_refused_insertion_uses_no_key_up
-        an_update_uses_its_keys_up
-        a_removal_forgets_keys
-        one_key_admits_one_of_many
-    }
-    eviction {
-        the_first_idle_client_makes_room
-        nobody_makes_room_for_itself_or_for_the_refused
-        a_removal_brings_who_made_room_back
-        a_lowered_limit_lets_one_come_for_one_who_goes
-        as_many_make_room_as_come
-        making_room_and_other_changes_exclude_each_other
-        an_abandoned_insertion_makes_room_or_not
-        an_abandoned_removal_brings_who_made_room_back
-        a_young_client_is_evicted_by_its_registrant_alone
-        what_a_registrant_has_follows_every_change
-        registrants_evict_only_their_own_clients_at_once
-    }
-    unique_fingerprints {
-        a_fingerprint_that_is_taken_is_refused
-        an_update_to_a_fingerprint_that_is_taken_is_refused
-        one_of_many_of_a_unique_fingerprint_wins
-    }
-    tenants {
-        tenants_see_nothing_of_each_other
-        tokens_and_places_belong_to_a_tenant
-        a_tenant_expires_alone
-        tenants_fill_up_side_by_side
-    }
-    races {
-        one_use_admits_one_of_many
-        many_insertions_stop_at_the_limit
-        one_of_many_insertions_of_an_identifier_wins
-        refused_insertions_are_in_nobodys_way
-        spending_brings_no_revoked_token_back
-        one_of_many_updates_of_a_revision_wins
-        one_of_many_removals_is_true
-        a_removal_outlasts_the_updates_around_it
-        a_removal_at_a_revision_and_an_update_exclude_each_other
-        updates_lose_no_use
-        expire_spares_who_is_touched_in_time
-        one_of_many_is_remembered
-    }
-    cancellation {
-        an_abandoned_insertion_is_whole
-        an_abandoned_update_is_whole
-        an_abandoned_removal_is_whole
-        an_abandoned_removal_gives_a_use_back_with_the_client
-        an_abandoned_use_is_whole
-        an_abandoned_expiry_is_whole
-        an_abandoned_token_is_whole
-        an_abandoned_key_is_remembered_or_not
-    }
+macro_rules! checks {
+    ($($group:ident { $($name:ident)+ })+) => {
+        /// All checks: first those of single calls, then those in which many callers race, then those in which a caller
+        /// drops its call.
+        #[must_use]
+        pub fn checks<S: ClientStore>() -> Vec<Check<S>> {
+            vec![$($(Check { name: stringify!($name), run: |store| Box::pin($group::$name(store)) },)+)+]
+        }
+    };
 }
+
+for_each_store_check! { checks! {} }

@@ -5,7 +5,7 @@ use super::subject::{CALLERS, ROUNDS, Subject, race, times};
 use crate::error::StoreErrorKind;
 use crate::store::{ClientStore, InsertConditions, InsertOutcome, RemoveConditions, UpdateConditions};
 
-pub(super) async fn an_insertion_uses_its_keys_up<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn an_insertion_claims_its_nonces<S: ClientStore>(store: Subject<S>) {
     let (now, good) = (now(), token("good", Some(9), now()));
     store.insert_token(&good).await;
     let [first, second, third, fourth] = &clients("user", 4, now)[..] else { return };
@@ -19,22 +19,22 @@ pub(super) async fn an_insertion_uses_its_keys_up<S: ClientStore>(store: Subject
         let replayed = store.insert_with(second, &paying(keys, now)).await;
         assert_eq!(replayed, InsertOutcome::Replayed, "insert: a key that was used is Replayed, also beside others");
     }
-    assert!(store.get(&second.id).await.is_none(), "insert: adds nobody whose key was used");
+    assert!(store.get(&second.id).await.is_none(), "insert: adds no client whose key was used");
     assert_eq!(store.uses_left(&good.digest).await, 8, "insert: a key that was used spends no use of a token");
     let outcome = store.insert_with(second, &paying(&["three"], now)).await;
     assert_eq!(outcome, InsertOutcome::Inserted, "insert: a key that came beside a used one is not used up");
-    assert!(!store.claim_nonce("one", now + HOUR, now).await, "remember: a key that an insertion used up is known");
-    assert!(store.claim_nonce("four", now + HOUR, now).await, "remember: a key that nobody used is not known");
+    assert!(!store.claim_nonce("one", now + HOUR, now).await, "claim_nonce: a key that an insertion used up is known");
+    assert!(store.claim_nonce("four", now + HOUR, now).await, "claim_nonce: a key that nobody used is not known");
     let replayed = store.insert_with(third, &paying(&["four"], now)).await;
     assert_eq!(replayed, InsertOutcome::Replayed, "insert: a key that was remembered is Replayed");
     let outcome = store.insert_with(third, &paying(&["one"], now + HOUR)).await;
-    assert_eq!(outcome, InsertOutcome::Inserted, "insert: a key whose time is over counts again");
+    assert_eq!(outcome, InsertOutcome::Inserted, "insert: an expired nonce is valid again");
     let full = store.insert_with(fourth, &paying(&["five"], now)).await;
-    assert_eq!(full, InsertOutcome::Full, "insert: a new key makes no place");
-    assert!(store.claim_nonce("five", now + HOUR, now).await, "insert: a refused insertion uses no key up");
+    assert_eq!(full, InsertOutcome::Full, "insert: a new nonce does not raise the limit");
+    assert!(store.claim_nonce("five", now + HOUR, now).await, "insert: a refused insertion claims no nonce");
 }
 
-pub(super) async fn a_refused_insertion_uses_no_key_up<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn a_refused_insertion_claims_no_nonce<S: ClientStore>(store: Subject<S>) {
     let (now, spent) = (now(), token("spent", Some(0), now()));
     let held = client("held", now);
     store.insert_token(&spent).await;
@@ -50,10 +50,10 @@ pub(super) async fn a_refused_insertion_uses_no_key_up<S: ClientStore>(store: Su
         assert_eq!(store.insert_with(client, &conditions).await, expected, "insert: refused with a new key");
     }
     let outcome = store.insert_with(&new, &claiming(&["jti"], now)).await;
-    assert_eq!(outcome, InsertOutcome::Inserted, "insert: a refused insertion uses no key up");
+    assert_eq!(outcome, InsertOutcome::Inserted, "insert: a refused insertion claims no nonce");
 }
 
-pub(super) async fn an_update_uses_its_keys_up<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn an_update_claims_its_nonces<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let first = client("changing", now);
     let [second, third, fourth] = [("Second", 2), ("Third", 3), ("Fourth", 4)]
@@ -62,21 +62,21 @@ pub(super) async fn an_update_uses_its_keys_up<S: ClientStore>(store: Subject<S>
     store.hold(std::slice::from_ref(&first)).await;
     let skipped = store.update_with(&third, &with("one")).await;
     assert_eq!(skipped, Err(StoreErrorKind::Conflict), "update: must conflict at another revision, new key or not");
-    assert_eq!(store.update_with(&second, &with("one")).await, Ok(()), "update: a conflict uses no key up");
+    assert_eq!(store.update_with(&second, &with("one")).await, Ok(()), "update: a conflict claims no nonce");
     let replayed = store.update_with(&third, &with("one")).await;
     assert_eq!(replayed, Err(StoreErrorKind::Replayed), "update: a key that was used is Replayed");
     assert_same(store.get(&first.id).await.as_deref(), &second, "update: a used key changes nothing");
-    assert!(!store.claim_nonce("one", now + HOUR, now).await, "remember: a key that an update used up is known");
+    assert!(!store.claim_nonce("one", now + HOUR, now).await, "claim_nonce: a key that an update used up is known");
     let undo = UpdateConditions { release_nonces: vec![nonce("one", now)], ..UpdateConditions::unconditional(now) };
     let conflict = store.update_with(&second, &undo).await;
     assert_eq!(conflict, Err(StoreErrorKind::Conflict), "update: must conflict at another revision");
     let replayed = store.update_with(&third, &with("one")).await;
-    assert_eq!(replayed, Err(StoreErrorKind::Replayed), "update: a conflict forgets no key");
+    assert_eq!(replayed, Err(StoreErrorKind::Replayed), "update: a conflict keeps nonces");
     assert_eq!(store.update_with(&third, &undo).await, Ok(()), "update: the next revision is accepted");
-    assert_eq!(store.update_with(&fourth, &with("one")).await, Ok(()), "update: a forgotten key counts again");
+    assert_eq!(store.update_with(&fourth, &with("one")).await, Ok(()), "update: a released nonce is valid again");
 }
 
-pub(super) async fn a_removal_forgets_keys<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn a_removal_releases_nonces<S: ClientStore>(store: Subject<S>) {
     let (now, conditions) = (now(), claiming(&["one", "two"], now()));
     let used = client("used", now);
     assert_eq!(store.insert_with(&used, &conditions).await, InsertOutcome::Inserted, "insert: new keys are accepted");
@@ -84,16 +84,16 @@ pub(super) async fn a_removal_forgets_keys<S: ClientStore>(store: Subject<S>) {
     let elsewhere = RemoveConditions { revision: Some(2), ..undo.clone() };
     assert_eq!(store.remove_with(&used.id, &elsewhere).await, None, "remove: must conflict at another revision");
     let replayed = store.insert_with(&client("new", now), &conditions).await;
-    assert_eq!(replayed, InsertOutcome::Replayed, "remove: a conflict forgets no key");
+    assert_eq!(replayed, InsertOutcome::Replayed, "remove: a conflict keeps nonces");
     assert_eq!(store.remove_with(&used.id, &undo).await, Some(true), "remove: true for a client that is there");
     let again = store.insert_with(&client("again", now), &conditions).await;
-    assert_eq!(again, InsertOutcome::Inserted, "remove: keys that were forgotten count again");
-    assert_eq!(store.remove_with(&used.id, &undo).await, Some(false), "remove: false for a client that is gone");
+    assert_eq!(again, InsertOutcome::Inserted, "remove: released nonces are valid again");
+    assert_eq!(store.remove_with(&used.id, &undo).await, Some(false), "remove: false for a removed client");
     let replayed = store.insert_with(&client("new", now), &conditions).await;
-    assert_eq!(replayed, InsertOutcome::Replayed, "remove: of nobody forgets no key");
+    assert_eq!(replayed, InsertOutcome::Replayed, "remove: of nobody keeps nonces");
 }
 
-pub(super) async fn one_key_admits_one_of_many<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn a_nonce_is_accepted_from_one_of_many<S: ClientStore>(store: Subject<S>) {
     let mut renewed = client("changing", now());
     store.hold(std::slice::from_ref(&renewed)).await;
     for round in 0..ROUNDS {
@@ -115,7 +115,7 @@ pub(super) async fn one_key_admits_one_of_many<S: ClientStore>(store: Subject<S>
             }
         };
         let told = race(CALLERS, act).await;
-        assert_eq!(times(&told, &InsertOutcome::Inserted), 1, "insert, update: one key admits one of many");
+        assert_eq!(times(&told, &InsertOutcome::Inserted), 1, "insert, update: a nonce is accepted from one of many");
         assert_eq!(times(&told, &InsertOutcome::Replayed), CALLERS - 1, "insert, update: all others are Replayed");
         let updated = store.get(&renewed.id).await.is_some_and(|found| found.revision == renewed.revision);
         assert_eq!(store.update(&renewed).await, !updated, "update: a used key changes nothing");

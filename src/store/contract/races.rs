@@ -18,7 +18,7 @@ async fn rush<S: ClientStore>(store: &Subject<S>, prefix: &str, conditions: &Ins
     race(CALLERS, insert).await
 }
 
-pub(super) async fn one_use_admits_one_of_many<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn one_use_is_spent_by_one_of_many<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let token = token(&format!("once-{round}"), Some(1), now());
         store.insert_token(&token).await;
@@ -66,7 +66,7 @@ pub(super) async fn one_of_many_insertions_of_an_identifier_wins<S: ClientStore>
 
 /// There is one place and one use. Callers who are refused for another reason must not hold them even for a moment,
 /// or the one who has a right to them would be refused too.
-pub(super) async fn refused_insertions_are_in_nobodys_way<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn refused_insertions_block_no_other_insertion<S: ClientStore>(store: Subject<S>) {
     const ENTITLED: usize = CALLERS / 2;
     let now = now();
     let held = client("held", now);
@@ -87,12 +87,16 @@ pub(super) async fn refused_insertions_are_in_nobodys_way<S: ClientStore>(store:
         };
         for (caller, outcome) in race(CALLERS, insert).await {
             let inserted = outcome == InsertOutcome::Inserted;
-            assert_eq!(inserted, caller == ENTITLED, "insert: whoever is refused is in nobody's way (got {outcome:?})");
+            assert_eq!(
+                inserted,
+                caller == ENTITLED,
+                "insert: a refused insertion blocks no other insertion (got {outcome:?})"
+            );
         }
     }
 }
 
-pub(super) async fn spending_brings_no_revoked_token_back<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn spending_restores_no_removed_token<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let name = format!("revoked-{round}");
         let token = token(&name, Some(1000), now());
@@ -112,7 +116,7 @@ pub(super) async fn spending_brings_no_revoked_token_back<S: ClientStore>(store:
         };
         let told = race(CALLERS, act).await;
         assert_eq!(times(&told, &true), 1, "remove_token: true for one of many");
-        assert!(store.get_token(&token.digest).await.is_none(), "insert: spending brings no removed token back");
+        assert!(store.get_token(&token.digest).await.is_none(), "insert: spending restores no removed token");
     }
 }
 
@@ -145,7 +149,7 @@ pub(super) async fn one_of_many_removals_is_true<S: ClientStore>(store: Subject<
     assert_eq!(times(&outcome, &InsertOutcome::Inserted), 10, "remove: gives a place back once, however many ask");
 }
 
-pub(super) async fn a_removal_outlasts_the_updates_around_it<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn a_removal_survives_concurrent_updates<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let client = client(&format!("gone-{round}"), now());
         store.hold(std::slice::from_ref(&client)).await;
@@ -165,8 +169,8 @@ pub(super) async fn a_removal_outlasts_the_updates_around_it<S: ClientStore>(sto
         let (removed, updated): (Vec<_>, Vec<_>) = race(CALLERS, act).await.into_iter().unzip();
         assert_eq!(times(&removed, &true), 1, "remove: true for one of many");
         assert!(times(&updated, &true) <= 1, "update: one of many of a revision, all others conflict");
-        assert!(store.get(&client.id).await.is_none(), "update, touch: never bring a removed client back");
-        assert_eq!(store.count().await, 0, "update, touch: never bring a removed client back");
+        assert!(store.get(&client.id).await.is_none(), "update, touch: never restore a removed client");
+        assert_eq!(store.count().await, 0, "update, touch: never restore a removed client");
     }
 }
 
@@ -228,7 +232,7 @@ enum Told {
 }
 
 /// Every second client is touched while the idle go two at a time, so both are after the same clients.
-pub(super) async fn expire_spares_who_is_touched_in_time<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn expire_spares_clients_that_are_used_in_time<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let now = now();
         let idle = clients(&format!("idle-{round}"), CALLERS, now - DAY);
@@ -254,7 +258,7 @@ pub(super) async fn expire_spares_who_is_touched_in_time<S: ClientStore>(store: 
         for told in &told {
             let Told::Touched(id, touched) = told else { continue };
             let there = store.get(id).await.is_some();
-            assert_eq!(there, *touched, "expire: spares whoever was touched in time, and touch tells truly");
+            assert_eq!(there, *touched, "expire: spares a client that was used in time, and touch tells truly");
             assert_ne!(there, expired.contains(&id), "expire: tells exactly whom it removed");
         }
         let removals = expired.len();
@@ -267,7 +271,7 @@ pub(super) async fn expire_spares_who_is_touched_in_time<S: ClientStore>(store: 
     }
 }
 
-pub(super) async fn one_of_many_is_remembered<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn one_of_many_claims_of_a_nonce_wins<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let (key, now) = (format!("jti-{round}"), now());
         // Once for a key that is new, once for one whose time is over.
@@ -276,7 +280,7 @@ pub(super) async fn one_of_many_is_remembered<S: ClientStore>(store: Subject<S>)
                 let (store, key) = (store.clone(), key.clone());
                 async move { store.claim_nonce(&key, at + HOUR, at).await }
             };
-            assert_eq!(times(&race(CALLERS, remember).await, &true), 1, "remember: true for one of many");
+            assert_eq!(times(&race(CALLERS, remember).await, &true), 1, "claim_nonce: true for one of many");
         }
     }
 }

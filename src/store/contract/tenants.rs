@@ -10,12 +10,12 @@ use crate::store::{ClientQuery, ClientStore, IdleCutoffs, InsertOutcome, RemoveC
 /// Names of tenants that careless partitioning of keys takes for one another.
 const NAMES: [&str; 8] = ["", "a", "A", "a:b", "a%", "é", "https://id.example.com/a", "a b"];
 
-pub(super) async fn tenants_see_nothing_of_each_other<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn tenants_are_isolated<S: ClientStore>(store: Subject<S>) {
     let fingerprint = Some(Digest::of("the same"));
     for name in NAMES {
         let tenant = store.for_tenant(name);
-        assert_eq!(tenant.count().await, 0, "for_tenant: nobody is in {name:?} yet");
-        assert!(tenant.list(&ClientQuery::new()).await.is_empty(), "for_tenant: nobody is in {name:?} yet");
+        assert_eq!(tenant.count().await, 0, "for_tenant: no client is in {name:?} yet");
+        assert!(tenant.list(&ClientQuery::new()).await.is_empty(), "for_tenant: no client is in {name:?} yet");
         let mut client = renamed(&client("same", now()), &format!("of {name:?}"));
         client.fingerprint = fingerprint;
         assert!(tenant.get(&client.id).await.is_none(), "for_tenant: a client of another tenant is nobody");
@@ -23,7 +23,7 @@ pub(super) async fn tenants_see_nothing_of_each_other<S: ClientStore>(store: Sub
         assert!(!tenant.update(&renamed(&client, "x")).await, "for_tenant: a client of another tenant is nobody");
         assert!(!tenant.remove(&client.id).await, "for_tenant: a client of another tenant is nobody");
         let same = ClientQuery::new().with_fingerprint(Digest::of("the same"));
-        assert!(tenant.list(&same).await.is_empty(), "for_tenant: nobody of another tenant is listed");
+        assert!(tenant.list(&same).await.is_empty(), "for_tenant: no client of another tenant is listed");
         assert_eq!(
             tenant.insert(&client).await,
             InsertOutcome::Inserted,
@@ -45,7 +45,7 @@ pub(super) async fn tenants_see_nothing_of_each_other<S: ClientStore>(store: Sub
     assert_eq!(store.count().await, 1, "for_tenant: the store itself is the tenant \"\"");
 }
 
-pub(super) async fn tokens_and_places_belong_to_a_tenant<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn tokens_and_limits_belong_to_a_tenant<S: ClientStore>(store: Subject<S>) {
     let (one, two) = (store.for_tenant("one"), store.for_tenant("two"));
     let now = now();
     let token = token("token", Some(5), now);
@@ -60,7 +60,7 @@ pub(super) async fn tokens_and_places_belong_to_a_tenant<S: ClientStore>(store: 
         assert_eq!(
             tenant.insert_with(&client, &below(1, now)).await,
             InsertOutcome::Inserted,
-            "for_tenant: places of its own"
+            "for_tenant: a limit of its own"
         );
         let late = renamed(&super::fixtures::client("late", now), "Late");
         assert_eq!(
@@ -76,7 +76,7 @@ pub(super) async fn tokens_and_places_belong_to_a_tenant<S: ClientStore>(store: 
         &token,
         "remove: refunds no token of another tenant",
     );
-    assert_same(one.get(&client.id).await.as_deref(), &client, "remove: removes nobody of another tenant");
+    assert_same(one.get(&client.id).await.as_deref(), &client, "remove: removes no client of another tenant");
 }
 
 pub(super) async fn a_tenant_expires_alone<S: ClientStore>(store: Subject<S>) {
@@ -87,11 +87,11 @@ pub(super) async fn a_tenant_expires_alone<S: ClientStore>(store: Subject<S>) {
     }
     let cutoffs = IdleCutoffs::none(now()).with_unused_since(now());
     assert_eq!(one.expire(&cutoffs, usize::MAX).await.len(), 3, "expire: the idle of the tenant");
-    assert_eq!(two.count().await, 3, "expire: nobody of another tenant");
+    assert_eq!(two.count().await, 3, "expire: no client of another tenant");
     assert_eq!(store.count().await, 0, "for_tenant: counts for each tenant");
 }
 
-pub(super) async fn tenants_fill_up_side_by_side<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn tenants_reach_their_limits_independently<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let tenants = ["one", "two"].map(|name| store.for_tenant(name));
     let insert = |caller: usize| {
@@ -104,7 +104,7 @@ pub(super) async fn tenants_fill_up_side_by_side<S: ClientStore>(store: Subject<
         assert_eq!(
             times(&outcome, &(number, InsertOutcome::Inserted)),
             10,
-            "insert: fills the ten places of each tenant"
+            "insert: each tenant has a limit of ten clients"
         );
         assert_eq!(tenant.count().await, 10, "count: exactly the limit of each tenant");
     }

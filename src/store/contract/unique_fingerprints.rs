@@ -35,11 +35,11 @@ pub(super) async fn a_fingerprint_that_is_taken_is_refused<S: ClientStore>(store
     for conditions in [&only("one"), &InsertConditions { max_clients: Some(9), ..paying.clone() }, &paying] {
         let outcome = store.insert_with(&second, conditions).await;
         assert_eq!(outcome, InsertOutcome::FingerprintTaken, "insert: a fingerprint that is taken is refused");
-        assert!(store.get(&second.id).await.is_none(), "insert: adds nobody whose fingerprint is taken");
-        assert!(store.get(&first.id).await.is_some(), "insert: evicts nobody for a refused client");
+        assert!(store.get(&second.id).await.is_none(), "insert: adds no client whose fingerprint is taken");
+        assert!(store.get(&first.id).await.is_some(), "insert: evicts no client for a refused one");
     }
     assert_eq!(store.uses_left(&good.digest).await, 9, "insert: spends no use when the fingerprint is taken");
-    assert!(store.claim_nonce("jti", now + HOUR, now).await, "insert: uses no key up when the fingerprint is taken");
+    assert!(store.claim_nonce("jti", now + HOUR, now).await, "insert: claims no nonce when the fingerprint is taken");
     let other = with_fingerprint("two", client("other", now));
     assert_eq!(
         store.insert_with(&other, &only("two")).await,
@@ -57,11 +57,7 @@ pub(super) async fn a_fingerprint_that_is_taken_is_refused<S: ClientStore>(store
     let elsewhere = store.for_tenant("elsewhere").insert_with(&third, &only("one")).await;
     assert_eq!(elsewhere, InsertOutcome::Inserted, "for_tenant: fingerprints of its own");
     store.remove(&second.id).await;
-    assert_eq!(
-        store.insert_with(&third, &only("one")).await,
-        InsertOutcome::Inserted,
-        "remove: gives the fingerprint back"
-    );
+    assert_eq!(store.insert_with(&third, &only("one")).await, InsertOutcome::Inserted, "remove: frees the fingerprint");
 }
 
 pub(super) async fn an_update_to_a_fingerprint_that_is_taken_is_refused<S: ClientStore>(store: Subject<S>) {

@@ -47,7 +47,7 @@ pub(super) async fn update_keeps_what_touch_recorded<S: ClientStore>(store: Subj
     assert_eq!(last_used, Some(used + HOUR), "update: keeps a later use than the one that was read");
 }
 
-pub(super) async fn update_never_brings_a_client_back<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn update_never_restores_a_removed_client<S: ClientStore>(store: Subject<S>) {
     let gone = client("gone", now());
     store.hold(std::slice::from_ref(&gone)).await;
     store.remove(&gone.id).await;
@@ -79,11 +79,11 @@ pub(super) async fn touch_changes_nothing_else<S: ClientStore>(store: Subject<S>
     assert_same(store.get(&bystander.id).await.as_deref(), &bystander, "touch: changes nobody else");
 }
 
-pub(super) async fn touch_of_nobody_is_false<S: ClientStore>(store: Subject<S>) {
+pub(super) async fn touch_of_an_unknown_client_is_false<S: ClientStore>(store: Subject<S>) {
     let gone = client("gone", now());
     store.hold(std::slice::from_ref(&gone)).await;
     store.remove(&gone.id).await;
-    assert!(!store.touch(&gone.id, now()).await, "touch: false for a client that is gone");
+    assert!(!store.touch(&gone.id, now()).await, "touch: false for a removed client");
     assert!(!store.touch(&client("never", now()).id, now()).await, "touch: false for a client that never was");
     assert_eq!(store.count().await, 0, "touch: never brings a client back");
 }

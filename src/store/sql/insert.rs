@@ -13,47 +13,83 @@ use crate::client::{Client, RegistrationOrigin};
 use crate::error::StoreError;
 use crate::store::{IdleCutoffs, InsertConditions, InsertOutcome};
 
-/// An insertion that costs something is a transaction: the client comes in, then it pays, or all is undone.
+/// Inserts a client.
+///
+/// Without conditions this is one statement. With conditions it is one transaction: the row is inserted first, because
+/// that reserves the identifier, then each condition is a statement that must find or change a row. The first one that
+/// does not undoes the transaction, and its place in the list says which refusal that is.
 pub(super) async fn insert<B: Backend>(
     backend: &B,
     client: &Client,
     conditions: &InsertConditions,
 ) -> Result<InsertOutcome, StoreError> {
-    let (sql, tenant, written) = (backend.statements(), bytes(backend.tenant()), Written::of(client));
+    let (sql, written) = (backend.statements(), Written::of(client));
     let row = row(backend.tenant(), client, &written);
-    let InsertConditions { now, initial_access_token, nonces, max_clients, evict, unique_fingerprint } = conditions;
     if conditions.is_unconditional() {
-        let is_in = backend.execute(&sql.add, &row).await? > 0 || backend.execute(&sql.insert, &row).await? > 0;
-        return Ok(if is_in { InsertOutcome::Inserted } else { InsertOutcome::Exists });
+        // The first statement inserts nothing for a tenant whose clients are counted, the second one counts.
+        let is_inserted = backend.execute(&sql.add, &row).await? > 0 || backend.execute(&sql.insert, &row).await? > 0;
+        return Ok(if is_inserted { InsertOutcome::Inserted } else { InsertOutcome::Exists });
     }
-    let spent = initial_access_token.as_ref().map(|digest| [tenant, bytes(digest.as_bytes()), at(*now)]);
-    let keys = Key::all(nonces);
-    let keys = Vec::from_iter(keys.iter().map(|key| key.remembered(backend.tenant(), *now)));
-    let within = max_clients.map(|most| [tenant, int(most)]);
-    if within.is_some() {
+    if conditions.max_clients.is_some() {
         begin_counting(backend).await?;
     }
-    let ids = Vec::from_iter(evict.iter().map(|cutoffs| ids(Some(cutoffs))));
-    let evictions = evict.iter().zip(&ids).map(|(cutoffs, ids)| evicting(backend, cutoffs, client, ids.as_deref()));
+    let nonces = Key::all(&conditions.nonces);
+    let values = Values::of(backend.tenant(), client, conditions, &nonces);
+    let ids = Vec::from_iter(conditions.evict.iter().map(|cutoffs| ids(Some(cutoffs))));
+    let evictions = conditions.evict.iter().zip(&ids);
+    let evictions = evictions.map(|(cutoffs, ids)| evicting(backend, cutoffs, client, ids.as_deref()));
     let evictions = Vec::from_iter(evictions);
     let evictions = Vec::from_iter(evictions.iter().map(|(text, filter)| Step::removing(text, &filter.values)));
-    let unique = unique_fingerprint.as_ref().map(|digest| Unique::new(backend.tenant(), digest, &client.id));
-    let mut steps = Vec::new();
-    steps.extend(unique.iter().flat_map(|unique| unique.lock(sql)).map(|step| (InsertOutcome::FingerprintTaken, step)));
-    steps.push((InsertOutcome::Exists, Step::required(&sql.insert, &row)));
-    steps.extend(unique.iter().map(|unique| (InsertOutcome::FingerprintTaken, unique.check(sql))));
-    if let Some(values) = &spent {
-        steps.push((InsertOutcome::TokenRefused, Step::required(&sql.spend, values)));
-    }
-    steps.extend(keys.iter().map(|values| (InsertOutcome::Replayed, Step::required(&sql.remember, values))));
-    if let Some(values) = &within {
-        steps.push((InsertOutcome::Full, Step { instead: &evictions, ..Step::required(&sql.within, values) }));
-    }
+    let steps = values.steps(sql, &row, &evictions);
     let (mut refusals, steps): (Vec<_>, Vec<_>) = steps.into_iter().unzip();
     Ok(match backend.transact(&steps).await? {
-        Ok(mut gone) => gone.pop().map_or(InsertOutcome::Inserted, InsertOutcome::InsertedEvicting),
+        Ok(mut evicted) => evicted.pop().map_or(InsertOutcome::Inserted, InsertOutcome::InsertedEvicting),
         Err(failed) => refusals.swap_remove(failed),
     })
+}
+
+/// The values of the conditions of an insertion, which its steps borrow.
+struct Values<'a> {
+    spent: Option<[Value<'a>; 3]>,
+    claimed: Vec<[Value<'a>; 4]>,
+    limit: Option<[Value<'a>; 2]>,
+    unique: Option<Unique<'a>>,
+}
+
+impl<'a> Values<'a> {
+    fn of(tenant: &'a [u8], client: &'a Client, conditions: &'a InsertConditions, nonces: &'a [Key]) -> Self {
+        let InsertConditions { now, initial_access_token, max_clients, unique_fingerprint, .. } = conditions;
+        Self {
+            spent: initial_access_token.as_ref().map(|digest| [bytes(tenant), bytes(digest.as_bytes()), at(*now)]),
+            claimed: nonces.iter().map(|nonce| nonce.claimed(tenant, *now)).collect(),
+            limit: max_clients.map(|max| [bytes(tenant), int(max)]),
+            unique: unique_fingerprint.as_ref().map(|digest| Unique::new(tenant, digest, &client.id)),
+        }
+    }
+
+    /// The steps of the transaction, each with the outcome if it finds and changes nothing. The lock of the fingerprint
+    /// comes first and the count of clients last, because a lock on the count makes all other insertions wait.
+    fn steps(
+        &'a self,
+        sql: &'a Statements,
+        row: &'a [Value<'a>],
+        evictions: &'a [Step<'a>],
+    ) -> Vec<(InsertOutcome, Step<'a>)> {
+        let mut steps = Vec::new();
+        let lock = self.unique.iter().flat_map(|unique| unique.lock(sql));
+        steps.extend(lock.map(|step| (InsertOutcome::FingerprintTaken, step)));
+        steps.push((InsertOutcome::Exists, Step::required(&sql.insert, row)));
+        steps.extend(self.unique.iter().map(|unique| (InsertOutcome::FingerprintTaken, unique.check(sql))));
+        if let Some(values) = &self.spent {
+            steps.push((InsertOutcome::TokenRefused, Step::required(&sql.spend, values)));
+        }
+        let claim = |values| (InsertOutcome::Replayed, Step::required(&sql.claim_nonce, values));
+        steps.extend(self.claimed.iter().map(|values| claim(values)));
+        if let Some(values) = &self.limit {
+            steps.push((InsertOutcome::Full, Step { instead: evictions, ..Step::required(&sql.within, values) }));
+        }
+        steps
+    }
 }
 
 /// The values of the statement that inserts a client.

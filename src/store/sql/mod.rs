@@ -27,6 +27,7 @@ use sqlx::{ColumnIndex, Database, Decode, Encode, Row, Type};
 use self::statements::Statements;
 use crate::client::Client;
 use crate::clock::unix_millis as millis;
+use crate::error::StoreError;
 
 /// A value of a statement.
 #[derive(Debug, Clone, Copy)]
@@ -91,13 +92,13 @@ trait Backend: Sync {
     fn counting(&self) -> &std::sync::atomic::AtomicBool;
 
     /// What a query finds.
-    fn fetch(&self, text: &str, values: &[Value<'_>]) -> impl Future<Output = sqlx::Result<Vec<Found>>> + Send;
+    fn fetch(&self, text: &str, values: &[Value<'_>]) -> impl Future<Output = Result<Vec<Found>, StoreError>> + Send;
 
     /// How many rows a statement changes.
-    fn execute(&self, text: &str, values: &[Value<'_>]) -> impl Future<Output = sqlx::Result<u64>> + Send;
+    fn execute(&self, text: &str, values: &[Value<'_>]) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
     /// Takes all steps in one transaction, or none.
-    fn transact(&self, steps: &[Step<'_>]) -> impl Future<Output = sqlx::Result<Taken>> + Send;
+    fn transact(&self, steps: &[Step<'_>]) -> impl Future<Output = Result<Taken, StoreError>> + Send;
 }
 
 fn bound<'q, D>(text: &'q str, values: &[Value<'q>]) -> Query<'q, D, D::Arguments<'q>>

@@ -17,7 +17,7 @@ use super::{Backend, Found, Step, Taken, Value, bound, client_store, found, pend
 use crate::client::Client;
 use crate::client::InitialAccessTokenRecord;
 use crate::client::credential::{ClientId, Digest};
-use crate::error::StoreError;
+use crate::error::{BoxError, StoreError};
 use crate::store::{ClientQuery, IdleCutoffs, InsertConditions, InsertOutcome, RemoveConditions, UpdateConditions};
 
 /// Keeps clients in a PostgreSQL database, for any number of nodes. Clones share it.
@@ -57,14 +57,19 @@ pub struct PostgresOptions {
     schema: String,
     pooler: bool,
     max_connections: u32,
-    patience: Duration,
+    acquire_timeout: Duration,
 }
 
 impl PostgresOptions {
     /// The schema `tower_dcr`, no pooler in between.
     #[must_use]
     pub fn new() -> Self {
-        Self { schema: "tower_dcr".to_owned(), pooler: false, max_connections: 10, patience: Duration::from_secs(3) }
+        Self {
+            schema: "tower_dcr".to_owned(),
+            pooler: false,
+            max_connections: 10,
+            acquire_timeout: Duration::from_secs(3),
+        }
     }
 
     /// The schema of the tables: 1 to 63 of `a-z 0-9 _`, beginning with no digit. It is created if it is missing.
@@ -93,8 +98,8 @@ impl PostgresOptions {
 
     /// How long a call waits for a connection of [`PostgresStore::connect`] before it fails. Default: 3 seconds.
     #[must_use]
-    pub fn with_acquire_timeout(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub fn with_acquire_timeout(mut self, timeout: Duration) -> Self {
+        self.acquire_timeout = timeout;
         self
     }
 }
@@ -128,22 +133,22 @@ const DIALECT: Dialect = Dialect {
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING RETURNING 1),
         placed AS (UPDATE {p}places SET taken = taken + 1 WHERE tenant = $1 AND EXISTS (SELECT 1 FROM added))
         SELECT 1 FROM added",
-    remove: "WITH gone AS (
+    remove: "WITH deleted AS (
             DELETE FROM {p}clients WHERE tenant = $1 AND id = $2 AND revision = COALESCE($3, revision) RETURNING 1),
-        freed AS (UPDATE {p}places SET taken = taken - 1 WHERE tenant = $1 AND EXISTS (SELECT 1 FROM gone))
-        SELECT 1 FROM gone",
+        freed AS (UPDATE {p}places SET taken = taken - 1 WHERE tenant = $1 AND EXISTS (SELECT 1 FROM deleted))
+        SELECT 1 FROM deleted",
     expire: (
         "WITH idle AS (SELECT id FROM {p}clients WHERE ",
         "),
-        gone AS (
+        deleted AS (
             DELETE FROM {p}clients USING idle WHERE clients.tenant = $1 AND clients.id = idle.id
             RETURNING clients.last_used, clients.record),
         freed AS (
-            UPDATE {p}places SET taken = taken - (SELECT count(*) FROM gone)
-            WHERE tenant = $1 AND EXISTS (SELECT 1 FROM gone))
-        SELECT last_used, record FROM gone",
+            UPDATE {p}places SET taken = taken - (SELECT count(*) FROM deleted)
+            WHERE tenant = $1 AND EXISTS (SELECT 1 FROM deleted))
+        SELECT last_used, record FROM deleted",
     ),
-    forget: "DELETE FROM {p}remembered WHERE tenant = $1 AND key IN (
+    expire_nonces: "DELETE FROM {p}remembered WHERE tenant = $1 AND key IN (
             SELECT key FROM {p}remembered WHERE tenant = $1 AND until <= $2 FOR UPDATE SKIP LOCKED)",
     // Whoever expires waits for rows that others change. Whoever needs a place holds the count, for which they wait, so
     // it takes a row that nobody changes.
@@ -182,7 +187,7 @@ impl PostgresStore {
         url::check_files(url)?;
         let pool = PgPoolOptions::new()
             .max_connections(options.max_connections)
-            .acquire_timeout(options.patience)
+            .acquire_timeout(options.acquire_timeout)
             .test_before_acquire(false)
             .before_acquire(|connection, met| {
                 Box::pin(async move { Ok(met.idle_for < FRESH || connection.ping().await.is_ok()) })
@@ -209,8 +214,9 @@ impl PostgresStore {
             let message = format!("the name of the schema must be 1 to 63 of a-z, 0-9 and _, found {schema:?}");
             return Err(StoreError::unavailable(message));
         }
-        migrate(connections.pool(), &schema).await?;
-        let wraps = pooler || !in_time(reads_committed(connections.pool())).await?;
+        migrate(connections.pool(), &schema).await.map_err(StoreError::unavailable)?;
+        let reads_committed = in_time(reads_committed(connections.pool())).await;
+        let wraps = pooler || !reads_committed.map_err(StoreError::unavailable)?;
         let statements = Arc::new(Statements::new(&format!("\"{schema}\"."), &DIALECT));
         Ok(Self { connections, pooler, wraps, statements, tenant: Arc::default(), counting: Arc::default() })
     }
@@ -222,10 +228,12 @@ impl PostgresStore {
     }
 
     /// Runs something until it does not fail because of others, which may take some attempts.
-    async fn persist<T, F: Future<Output = sqlx::Result<T>>>(&self, attempt: impl Fn() -> F) -> sqlx::Result<T> {
+    async fn retry<T, F: Future<Output = sqlx::Result<T>>>(&self, attempt: impl Fn() -> F) -> sqlx::Result<T> {
         for number in 1..ATTEMPTS {
             match attempt().await {
-                Err(error) if is_others_fault(&error) => tokio::time::sleep(Duration::from_millis(1 << number)).await,
+                Err(error) if is_concurrency_failure(&error) => {
+                    tokio::time::sleep(Duration::from_millis(1 << number)).await
+                }
                 done => return done,
             }
         }
@@ -267,16 +275,16 @@ impl PostgresStore {
         Ok(answer)
     }
 
-    async fn take(&self, steps: &[Step<'_>]) -> sqlx::Result<Taken> {
+    async fn transaction(&self, steps: &[Step<'_>]) -> sqlx::Result<Taken> {
         let mut lease = self.connections.lease().await?;
         let answer = in_time(async {
             let mut transaction = lease.begin().await?;
-            let mut gone = Vec::new();
+            let mut removed_clients = Vec::new();
             for (index, step) in steps.iter().enumerate() {
-                let mut rows = self.step(&mut transaction, step, &mut gone).await?;
+                let mut rows = self.step(&mut transaction, step, &mut removed_clients).await?;
                 for instead in step.instead {
                     if rows == 0 {
-                        rows = self.step(&mut transaction, instead, &mut gone).await?;
+                        rows = self.step(&mut transaction, instead, &mut removed_clients).await?;
                     }
                 }
                 if rows == 0 && step.required {
@@ -285,7 +293,7 @@ impl PostgresStore {
                 }
             }
             transaction.commit().await?;
-            Ok(Ok(gone))
+            Ok(Ok(removed_clients))
         })
         .await?;
         lease.give_back();
@@ -297,14 +305,14 @@ impl PostgresStore {
         &self,
         connection: &mut PgConnection,
         step: &Step<'_>,
-        gone: &mut Vec<Arc<Client>>,
+        removed_clients: &mut Vec<Arc<Client>>,
     ) -> sqlx::Result<usize> {
         let query = bound::<Postgres>(step.text, step.values).persistent(!self.pooler);
         if !step.removes {
             return Ok(query.execute(connection).await?.rows_affected() as usize);
         }
         let rows = query.fetch_all(connection).await?;
-        gone.extend(rows.iter().map(removed).collect::<sqlx::Result<Vec<_>>>()?);
+        removed_clients.extend(rows.iter().map(removed).collect::<sqlx::Result<Vec<_>>>()?);
         Ok(rows.len())
     }
 }
@@ -318,7 +326,7 @@ fn is_schema(name: &str) -> bool {
 
 /// A serialisation failure or a deadlock: nothing happened, and it may go well next time
 /// ([PostgreSQL §13.5](https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html)).
-fn is_others_fault(error: &sqlx::Error) -> bool {
+fn is_concurrency_failure(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     matches!(code.as_deref(), Some("40001" | "40P01"))
 }
@@ -326,9 +334,9 @@ fn is_others_fault(error: &sqlx::Error) -> bool {
 /// Looks first, so that a node whose tables are up to date needs no rights to create any. The lock belongs to the
 /// transaction, not to the session, so it works through a pooler; where it locks nothing, creating a table twice fails
 /// and the node starts on its next attempt.
-async fn migrate(pool: &PgPool, schema: &str) -> Result<(), StoreError> {
+async fn migrate(pool: &PgPool, schema: &str) -> Result<(), BoxError> {
     let current = in_time(async { version(&mut *pool.acquire().await?, schema).await }).await?;
-    if pending(MIGRATIONS, current).map_err(StoreError::unavailable)?.next().is_none() {
+    if pending(MIGRATIONS, current)?.next().is_none() {
         return Ok(());
     }
     let mut transaction = pool.begin_with(BEGIN).await?;
@@ -341,7 +349,7 @@ async fn migrate(pool: &PgPool, schema: &str) -> Result<(), StoreError> {
     let table = format!("CREATE TABLE IF NOT EXISTS \"{schema}\".migrations (version BIGINT NOT NULL PRIMARY KEY)");
     (&mut *transaction).execute(table.as_str()).await?;
     let current = version(&mut transaction, schema).await?;
-    for (number, text) in pending(MIGRATIONS, current).map_err(StoreError::unavailable)? {
+    for (number, text) in pending(MIGRATIONS, current)? {
         (&mut *transaction).execute(text.replace("{p}", &format!("\"{schema}\".")).as_str()).await?;
         let done = format!("INSERT INTO \"{schema}\".migrations (version) VALUES ({number})");
         (&mut *transaction).execute(done.as_str()).await?;
@@ -380,16 +388,18 @@ impl Backend for PostgresStore {
         &self.counting
     }
 
-    async fn fetch(&self, text: &str, values: &[Value<'_>]) -> sqlx::Result<Vec<Found>> {
-        self.persist(|| self.rows(text, values)).await?.iter().map(found).collect()
+    async fn fetch(&self, text: &str, values: &[Value<'_>]) -> Result<Vec<Found>, StoreError> {
+        let rows = self.retry(|| self.rows(text, values)).await;
+        let found = rows.and_then(|rows| rows.iter().map(found).collect());
+        found.map_err(StoreError::unavailable)
     }
 
-    async fn execute(&self, text: &str, values: &[Value<'_>]) -> sqlx::Result<u64> {
-        self.persist(|| self.changes(text, values)).await
+    async fn execute(&self, text: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
+        self.retry(|| self.changes(text, values)).await.map_err(StoreError::unavailable)
     }
 
-    async fn transact(&self, steps: &[Step<'_>]) -> sqlx::Result<Taken> {
-        self.persist(|| self.take(steps)).await
+    async fn transact(&self, steps: &[Step<'_>]) -> Result<Taken, StoreError> {
+        self.retry(|| self.transaction(steps)).await.map_err(StoreError::unavailable)
     }
 }
 

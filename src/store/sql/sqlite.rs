@@ -21,7 +21,7 @@ use super::{Backend, Found, Step, Taken, Value, bound, client_store, found, pend
 use crate::client::Client;
 use crate::client::InitialAccessTokenRecord;
 use crate::client::credential::{ClientId, Digest};
-use crate::error::StoreError;
+use crate::error::{BoxError, StoreError};
 use crate::store::private_file;
 use crate::store::unreachable::unreachable;
 use crate::store::{ClientQuery, IdleCutoffs, InsertConditions, InsertOutcome, RemoveConditions, UpdateConditions};
@@ -66,7 +66,7 @@ pub struct SqliteStore {
 const NO_FILE: &str = "the path names no file that can have a write-ahead log";
 const PREFIX: &str = "dcr_";
 const READERS: u32 = 4;
-const PATIENCE: Duration = Duration::from_secs(5);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How soon a file is tried again that others are beginning.
 const PAUSE: Duration = Duration::from_millis(20);
 const MIGRATIONS: &[&str] = &[
@@ -88,7 +88,7 @@ const DIALECT: Dialect = Dialect {
         "DELETE FROM {p}clients WHERE tenant = $1 AND id IN (SELECT id FROM {p}clients WHERE ",
         ") RETURNING last_used, record",
     ),
-    forget: "DELETE FROM {p}remembered WHERE tenant = $1 AND until <= $2",
+    expire_nonces: "DELETE FROM {p}remembered WHERE tenant = $1 AND until <= $2",
     locking: ["", ""],
     ids: "id IN (SELECT value FROM json_each({}))",
     never_used: "last_used IS NULL",
@@ -142,13 +142,13 @@ impl SqliteStore {
             .create_if_missing(create)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(PATIENCE);
-        let pool =
-            |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(PATIENCE).test_before_acquire(false);
-        let writer = patiently(|| pool(1).connect_with(options.clone())).await;
+            .busy_timeout(BUSY_TIMEOUT);
+        let pool = |most| {
+            SqlitePoolOptions::new().max_connections(most).acquire_timeout(BUSY_TIMEOUT).test_before_acquire(false)
+        };
+        let writer = retry_while_busy(|| pool(1).connect_with(options.clone())).await;
         let writer = writer.map_err(|error| unreachable(place(), error))?;
-        let journal: String = writer.fetch_one("PRAGMA journal_mode").await?.try_get(0)?;
-        if journal != "wal" {
+        if journal_mode(&writer).await.map_err(StoreError::unavailable)? != "wal" {
             return Err(StoreError::unavailable(NO_FILE));
         }
         Self::migrated(writer, pool(READERS).connect_lazy_with(options), true).await
@@ -167,7 +167,7 @@ impl SqliteStore {
     }
 
     async fn migrated(writer: SqlitePool, readers: SqlitePool, own: bool) -> Result<Self, StoreError> {
-        migrate(&writer).await?;
+        migrate(&writer).await.map_err(StoreError::unavailable)?;
         let statements = Arc::new(Statements::new(PREFIX, &DIALECT));
         Ok(Self { writer, readers, own, statements, tenant: Arc::default(), counting: Arc::default() })
     }
@@ -194,11 +194,13 @@ fn prepare(path: &Path, create: bool) -> io::Result<()> {
 
 /// Opens a file, which for a fresh one means to begin its write-ahead log. SQLite waits for nobody then: of several
 /// processes that start together all but one are told that the file is locked.
-async fn patiently<F: Future<Output = sqlx::Result<SqlitePool>>>(open: impl Fn() -> F) -> sqlx::Result<SqlitePool> {
+async fn retry_while_busy<F: Future<Output = sqlx::Result<SqlitePool>>>(
+    open: impl Fn() -> F,
+) -> sqlx::Result<SqlitePool> {
     let begun = Instant::now();
     loop {
         match open().await {
-            Err(error) if is_busy(&error) && begun.elapsed() < PATIENCE => tokio::time::sleep(PAUSE).await,
+            Err(error) if is_busy(&error) && begun.elapsed() < BUSY_TIMEOUT => tokio::time::sleep(PAUSE).await,
             done => return done,
         }
     }
@@ -210,14 +212,19 @@ fn is_busy(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| code & 0xff == 5)
 }
 
+/// The journal mode that the file has now, which need not be the one that was asked for.
+async fn journal_mode(pool: &SqlitePool) -> sqlx::Result<String> {
+    pool.fetch_one("PRAGMA journal_mode").await?.try_get(0)
+}
+
 /// Whoever comes first of several processes does it, the others wait and find it done.
-async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
+async fn migrate(writer: &SqlitePool) -> Result<(), BoxError> {
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
     let table = format!("CREATE TABLE IF NOT EXISTS {PREFIX}migrations (version INTEGER NOT NULL PRIMARY KEY) STRICT");
     (&mut *transaction).execute(table.as_str()).await?;
     let version = format!("SELECT max(version) FROM {PREFIX}migrations");
     let version: Option<i64> = (&mut *transaction).fetch_one(version.as_str()).await?.try_get(0)?;
-    for (number, text) in pending(MIGRATIONS, version.unwrap_or(0)).map_err(StoreError::unavailable)? {
+    for (number, text) in pending(MIGRATIONS, version.unwrap_or(0))? {
         (&mut *transaction).execute(text.replace("{p}", PREFIX).as_str()).await?;
         let done = format!("INSERT INTO {PREFIX}migrations (version) VALUES ({number})");
         (&mut *transaction).execute(done.as_str()).await?;
@@ -238,25 +245,35 @@ impl Backend for SqliteStore {
         &self.counting
     }
 
-    async fn fetch(&self, text: &str, values: &[Value<'_>]) -> sqlx::Result<Vec<Found>> {
-        bound::<Sqlite>(text, values).fetch_all(&self.readers).await?.iter().map(found).collect()
+    async fn fetch(&self, text: &str, values: &[Value<'_>]) -> Result<Vec<Found>, StoreError> {
+        let rows = bound::<Sqlite>(text, values).fetch_all(&self.readers).await;
+        let found = rows.and_then(|rows| rows.iter().map(found).collect());
+        found.map_err(StoreError::unavailable)
     }
 
-    async fn execute(&self, text: &str, values: &[Value<'_>]) -> sqlx::Result<u64> {
-        Ok(bound::<Sqlite>(text, values).execute(&mut *self.lease().await?).await?.rows_affected())
+    async fn execute(&self, text: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
+        let mut lease = self.lease().await.map_err(StoreError::unavailable)?;
+        let done = bound::<Sqlite>(text, values).execute(&mut *lease).await;
+        done.map(|done| done.rows_affected()).map_err(StoreError::unavailable)
     }
 
+    async fn transact(&self, steps: &[Step<'_>]) -> Result<Taken, StoreError> {
+        self.transaction(steps).await.map_err(StoreError::unavailable)
+    }
+}
+
+impl SqliteStore {
     /// The first step always writes, so it waits for its turn before anything is read, as `BEGIN IMMEDIATE` would; that
     /// statement itself is not safe to give up halfway with this driver.
-    async fn transact(&self, steps: &[Step<'_>]) -> sqlx::Result<Taken> {
+    async fn transaction(&self, steps: &[Step<'_>]) -> sqlx::Result<Taken> {
         let mut lease = self.lease().await?;
         let mut transaction = lease.begin().await?;
-        let mut gone = Vec::new();
+        let mut removed_clients = Vec::new();
         for (index, step) in steps.iter().enumerate() {
-            let mut rows = take(&mut transaction, step, &mut gone).await?;
+            let mut rows = take(&mut transaction, step, &mut removed_clients).await?;
             for instead in step.instead {
                 if rows == 0 {
-                    rows = take(&mut transaction, instead, &mut gone).await?;
+                    rows = take(&mut transaction, instead, &mut removed_clients).await?;
                 }
             }
             if rows == 0 && step.required {
@@ -265,18 +282,19 @@ impl Backend for SqliteStore {
             }
         }
         transaction.commit().await?;
-        Ok(Ok(gone))
+        Ok(Ok(removed_clients))
     }
-}
 
-impl SqliteStore {
     /// Writes the log into the database file, so that a copy of that file is complete, and closes the connections that
     /// are the store's own. While another process reads, a part of the log stays; the last one to close writes it.
     pub(super) async fn shut_down(&self) -> Result<(), StoreError> {
         if self.own {
             self.readers.close().await;
         }
-        (&mut *self.lease().await?).execute("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+        let mut lease = self.lease().await.map_err(StoreError::unavailable)?;
+        (&mut *lease).execute("PRAGMA wal_checkpoint(TRUNCATE)").await.map_err(StoreError::unavailable)?;
+        // The pool waits for this connection when it closes.
+        drop(lease);
         if self.own {
             self.writer.close().await;
         }
@@ -300,7 +318,7 @@ impl SqliteStore {
 async fn take(
     connection: &mut sqlx::SqliteConnection,
     step: &Step<'_>,
-    gone: &mut Vec<Arc<Client>>,
+    removed_clients: &mut Vec<Arc<Client>>,
 ) -> sqlx::Result<usize> {
     let query = bound::<Sqlite>(step.text, step.values);
     if !step.removes && !step.text.starts_with("SELECT") {
@@ -308,7 +326,7 @@ async fn take(
     }
     let rows = query.fetch_all(connection).await?;
     if step.removes {
-        gone.extend(rows.iter().map(removed).collect::<sqlx::Result<Vec<_>>>()?);
+        removed_clients.extend(rows.iter().map(removed).collect::<sqlx::Result<Vec<_>>>()?);
     }
     Ok(rows.len())
 }

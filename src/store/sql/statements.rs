@@ -22,7 +22,7 @@ pub(super) struct Statements {
     pub(super) expire: (String, String),
     /// How rows are locked to expire, and to make room.
     pub(super) locking: [&'static str; 2],
-    pub(super) forget: String,
+    pub(super) expire_nonces: String,
     /// How a list of identifiers selects, the identifiers being one JSON array of texts.
     pub(super) ids: &'static str,
     /// Whether a client was never used, as the index of those says it.
@@ -42,8 +42,8 @@ pub(super) struct Statements {
     pub(super) get_token: String,
     pub(super) list_tokens: String,
     pub(super) remove_token: String,
-    pub(super) remember: String,
-    pub(super) forget_key: String,
+    pub(super) claim_nonce: String,
+    pub(super) release_nonce: String,
 }
 
 /// What the databases do not say alike.
@@ -52,7 +52,7 @@ pub(super) struct Dialect {
     pub(super) insert: &'static str,
     pub(super) remove: &'static str,
     pub(super) expire: (&'static str, &'static str),
-    pub(super) forget: &'static str,
+    pub(super) expire_nonces: &'static str,
     pub(super) locking: [&'static str; 2],
     pub(super) ids: &'static str,
     pub(super) never_used: &'static str,
@@ -76,7 +76,7 @@ impl Statements {
             count: named("SELECT count(*) FROM {p}clients WHERE "),
             count_all: named(COUNT_ALL),
             expire: (named(dialect.expire.0), named(dialect.expire.1)),
-            forget: named(dialect.forget),
+            expire_nonces: named(dialect.expire_nonces),
             locking: dialect.locking,
             ids: dialect.ids,
             never_used: dialect.never_used,
@@ -91,8 +91,8 @@ impl Statements {
             get_token: named("SELECT uses_left, record FROM {p}tokens WHERE tenant = $1 AND digest = $2"),
             list_tokens: named("SELECT uses_left, record FROM {p}tokens WHERE tenant = $1 ORDER BY issued_at, id"),
             remove_token: named("DELETE FROM {p}tokens WHERE tenant = $1 AND id = $2"),
-            remember: named(REMEMBER),
-            forget_key: named("DELETE FROM {p}remembered WHERE tenant = $1 AND key = $2"),
+            claim_nonce: named(CLAIM_NONCE),
+            release_nonce: named("DELETE FROM {p}remembered WHERE tenant = $1 AND key = $2"),
         }
     }
 }
@@ -130,5 +130,5 @@ const PUT_TOKEN: &str = "INSERT INTO {p}tokens (tenant, digest, id, issued_at, e
     ON CONFLICT (tenant, digest) DO UPDATE SET id = excluded.id, issued_at = excluded.issued_at,
         expires_at = excluded.expires_at, uses_left = excluded.uses_left, record = excluded.record";
 
-const REMEMBER: &str = "INSERT INTO {p}remembered AS known (tenant, key, until) VALUES ($1, $2, $3)
+const CLAIM_NONCE: &str = "INSERT INTO {p}remembered AS known (tenant, key, until) VALUES ($1, $2, $3)
     ON CONFLICT (tenant, key) DO UPDATE SET until = excluded.until WHERE known.until <= $4";

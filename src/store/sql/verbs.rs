@@ -95,14 +95,46 @@ fn digest_text(digest: &Digest) -> String {
     URL_SAFE_NO_PAD.encode(digest.as_bytes())
 }
 
+/// Replaces a client, as one statement or, with conditions, as one transaction. Each step stands beside the error that
+/// the caller gets when that step finds and changes nothing. The lock of the fingerprint comes first, before any row is
+/// locked, and its check after the write; see [`Unique`].
 pub(super) async fn update<B: Backend>(
     backend: &B,
     client: &Client,
     conditions: &UpdateConditions,
 ) -> Result<(), StoreError> {
-    let written = Written::of(client);
-    let values = [
-        bytes(backend.tenant()),
+    let (sql, tenant, written) = (backend.statements(), backend.tenant(), Written::of(client));
+    let row = updated_row(tenant, client, &written);
+    let UpdateConditions { now, nonces, release_nonces, unique_fingerprint } = conditions;
+    if nonces.is_empty() && release_nonces.is_empty() && unique_fingerprint.is_none() {
+        let updated = backend.execute(&sql.update, &row).await?;
+        return if updated > 0 { Ok(()) } else { Err(StoreError::conflict()) };
+    }
+    let (nonces, released) = (Key::all(nonces), Key::all(release_nonces));
+    let claimed = Vec::from_iter(nonces.iter().map(|nonce| nonce.claimed(tenant, *now)));
+    let released = Vec::from_iter(released.iter().map(|nonce| nonce.named(tenant)));
+    let unique = unique_fingerprint.as_ref().map(|digest| Unique::new(tenant, digest, &client.id));
+    let lock = unique.iter().flat_map(|unique| unique.lock(sql));
+    let mut steps = Vec::from_iter(lock.map(|step| (StoreErrorKind::FingerprintTaken, step)));
+    steps.push((StoreErrorKind::Conflict, Step::required(&sql.update, &row)));
+    steps.extend(unique.iter().map(|unique| (StoreErrorKind::FingerprintTaken, unique.check(sql))));
+    let claim = |values| (StoreErrorKind::Replayed, Step::required(&sql.claim_nonce, values));
+    steps.extend(claimed.iter().map(|values| claim(values)));
+    let release = |values| (StoreErrorKind::Replayed, Step::optional(&sql.release_nonce, values));
+    steps.extend(released.iter().map(|values| release(values)));
+    let (refusals, steps): (Vec<_>, Vec<_>) = steps.into_iter().unzip();
+    backend.transact(&steps).await?.map(drop).map_err(|failed| match refusals[failed] {
+        StoreErrorKind::FingerprintTaken => StoreError::fingerprint_taken(),
+        StoreErrorKind::Replayed => StoreError::replayed(),
+        _ => StoreError::conflict(),
+    })
+}
+
+/// The values of the statement that replaces a client. The time of issue and the registrant are not among them: an
+/// update never changes them.
+fn updated_row<'a>(tenant: &'a [u8], client: &'a Client, written: &'a Written) -> [Value<'a>; 11] {
+    [
+        bytes(tenant),
         text(client.id.as_str()),
         int(client.revision),
         text(client.status.as_str()),
@@ -113,34 +145,7 @@ pub(super) async fn update<B: Backend>(
         Value::Text(written.registration_token.as_deref()),
         Value::Text(written.previous_token.as_deref()),
         Value::Text(written.between_token.as_deref()),
-    ];
-    let UpdateConditions { now, nonces, release_nonces, unique_fingerprint } = conditions;
-    let sql = backend.statements();
-    if nonces.is_empty() && release_nonces.is_empty() && unique_fingerprint.is_none() {
-        let updated = backend.execute(&sql.update, &values).await?;
-        return if updated > 0 { Ok(()) } else { Err(StoreError::conflict()) };
-    }
-    let (nonces, release_nonces) = (Key::all(nonces), Key::all(release_nonces));
-    let remembering = Vec::from_iter(nonces.iter().map(|key| key.remembered(backend.tenant(), *now)));
-    let forgetting = Vec::from_iter(release_nonces.iter().map(|key| key.named(backend.tenant())));
-    let unique = unique_fingerprint.as_ref().map(|digest| Unique::new(backend.tenant(), digest, &client.id));
-    let lock = unique.iter().flat_map(|unique| unique.lock(sql));
-    let mut steps = Vec::from_iter(lock.map(|step| (StoreErrorKind::FingerprintTaken, step)));
-    steps.push((StoreErrorKind::Conflict, Step::required(&sql.update, &values)));
-    steps.extend(unique.iter().map(|unique| (StoreErrorKind::FingerprintTaken, unique.check(sql))));
-    let remember = |values| (StoreErrorKind::Replayed, Step::required(&sql.remember, values));
-    steps.extend(remembering.iter().map(|values| remember(values)));
-    let forget = |values| (StoreErrorKind::Replayed, Step::optional(&sql.forget_key, values));
-    steps.extend(forgetting.iter().map(|values| forget(values)));
-    let (refusals, steps): (Vec<_>, Vec<_>) = steps.into_iter().unzip();
-    match backend.transact(&steps).await? {
-        Ok(_) => Ok(()),
-        Err(failed) => Err(match refusals[failed] {
-            StoreErrorKind::FingerprintTaken => StoreError::fingerprint_taken(),
-            StoreErrorKind::Replayed => StoreError::replayed(),
-            _ => StoreError::conflict(),
-        }),
-    }
+    ]
 }
 
 /// Revisions only grow, so a client that is still there after nothing was removed had another one.
@@ -153,11 +158,11 @@ pub(super) async fn remove<B: Backend>(
     let revision = conditions.revision.map(|revision| i64::try_from(revision).unwrap_or(i64::MAX));
     let row = [tenant, text(id.as_str()), Value::Int(revision)];
     let refund = conditions.refund.as_ref().map(|digest| [tenant, bytes(digest.as_bytes())]);
-    let release_nonces = Key::all(&conditions.release_nonces);
-    let forgetting = Vec::from_iter(release_nonces.iter().map(|key| key.named(backend.tenant())));
+    let nonces = Key::all(&conditions.release_nonces);
+    let released = Vec::from_iter(nonces.iter().map(|nonce| nonce.named(backend.tenant())));
     let mut steps = vec![Step::required(&sql.remove, &row)];
     steps.extend(refund.iter().map(|values| Step::optional(&sql.refund, values)));
-    steps.extend(forgetting.iter().map(|values| Step::optional(&sql.forget_key, values)));
+    steps.extend(released.iter().map(|values| Step::optional(&sql.release_nonce, values)));
     let written = conditions.restore.as_deref().map(Written::of);
     let restored = conditions.restore.as_deref().zip(written.as_ref());
     let restored = restored.map(|(client, written)| super::insert::row(backend.tenant(), client, written));
@@ -202,7 +207,7 @@ pub(super) async fn expire<B: Backend>(
     let filter = Filter::of(backend.tenant()).idle(cutoffs, sql, ids.as_deref()).first(limit);
     let text = [&*sql.expire.0, &filter.text, sql.locking[0], &sql.expire.1].concat();
     let over = [bytes(backend.tenant()), at(cutoffs.now)];
-    let steps = [Step::optional(&sql.forget, &over), Step::removing(&text, &filter.values)];
+    let steps = [Step::optional(&sql.expire_nonces, &over), Step::removing(&text, &filter.values)];
     let mut expired = backend.transact(&steps).await?.unwrap_or_default();
     expired.sort_unstable_by(|one, other| (one.issued_at, &one.id).cmp(&(other.issued_at, &other.id)));
     Ok(expired)
@@ -260,7 +265,7 @@ impl Key {
         [bytes(tenant), bytes(self.digest.as_bytes())]
     }
 
-    pub(super) fn remembered<'a>(&'a self, tenant: &'a [u8], now: SystemTime) -> [Value<'a>; 4] {
+    pub(super) fn claimed<'a>(&'a self, tenant: &'a [u8], now: SystemTime) -> [Value<'a>; 4] {
         [bytes(tenant), bytes(self.digest.as_bytes()), at(self.until), at(now)]
     }
 }
@@ -272,11 +277,5 @@ pub(super) async fn claim_nonce<B: Backend>(
     now: SystemTime,
 ) -> Result<bool, StoreError> {
     let key = Key { digest: Digest::of(key), until };
-    Ok(backend.execute(&backend.statements().remember, &key.remembered(backend.tenant(), now)).await? > 0)
-}
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::unavailable(error)
-    }
+    Ok(backend.execute(&backend.statements().claim_nonce, &key.claimed(backend.tenant(), now)).await? > 0)
 }

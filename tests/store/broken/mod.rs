@@ -1,7 +1,7 @@
 //! Stores with one fault each, as they are easily written, and the check that finds it.
 
-mod caught;
 mod change;
+mod faults_and_checks;
 mod insert;
 mod record;
 mod select;

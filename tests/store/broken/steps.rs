@@ -39,7 +39,7 @@ impl Broken {
         Ok(outcome)
     }
 
-    /// Takes a use, inserts when all others have left, and gives the use back when that is refused.
+    /// Takes a use, inserts when all others have left, and refunds the use when that is refused.
     pub(super) async fn hold_then_insert(
         &self,
         client: &Client,

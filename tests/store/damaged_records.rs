@@ -58,32 +58,32 @@ async fn a_wrong_token_reads_no_record(store: impl ClientStore + Clone, damage: 
 async fn a_wrong_token_reads_no_record_in_sqlite() {
     use sqlx::{Connection as _, SqliteConnection};
 
-    use crate::bed::Bed as _;
+    use crate::store_under_test::StoreUnderTest as _;
 
-    let bed = crate::sql::Sqlite::make().await;
-    let path = bed.path();
+    let store_under_test = crate::sql::Sqlite::make().await;
+    let path = store_under_test.path();
     let damage = async |_: &ClientId| {
         let mut connection = SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
         sqlx::raw_sql("UPDATE dcr_clients SET record = x'00'").execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
     };
-    a_wrong_token_reads_no_record(bed.store(), damage).await;
-    bed.clear().await;
+    a_wrong_token_reads_no_record(store_under_test.store(), damage).await;
+    store_under_test.clear().await;
 }
 
 #[cfg(feature = "postgres")]
 #[tokio::test]
 async fn a_wrong_token_reads_no_record_in_postgres() {
-    use crate::bed::Bed as _;
     use crate::sql::Postgres;
+    use crate::store_under_test::StoreUnderTest as _;
 
-    let bed = Postgres::make().await;
+    let store_under_test = Postgres::make().await;
     let damage = async |_: &ClientId| {
-        let text = format!("UPDATE {}.clients SET record = ''", bed.schema());
+        let text = format!("UPDATE {}.clients SET record = ''", store_under_test.schema());
         sqlx::raw_sql(&text).execute(&mut Postgres::connection().await).await.unwrap();
     };
-    a_wrong_token_reads_no_record(bed.store(), damage).await;
-    bed.clear().await;
+    a_wrong_token_reads_no_record(store_under_test.store(), damage).await;
+    store_under_test.clear().await;
 }
 
 #[cfg(feature = "redis")]
@@ -91,16 +91,16 @@ async fn a_wrong_token_reads_no_record_in_postgres() {
 async fn a_wrong_token_reads_no_record_in_redis() {
     use redis::AsyncCommands as _;
 
-    use crate::bed::{Bed as _, Redis, url};
+    use crate::store_under_test::{Redis, StoreUnderTest as _, url};
 
-    let bed = Redis::make().await;
+    let store_under_test = Redis::make().await;
     let mut connection = redis::Client::open(url()).unwrap().get_multiplexed_async_connection().await.unwrap();
     let damage = async |id: &ClientId| {
-        let key = format!("{{{}:}}:client:{id}", bed.prefix());
+        let key = format!("{{{}:}}:client:{id}", store_under_test.prefix());
         connection.append::<_, _, ()>(key, "damaged").await.unwrap();
     };
-    a_wrong_token_reads_no_record(bed.store(), damage).await;
-    bed.clear().await;
+    a_wrong_token_reads_no_record(store_under_test.store(), damage).await;
+    store_under_test.clear().await;
 }
 
 #[cfg(feature = "sqlite")]
@@ -108,32 +108,32 @@ async fn a_wrong_token_reads_no_record_in_redis() {
 async fn who_cannot_be_read_in_sqlite_does_not_go() {
     use sqlx::{Connection as _, SqliteConnection};
 
-    use crate::bed::Bed as _;
+    use crate::store_under_test::StoreUnderTest as _;
 
-    let bed = crate::sql::Sqlite::make().await;
-    let path = bed.path();
+    let store_under_test = crate::sql::Sqlite::make().await;
+    let path = store_under_test.path();
     let damage = async || {
         let mut connection = SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
         sqlx::raw_sql("UPDATE dcr_clients SET record = x'00'").execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
     };
-    who_cannot_be_read_does_not_go(bed.store(), damage).await;
-    bed.clear().await;
+    who_cannot_be_read_does_not_go(store_under_test.store(), damage).await;
+    store_under_test.clear().await;
 }
 
 #[cfg(feature = "postgres")]
 #[tokio::test]
 async fn who_cannot_be_read_in_postgres_does_not_go() {
-    use crate::bed::Bed as _;
     use crate::sql::Postgres;
+    use crate::store_under_test::StoreUnderTest as _;
 
-    let bed = Postgres::make().await;
+    let store_under_test = Postgres::make().await;
     let damage = async || {
-        let text = format!("UPDATE {}.clients SET record = ''", bed.schema());
+        let text = format!("UPDATE {}.clients SET record = ''", store_under_test.schema());
         sqlx::raw_sql(&text).execute(&mut Postgres::connection().await).await.unwrap();
     };
-    who_cannot_be_read_does_not_go(bed.store(), damage).await;
-    bed.clear().await;
+    who_cannot_be_read_does_not_go(store_under_test.store(), damage).await;
+    store_under_test.clear().await;
 }
 
 /// More clients than one script removes.
@@ -147,7 +147,7 @@ async fn whoever_can_be_read_expires_in_redis_and_everybody_is_told() {
     use tower_dcr::store::{CachedStore, IdleCutoffs};
     use tower_dcr::{BoxError, Client, Revoke};
 
-    use crate::bed::{Bed as _, Redis, url};
+    use crate::store_under_test::{Redis, StoreUnderTest as _, url};
 
     struct Counted(Arc<AtomicUsize>);
 
@@ -158,9 +158,11 @@ async fn whoever_can_be_read_expires_in_redis_and_everybody_is_told() {
         }
     }
 
-    let (bed, revoked, told) = (Redis::make().await, Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
+    let (store_under_test, revoked, told) =
+        (Redis::make().await, Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
     let tell = Arc::clone(&told);
-    let store = CachedStore::new(bed.store()).on_change(move |_, id| tell.lock().unwrap().push(id.clone()));
+    let store =
+        CachedStore::new(store_under_test.store()).on_change(move |_, id| tell.lock().unwrap().push(id.clone()));
     let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(SecretStorage::hashed());
     let registry = builder.with_revocation(Counted(Arc::clone(&revoked))).build(store).unwrap();
     let mut ids = Vec::new();
@@ -169,7 +171,7 @@ async fn whoever_can_be_read_expires_in_redis_and_everybody_is_told() {
     }
     let mut connection = redis::Client::open(url()).unwrap().get_multiplexed_async_connection().await.unwrap();
     for damaged in [&ids[0], &ids[150]] {
-        let key = format!("{{{}:}}:client:{damaged}", bed.prefix());
+        let key = format!("{{{}:}}:client:{damaged}", store_under_test.prefix());
         connection.append::<_, _, ()>(key, "damaged").await.unwrap();
     }
     told.lock().unwrap().clear();
@@ -179,7 +181,7 @@ async fn whoever_can_be_read_expires_in_redis_and_everybody_is_told() {
     assert_eq!(registry.expire(&cutoffs, 1000).await.unwrap().len(), 128);
     assert_eq!((registry.count().await.unwrap(), revoked.load(Ordering::SeqCst)), (2, 248));
     assert_eq!(told.lock().unwrap().len(), 248);
-    bed.clear().await;
+    store_under_test.clear().await;
 }
 
 /// A script is told which keys it uses, so somebody has to read the index before, where rows may lie whose client is
@@ -189,16 +191,16 @@ async fn whoever_can_be_read_expires_in_redis_and_everybody_is_told() {
 async fn rows_without_a_client_and_clients_that_cannot_be_read_make_no_room_in_redis() {
     use redis::AsyncCommands as _;
 
-    use crate::bed::{Bed as _, Redis, url};
+    use crate::store_under_test::{Redis, StoreUnderTest as _, url};
 
-    let bed = Redis::make().await;
-    let registry = crowded(bed.store(), 40);
+    let store_under_test = Redis::make().await;
+    let registry = crowded(store_under_test.store(), 40);
     let mut ids = Vec::new();
     for _ in 0..40 {
         ids.push(registry.register(metadata()).await.unwrap().client().id().clone());
     }
     let mut connection = redis::Client::open(url()).unwrap().get_multiplexed_async_connection().await.unwrap();
-    let key = |number: usize| format!("{{{}:}}:client:{}", bed.prefix(), ids[number]);
+    let key = |number: usize| format!("{{{}:}}:client:{}", store_under_test.prefix(), ids[number]);
     for number in 0..38 {
         match number {
             0..30 => assert_eq!(connection.del::<_, u8>(key(number)).await.unwrap(), 1),
@@ -213,5 +215,5 @@ async fn rows_without_a_client_and_clients_that_cannot_be_read_make_no_room_in_r
         assert!(registry.client(gone.as_str()).await.unwrap().is_none());
     }
     assert_eq!(registry.register(metadata()).await.unwrap_err().kind(), RegistrationErrorKind::Unavailable);
-    bed.clear().await;
+    store_under_test.clear().await;
 }

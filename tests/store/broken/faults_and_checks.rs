@@ -21,41 +21,41 @@ caught! {
     InsertOverwrites in an_insertion_that_overwrites_is_caught
         by insert_never_replaces_a_client, "insert: a second client of an identifier Exists";
     LimitIsOneTooHigh in a_limit_that_is_one_too_high_is_caught
-        by a_full_store_admits_nobody, "insert: no place at all";
+        by a_full_store_refuses_every_insertion, "insert: no place at all";
     LimitIsReadThenUsed in a_limit_that_is_no_guarantee_is_caught
         by many_insertions_stop_at_the_limit, "insert: fills ten places with ten of many";
     UseIsReadThenSpent in a_use_that_is_spent_twice_is_caught
-        by one_use_admits_one_of_many, "insert: one use of a token admits one of many";
+        by one_use_is_spent_by_one_of_many, "insert: one use of a token admits one of many";
     UseIsSpentForRefusals in a_use_that_is_spent_for_nothing_is_caught
-        by a_refused_insertion_costs_nothing, "insert: spends no use when it is refused";
+        by a_refused_insertion_spends_no_use, "insert: spends no use when it is refused";
     UseIsSpentBeforeTheClientIsIn in a_use_that_is_lost_when_the_caller_hangs_up_is_caught
-        by an_abandoned_insertion_is_whole, "insert: dropped halfway, it spends a use only with the client";
+        by a_cancelled_insertion_is_atomic, "insert: dropped halfway, it spends a use only with the client";
     KeyIsIgnored in a_key_that_counts_twice_is_caught
-        by an_insertion_uses_its_keys_up, "insert: a key that was used is Replayed";
+        by an_insertion_claims_its_nonces, "insert: a key that was used is Replayed";
     KeyIsReadThenUsed in a_key_that_admits_many_is_caught
-        by one_key_admits_one_of_many, "insert, update: one key admits one of many";
+        by a_nonce_is_accepted_from_one_of_many, "insert, update: a nonce is accepted from one of many";
     KeyIsUsedForRefusals in a_key_that_is_used_for_nothing_is_caught
-        by a_refused_insertion_uses_no_key_up, "insert: refused with a new key";
+        by a_refused_insertion_claims_no_nonce, "insert: refused with a new key";
     UpdateIgnoresKeys in an_update_that_ignores_keys_is_caught
-        by an_update_uses_its_keys_up, "update: a key that was used is Replayed";
+        by an_update_claims_its_nonces, "update: a key that was used is Replayed";
     UpdateUsesKeysForConflicts in an_update_that_uses_keys_for_nothing_is_caught
-        by an_update_uses_its_keys_up, "update: a conflict uses no key up";
+        by an_update_claims_its_nonces, "update: a conflict claims no nonce";
     UpdateForgetsNothing in an_update_that_forgets_no_key_is_caught
-        by an_update_uses_its_keys_up, "update: a forgotten key counts again";
+        by an_update_claims_its_nonces, "update: a released nonce is valid again";
     RemoveForgetsNothing in a_removal_that_forgets_no_key_is_caught
-        by a_removal_forgets_keys, "remove: keys that were forgotten count again";
+        by a_removal_releases_nonces, "remove: released nonces are valid again";
     RemoveRestoresNobody in a_removal_that_brings_nobody_back_is_caught
-        by a_removal_brings_who_made_room_back, "remove: brings the client back that made room";
+        by a_removal_restores_the_evicted_client, "remove: restores the evicted client";
     RoomIsMadeByTheLatest in room_made_by_the_latest_is_caught
-        by the_first_idle_client_makes_room, "insert: the first client that is idle makes room";
+        by the_first_idle_client_is_evicted, "insert: evicts the first client that is idle";
     RoomIsMadeByTheUsed in room_made_by_the_used_is_caught
-        by the_first_idle_client_makes_room, "insert: ";
+        by the_first_idle_client_is_evicted, "insert: ";
     RoomIsMadeFirst in room_made_for_the_refused_is_caught
-        by nobody_makes_room_for_itself_or_for_the_refused, "insert: nobody makes room for one who is refused";
+        by no_client_is_evicted_for_itself_or_for_a_refused_client, "insert: evicts no client for a refused one";
     RoomIsMadeInSteps in room_made_too_often_is_caught
-        by as_many_make_room_as_come, "insert: as many make room as there are uses or idle clients";
+        by as_many_clients_are_evicted_as_inserted, "insert: evicts as many clients as there are uses or idle clients";
     RoomIsMadeInSilence in room_made_in_silence_is_caught
-        by the_first_idle_client_makes_room, "insert: the first client that is idle makes room";
+        by the_first_idle_client_is_evicted, "insert: evicts the first client that is idle";
     EvictionIgnoresTheRegistrant in an_eviction_by_anybody_is_caught
         by a_young_client_is_evicted_by_its_registrant_alone, "insert: evicts no young client for another token";
     EvictionIgnoresTheRegistrant in evictions_by_anybody_at_once_are_caught
@@ -63,7 +63,7 @@ caught! {
     RoomIsMadeInSteps in evictions_of_one_registrant_in_steps_are_caught
         by registrants_evict_only_their_own_clients_at_once, "insert: a registrant evicts its own clients, each once";
     RecordForgets("/client/network") in a_record_without_the_network_is_caught
-        by what_a_registrant_has_follows_every_change, "update: keeps the registrant of a client that is pending";
+        by registrant_keys_follow_every_change, "update: keeps the registrant of a client that is pending";
     UniquenessIsIgnored in a_fingerprint_that_many_may_have_is_caught
         by a_fingerprint_that_is_taken_is_refused, "insert: a fingerprint that is taken is refused";
     UpdateIgnoresUniqueness in an_update_to_any_fingerprint_is_caught
@@ -79,9 +79,9 @@ caught! {
     UpdateLosesTheUse in an_update_that_loses_a_use_is_caught
         by update_keeps_what_touch_recorded, "update: keeps what touch recorded meanwhile";
     UpdateBringsBack in an_update_that_brings_a_client_back_is_caught
-        by update_never_brings_a_client_back, "update: must conflict when there is no such client";
+        by update_never_restores_a_removed_client, "update: must conflict when there is no such client";
     RemoveIsAlwaysTrue in a_removal_that_is_always_true_is_caught
-        by remove_is_true_once, "remove: false for a client that is gone";
+        by remove_is_true_once, "remove: false for a removed client";
     RemoveLooksThenRemoves in a_removal_that_many_believe_in_is_caught
         by one_of_many_removals_is_true, "remove: true for one of many";
     RemoveIgnoresTheRevision in a_removal_of_any_revision_is_caught
@@ -89,17 +89,17 @@ caught! {
     RemoveComparesThenRemoves in a_removal_that_compares_too_early_is_caught
         by a_removal_at_a_revision_and_an_update_exclude_each_other, "remove, update: of all at one revision one wins";
     RemoveRefundsNothing in a_use_that_is_not_given_back_is_caught
-        by a_removal_gives_a_use_back, "remove: gives the use back";
+        by a_removal_refunds_one_use, "remove: refunds the use";
     RemoveRefundsForNobody in a_use_that_is_given_back_for_nobody_is_caught
-        by a_removal_gives_a_use_back, "remove: gives the use back only once";
+        by a_removal_refunds_one_use, "remove: refunds the use only once";
     RemoveRefundsInSteps in a_use_that_is_not_given_back_when_the_caller_hangs_up_is_caught
-        by an_abandoned_removal_is_whole, "remove: dropped halfway, it gives the use back with the client";
+        by a_cancelled_removal_is_atomic, "remove: dropped halfway, it refunds the use with the client";
     TouchIsAlwaysTrue in a_use_of_nobody_is_caught
-        by touch_of_nobody_is_false, "touch: false for a client that is gone";
+        by touch_of_an_unknown_client_is_false, "touch: false for a removed client";
     ListIsUnordered in a_list_without_order_is_caught
         by list_is_ordered_by_issue_and_identifier, "list: ordered by time of issue";
     ListStartsOver in pages_that_start_over_are_caught
-        by pages_are_complete_and_repeat_nobody, "list: pages come to an end";
+        by pages_are_complete_and_repeat_no_client, "list: pages come to an end";
     ListIgnoresTheOwner in a_list_of_everybody_is_caught
         by list_selects_one_owner, "list: the clients of exactly the owner";
     ListIgnoresTheStatus in a_list_of_every_status_is_caught
@@ -121,21 +121,21 @@ caught! {
     CountIsStale in a_stale_count_is_caught
         by count_follows_insertions_and_removals, "count: every inserted client";
     ExpireTakesAnybody in an_expiry_of_others_is_caught
-        by expire_takes_only_whom_it_may, "expire: removes nobody among nobody";
+        by expire_removes_only_the_named_clients, "expire: removes no client of an empty list of identifiers";
     ExpireTakesTheDisabled in an_expiry_of_the_disabled_is_caught
-        by expire_keeps_the_disabled, "expire: a disabled client is never idle";
+        by expire_keeps_disabled_clients, "expire: a disabled client is never idle";
     ExpireTellsNothing in an_expiry_in_silence_is_caught
-        by expire_tells_whom_it_removed, "expire: tells whom it removed";
+        by expire_returns_the_removed_clients, "expire: returns the removed clients";
     SpentTokensAreGone in a_store_that_hides_spent_tokens_is_caught
-        by tokens_are_found_also_spent_and_expired, "get_token: also spent and expired";
+        by spent_and_expired_tokens_are_found, "get_token: also spent and expired";
     RememberIsAlwaysTrue in a_memory_without_memory_is_caught
-        by remember_is_true_once_until_its_time, "remember: false until the time is over";
+        by a_nonce_is_claimed_once_until_it_expires, "claim_nonce: false until the time is over";
     RememberNeverForgets in a_memory_that_never_forgets_is_caught
-        by remember_is_true_once_until_its_time, "remember: true again at that time";
+        by a_nonce_is_claimed_once_until_it_expires, "claim_nonce: true again at that time";
     TenantsAreOne in tenants_that_are_one_are_caught
-        by tenants_see_nothing_of_each_other, "for_tenant: nobody is in";
+        by tenants_are_isolated, "for_tenant: no client is in";
     PlacesAreNumbered in tenants_that_share_a_limit_are_caught
-        by tokens_and_places_belong_to_a_tenant, "for_tenant: places of its own";
+        by tokens_and_limits_belong_to_a_tenant, "for_tenant: a limit of its own";
     RecordForgets("/client/owner") in a_record_without_the_owner_is_caught
         by every_field_of_a_client_comes_back, "insert: keeps every field: the owner";
     RecordForgets("/token/expires_at") in a_token_without_its_end_is_caught
@@ -151,23 +151,23 @@ caught! {
     InsertLooksThenOverwrites in an_insertion_that_looks_too_early_is_caught
         by one_of_many_insertions_of_an_identifier_wins, "insert: one of many of an identifier, not";
     UseIsHeldForTheRefused in a_use_that_is_held_for_the_refused_is_caught
-        by refused_insertions_are_in_nobodys_way, "insert: whoever is refused is in nobody's way (got TokenRefused)";
+        by refused_insertions_block_no_other_insertion, "insert: a refused insertion blocks no other insertion (got TokenRefused)";
     UseBringsTheTokenBack in a_use_that_brings_its_token_back_is_caught
-        by spending_brings_no_revoked_token_back, "insert: spending brings no removed token back";
+        by spending_restores_no_removed_token, "insert: spending restores no removed token";
     TokenIsIgnored in a_token_that_is_ignored_is_caught
-        by an_admission_spends_one_use, "insert: spends one use";
+        by an_insertion_spends_one_use, "insert: spends one use";
     TokenExpiresByTheClock in a_token_that_expires_by_another_clock_is_caught
-        by an_unusable_token_admits_nobody, "insert: a token that is expired by the time of the admission is refused";
+        by an_unusable_token_is_refused, "insert: a token that is expired by the time of the admission is refused";
     NoCountIsNoUse in a_count_that_is_missed_is_caught
-        by an_uncounted_token_admits_any_number, "insert: a token without a count is accepted again and again";
+        by a_token_without_a_use_limit_is_never_spent, "insert: a token without a count is accepted again and again";
     RoomIsMadeAtTheLimitAlone in room_made_at_the_limit_alone_is_caught
-        by a_lowered_limit_lets_one_come_for_one_who_goes, "insert: above the limit one makes room for one";
+        by above_a_lowered_limit_an_insertion_evicts_one_client, "insert: above the limit an insertion evicts one client";
     RoomIsChosenThenMade in room_made_by_whoever_was_idle_is_caught
-        by making_room_and_other_changes_exclude_each_other, "insert: makes room of nobody who was used or removed before";
+        by evictions_and_other_changes_exclude_each_other, "insert: evicts no client that was used or removed before";
     RoomIsMadeFirst in room_made_for_who_hangs_up_is_caught
-        by an_abandoned_insertion_makes_room_or_not, "insert: dropped halfway, nobody went without the client";
+        by a_cancelled_insertion_evicts_only_with_its_client, "insert: dropped halfway, evicts no client without the new one";
     RemoveRestoresInSteps in a_client_that_does_not_come_back_when_the_caller_hangs_up_is_caught
-        by an_abandoned_removal_brings_who_made_room_back, "remove: dropped halfway, one goes and one comes back";
+        by a_cancelled_removal_restores_the_evicted_client, "remove: dropped halfway, removes one client and restores one";
     GetHidesTheDisabled in a_get_that_hides_the_disabled_is_caught
         by disabled_and_expired_clients_are_kept, "insert: keeps every field: disabled is not there";
     RegistrationTokenIsIgnored in a_registration_token_that_is_ignored_is_caught
@@ -177,13 +177,13 @@ caught! {
     UpdateKeeps("/metadata") in an_update_of_half_a_client_is_caught
         by update_replaces_the_revision_before, "update: replaces the whole client: the metadata";
     UpdateKeeps("/client/fingerprint") in an_update_that_forgets_an_index_is_caught
-        by list_follows_what_becomes_of_a_client, "list: follows updates and uses: the fingerprint before";
+        by list_follows_changes_of_a_client, "list: follows updates and uses: the fingerprint before";
     UpdateWritesInSteps in an_update_that_ends_when_the_caller_hangs_up_is_caught
-        by an_abandoned_update_is_whole, "update: dropped halfway, the client is the old or the new one";
+        by a_cancelled_update_is_atomic, "update: dropped halfway, the client is the old or the new one";
     RemoveRefundsInSteps in a_use_that_is_lost_with_its_client_is_caught
-        by an_abandoned_removal_gives_a_use_back_with_the_client, "remove: dropped halfway, it gives the use back exactly once";
+        by a_cancelled_removal_refunds_its_token_with_the_client, "remove: dropped halfway, it refunds the use exactly once";
     PlacesAreNumbered in places_that_are_never_free_again_are_caught
-        by a_client_that_goes_gives_its_place_back, "remove: gives the place back";
+        by a_removal_and_an_expiry_free_capacity, "remove: frees capacity";
     TouchKeepsTheLastCall in a_use_that_is_earlier_is_caught
         by touch_keeps_the_latest_use, "touch: keeps the latest use";
     TouchRaisesTheRevision in a_use_that_is_an_update_is_caught
@@ -191,43 +191,43 @@ caught! {
     TouchGivesUp in a_use_that_gives_way_to_an_update_is_caught
         by updates_lose_no_use, "update, touch: no use is lost between them";
     TouchBringsBack in a_use_that_brings_a_client_back_is_caught
-        by a_removal_outlasts_the_updates_around_it, "update, touch: never bring a removed client back";
+        by a_removal_survives_concurrent_updates, "update, touch: never restore a removed client";
     TouchWritesInSteps in a_use_that_takes_the_client_along_is_caught
-        by an_abandoned_use_is_whole, "touch: dropped halfway, the use is known or it is not";
+        by a_cancelled_touch_is_atomic, "touch: dropped halfway, the use is known or it is not";
     ListIsCapped in a_list_with_a_limit_of_its_own_is_caught
         by list_keeps_to_its_limit, "list: at most 101 of 101 clients";
     ListNeedsTheLastOne in pages_that_need_the_last_client_are_caught
-        by pages_survive_clients_that_come_and_go, "list: pages keep the order";
+        by pages_stay_complete_under_concurrent_changes, "list: pages keep the order";
     ExpireTakesTheLatest in an_expiry_of_the_latest_is_caught
-        by expire_takes_those_issued_first, "expire: in the order of the list";
+        by expire_removes_the_oldest_clients_first, "expire: in the order of the list";
     ExpireIncludesTheCutoffs in an_expiry_one_moment_too_early_is_caught
-        by expire_takes_the_unused_by_their_issue, "expire: who was never used and was issued before the time";
+        by expire_removes_unused_clients_by_time_of_issue, "expire: who was never used and was issued before the time";
     ExpireIncludesTheCutoffs in an_expiry_of_the_used_one_moment_too_early_is_caught
-        by expire_takes_the_used_by_their_last_use, "expire: who was last used before the time";
+        by expire_removes_used_clients_by_last_use, "expire: who was last used before the time";
     ExpireForgetsEveryKey in an_expiry_of_every_key_is_caught
-        by expire_forgets_no_key_too_early, "expire: forgets no key before its time is over";
+        by expire_keeps_unexpired_nonces, "expire: keeps nonces before its time is over";
     ExpireIgnoresTheTenant in an_expiry_of_every_tenant_is_caught
-        by a_tenant_expires_alone, "expire: nobody of another tenant";
+        by a_tenant_expires_alone, "expire: no client of another tenant";
     ExpireLooksThenRemoves in an_expiry_of_who_was_idle_is_caught
-        by expire_spares_who_is_touched_in_time, "expire: spares whoever was touched in time";
+        by expire_spares_clients_that_are_used_in_time, "expire: spares a client that was used in time";
     ExpireMarksThenRemoves in an_expiry_that_marks_the_client_first_is_caught
-        by an_abandoned_expiry_is_whole, "expire: dropped halfway, a client is whole or gone: the status";
+        by a_cancelled_expiry_is_atomic, "expire: dropped halfway, a client is whole or gone: the status";
     TokensAreUnordered in tokens_without_order_are_caught
         by tokens_are_listed_in_order, "list_tokens: ordered by time of issue";
     TokensAreNeverReplaced in a_token_that_stays_is_caught
         by a_token_of_the_same_digest_is_replaced, "insert_token: replaces the token of the same digest: the identifier";
     TokensAreWrittenInSteps in a_token_without_its_count_is_caught
-        by an_abandoned_token_is_whole, "insert_token: dropped halfway, the token is whole or not there: the uses";
+        by a_cancelled_token_insertion_is_atomic, "insert_token: dropped halfway, the token is whole or not there: the uses";
     RemoveTokenIsAlwaysTrue in a_token_that_is_always_removed_is_caught
         by remove_token_is_true_once, "remove_token: false for a token that never was";
     RememberIgnoresCase in keys_without_case_are_caught
-        by remembered_keys_are_compared_byte_by_byte, "remember: \"JTI\" is another key";
+        by nonces_are_compared_byte_by_byte, "claim_nonce: \"JTI\" is another key";
     RememberLooksThenWrites in a_memory_that_looks_too_early_is_caught
-        by one_of_many_is_remembered, "remember: true for one of many";
+        by one_of_many_claims_of_a_nonce_wins, "claim_nonce: true for one of many";
     RememberWritesTheTimeLater in a_key_that_stays_when_the_caller_hangs_up_is_caught
-        by an_abandoned_key_is_remembered_or_not, "remember: dropped halfway, it keeps the time";
+        by a_cancelled_claim_is_atomic, "claim_nonce: dropped halfway, it keeps the time";
     PlacesAreNumbered in tenants_that_fill_one_another_up_are_caught
-        by tenants_fill_up_side_by_side, "insert: fills the ten places of each tenant";
+        by tenants_reach_their_limits_independently, "insert: each tenant has a limit of ten clients";
 }
 
 #[test]

@@ -9,7 +9,7 @@ use tower_dcr::metadata::ClientMetadata;
 use tower_dcr::store::record::encode_client;
 use tower_dcr::{Access, Client, RegistrationErrorKind, Registry};
 
-use crate::bed::{Bed, Memory};
+use crate::store_under_test::{Memory, StoreUnderTest};
 
 const CALLERS: usize = 16;
 const ROUNDS: usize = 12;
@@ -58,13 +58,13 @@ async fn race(registry: &Registry, id: &str, token: &str) -> Vec<String> {
     callers.join_all().await.into_iter().flatten().collect()
 }
 
-async fn tokens_of_replies_are_valid<B: Bed>(rotation: bool) {
-    let bed = B::make().await;
+async fn tokens_of_replies_are_valid<B: StoreUnderTest>(rotation: bool) {
+    let store_under_test = B::make().await;
     let builder = Registry::builder("https://id.example.com", Access::Open);
     let registry = builder
         .with_registration_token_rotation(rotation)
         .with_secrets(SecretStorage::hashed())
-        .build(bed.store())
+        .build(store_under_test.store())
         .unwrap();
     for round in 0..ROUNDS {
         let registered = registry.register(metadata("first")).await.unwrap();
@@ -87,22 +87,22 @@ async fn tokens_of_replies_are_valid<B: Bed>(rotation: bool) {
         }
     }
     drop(registry);
-    bed.clear().await;
+    store_under_test.clear().await;
 }
 
 macro_rules! over_every_store {
-    ($($name:ident over $bed:ty;)+) => {
+    ($($name:ident over $store:ty;)+) => {
         $(mod $name {
             use super::*;
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
             async fn every_token_of_a_reply_is_valid_until_a_later_one_is_used() {
-                tokens_of_replies_are_valid::<$bed>(true).await;
+                tokens_of_replies_are_valid::<$store>(true).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
             async fn without_rotation_the_one_token_stays_valid() {
-                tokens_of_replies_are_valid::<$bed>(false).await;
+                tokens_of_replies_are_valid::<$store>(false).await;
             }
         })+
     };
@@ -114,4 +114,4 @@ over_every_store! { sqlite over crate::sql::Sqlite; }
 #[cfg(feature = "postgres")]
 over_every_store! { postgres over crate::sql::Postgres; }
 #[cfg(feature = "redis")]
-over_every_store! { redis over crate::bed::Redis; }
+over_every_store! { redis over crate::store_under_test::Redis; }

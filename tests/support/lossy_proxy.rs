@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 /// Passes connections on to an address.
-pub(crate) struct SilentLink {
+pub(crate) struct LossyProxy {
     pub(crate) port: u16,
     /// Below it the connections lead nowhere, in the order in which they came.
     lost: Arc<AtomicUsize>,
@@ -16,7 +16,7 @@ pub(crate) struct SilentLink {
     _traffic: JoinSet<()>,
 }
 
-impl SilentLink {
+impl LossyProxy {
     pub(crate) async fn to(target: impl Into<String>) -> Self {
         let target = target.into();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -4,7 +4,7 @@ use crate::custom_store::LockedStore;
 use tower_dcr::store::{ClientStore, MemoryStore, contract};
 
 /// Gives an empty store and takes away afterwards what is left of it.
-pub(crate) trait Bed: Sized + Send {
+pub(crate) trait StoreUnderTest: Sized + Send {
     type Store: ClientStore;
 
     async fn make() -> Self;
@@ -13,14 +13,14 @@ pub(crate) trait Bed: Sized + Send {
 }
 
 /// Runs a check of the suite so many times, each with an empty store.
-pub(crate) async fn check<B: Bed>(name: &str, times: usize) {
+pub(crate) async fn check<B: StoreUnderTest>(name: &str, times: usize) {
     let check = contract::checks().into_iter().find(|check| check.name() == name);
     let Some(check) = check else { panic!("{name} is no check of the suite") };
     for _ in 0..times {
-        let bed = B::make().await;
-        let store = bed.store();
+        let store_under_test = B::make().await;
+        let store = store_under_test.store();
         let outcome = tokio::spawn(async move { check.run(store).await }).await;
-        bed.clear().await;
+        store_under_test.clear().await;
         if let Err(error) = outcome {
             std::panic::resume_unwind(error.into_panic());
         }
@@ -30,7 +30,7 @@ pub(crate) async fn check<B: Bed>(name: &str, times: usize) {
 /// The store that needs nothing.
 pub(crate) struct Memory(MemoryStore);
 
-impl Bed for Memory {
+impl StoreUnderTest for Memory {
     type Store = MemoryStore;
 
     async fn make() -> Self {
@@ -47,7 +47,7 @@ impl Bed for Memory {
 /// The store of the example.
 pub(crate) struct Custom(LockedStore);
 
-impl Bed for Custom {
+impl StoreUnderTest for Custom {
     type Store = LockedStore;
 
     async fn make() -> Self {
@@ -68,12 +68,12 @@ pub(crate) use cache::Cached;
 mod cache {
     use tower_dcr::store::CachedStore;
 
-    use super::Bed;
+    use super::StoreUnderTest;
 
     /// A cache over the stores of another bed.
     pub(crate) struct Cached<B>(B);
 
-    impl<B: Bed> Bed for Cached<B> {
+    impl<B: StoreUnderTest> StoreUnderTest for Cached<B> {
         type Store = CachedStore<B::Store>;
 
         async fn make() -> Self {
@@ -100,7 +100,7 @@ mod redis {
     use ::redis::{AsyncCommands as _, Client, aio::MultiplexedConnection};
     use tower_dcr::store::RedisStore;
 
-    use super::Bed;
+    use super::StoreUnderTest;
 
     /// The Redis of this machine, with a prefix of its own for each store.
     pub(crate) struct Redis {
@@ -120,7 +120,7 @@ mod redis {
         }
     }
 
-    impl Bed for Redis {
+    impl StoreUnderTest for Redis {
         type Store = RedisStore;
 
         async fn make() -> Self {

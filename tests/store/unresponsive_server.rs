@@ -5,7 +5,7 @@ use tower_dcr::metadata::ClientMetadata;
 use tower_dcr::store::ClientStore;
 use tower_dcr::{Access, RegistrationErrorKind, Registry};
 
-use crate::silent_link::SilentLink;
+use crate::lossy_proxy::LossyProxy;
 
 fn metadata() -> ClientMetadata {
     ClientMetadata::from_json(br#"{ "redirect_uris": ["https://app.example.com/cb"] }"#).unwrap()
@@ -18,7 +18,7 @@ fn registry(store: impl ClientStore) -> Registry {
 
 /// After the connections are lost, one caller meets that, whose time does not really pass; the others find the database
 /// by new ones.
-async fn assert_found_again(registry: &Registry, link: &SilentLink, tries: usize) {
+async fn assert_found_again(registry: &Registry, link: &LossyProxy, tries: usize) {
     link.lose();
     tokio::time::pause();
     let error = registry.register(metadata()).await.unwrap_err();
@@ -38,7 +38,7 @@ async fn redis_is_found_again_by_a_new_connection() {
     use tower_dcr::store::RedisStore;
 
     let server = crate::redis_server::RedisServer::start(&[]);
-    let link = SilentLink::to(format!("127.0.0.1:{}", server.port())).await;
+    let link = LossyProxy::to(format!("127.0.0.1:{}", server.port())).await;
     let store = RedisStore::connect(&format!("redis://127.0.0.1:{}", link.port)).await.unwrap();
     let registry = registry(store);
     for _ in 0..2 {
@@ -61,26 +61,26 @@ mod postgres {
     };
 
     use super::*;
-    use crate::bed::Bed as _;
     use crate::sql::{Postgres, url};
+    use crate::store_under_test::StoreUnderTest as _;
 
     /// The server of the tests through a link, and as a store of some connections.
-    async fn linked(bed: &Postgres, connections: u32) -> (SilentLink, PostgresStore) {
+    async fn linked(store_under_test: &Postgres, connections: u32) -> (LossyProxy, PostgresStore) {
         let target = url::Url::parse(&url()).unwrap();
         let address = format!("{}:{}", target.host_str().unwrap(), target.port().unwrap_or(5432));
-        let link = SilentLink::to(address).await;
+        let link = LossyProxy::to(address).await;
         let mut near = target;
         near.set_host(Some("127.0.0.1")).unwrap();
         near.set_port(Some(link.port)).unwrap();
-        let options = PostgresOptions::new().with_schema(bed.schema()).with_max_connections(connections);
+        let options = PostgresOptions::new().with_schema(store_under_test.schema()).with_max_connections(connections);
         let store = PostgresStore::connect(near.as_str(), options).await.unwrap();
         (link, store)
     }
 
     #[tokio::test]
     async fn postgres_is_found_again_by_new_connections() {
-        let bed = Postgres::make().await;
-        let (link, store) = linked(&bed, 4).await;
+        let store_under_test = Postgres::make().await;
+        let (link, store) = linked(&store_under_test, 4).await;
         let registry = registry(store);
         for done in join_all((0..16).map(|_| registry.register(metadata()))).await {
             done.unwrap();
@@ -89,7 +89,7 @@ mod postgres {
         for done in join_all((0..16).map(|_| registry.register(metadata()))).await {
             done.unwrap();
         }
-        bed.clear().await;
+        store_under_test.clear().await;
     }
 
     /// A client as any registration makes one.
@@ -100,10 +100,12 @@ mod postgres {
     /// A node stops in the midst of an insertion, which holds the count of the clients.
     #[tokio::test]
     async fn a_node_that_is_lost_in_a_transaction_stops_no_other() {
-        let bed = Postgres::make().await;
-        let (link, lost) = linked(&bed, 1).await;
-        let (_, record) =
-            registry(bed.store()).issue_initial_access_token(TokenOptions::new().with_uses(9)).await.unwrap();
+        let store_under_test = Postgres::make().await;
+        let (link, lost) = linked(&store_under_test, 1).await;
+        let (_, record) = registry(store_under_test.store())
+            .issue_initial_access_token(TokenOptions::new().with_uses(9))
+            .await
+            .unwrap();
         let mut conditions = InsertConditions::unconditional(std::time::SystemTime::now());
         conditions.max_clients = Some(10);
         let mut spending = conditions.clone();
@@ -111,20 +113,20 @@ mod postgres {
 
         let mut connection = Postgres::connection().await;
         let mut transaction = connection.begin().await.unwrap();
-        transaction.execute(&*format!("SELECT * FROM {}.tokens FOR UPDATE", bed.schema())).await.unwrap();
+        transaction.execute(&*format!("SELECT * FROM {}.tokens FOR UPDATE", store_under_test.schema())).await.unwrap();
         let inserting = tokio::spawn(async move { lost.insert(&*client().await, &spending).await });
         let waiting = format!(
             "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%\"{}\".tokens%'",
-            bed.schema()
+            store_under_test.schema()
         );
         let mut observer = Postgres::connection().await;
         while observer.fetch_all(&*waiting).await.unwrap().is_empty() {}
         link.lose();
         transaction.rollback().await.unwrap();
-        let outcome = bed.store().insert(&*client().await, &conditions).await.unwrap();
+        let outcome = store_under_test.store().insert(&*client().await, &conditions).await.unwrap();
         assert_eq!(outcome, InsertOutcome::Inserted);
         inserting.abort();
-        bed.clear().await;
+        store_under_test.clear().await;
     }
 
     #[tokio::test]
