@@ -60,10 +60,12 @@ use crate::client::InitialAccessTokenRecord;
 use crate::client::credential::{ClientId, Digest};
 use crate::error::StoreError;
 
+/// What an application calls for each change: tenant and client.
 type Listener = Arc<dyn Fn(&str, &ClientId) + Send + Sync>;
 
-/// An entry belongs to a generation of its client. When the client changes, a new generation begins: what was kept is
-/// out of reach, and so is what a read that began before will keep.
+/// The key of an entry. It has the generation of its client: when the client changes, a new generation begins, so
+/// earlier entries are not found any more, and neither is the one that a read writes that began before the change.
+/// Removing the entry would not be enough, because such a read would write the old value after the removal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
     tenant: Arc<str>,
@@ -71,7 +73,8 @@ struct Key {
     generation: u64,
 }
 
-/// The current generations. Clients share one of so many, which costs some of them a read now and then.
+/// The current generations. They are a table of fixed size, indexed by a keyed hash, so memory is bounded whatever
+/// identifiers callers send. Clients that share a slot lose their entries together, which costs a read.
 #[derive(Debug)]
 struct Generations {
     of: Vec<AtomicU64>,
@@ -79,6 +82,7 @@ struct Generations {
 }
 
 impl Generations {
+    /// The number of slots: more than the default capacity, so few clients share one; 128 KiB in all.
     const MANY: usize = 16_384;
 
     fn new() -> Self {
@@ -92,14 +96,15 @@ impl Generations {
     }
 }
 
-/// What the store said of a client, and when it was asked.
+/// What the store answered for a client, and when it was asked.
 #[derive(Debug, Clone)]
 struct Answer {
     found: Option<Arc<Client>>,
     asked: Instant,
 }
 
-/// How long an answer counts. What is written into it later does not make it younger.
+/// How long an answer is valid. It is counted from when the store was asked, not from when the answer came or was last
+/// written: otherwise a client that is used all the time would be served from a copy without end.
 #[derive(Debug, Clone, Copy)]
 struct Lifetimes {
     present: Duration,
@@ -107,6 +112,7 @@ struct Lifetimes {
 }
 
 impl Lifetimes {
+    /// How long an answer is still valid.
     fn left(self, answer: &Answer, now: Instant) -> Option<Duration> {
         let lifetime = if answer.found.is_some() { self.present } else { self.absent };
         Some(lifetime.saturating_sub(now.saturating_duration_since(answer.asked)))
@@ -123,7 +129,7 @@ impl Expiry<Key, Answer> for Lifetimes {
     }
 }
 
-/// Keeps the clients that were read last. Clones and the parts for tenants share what they keep.
+/// Caches the clients that were read last. Clones and the parts for tenants share one cache.
 #[derive(Clone)]
 pub struct CachedStore<S> {
     store: S,
@@ -160,21 +166,23 @@ impl<S: ClientStore> CachedStore<S> {
         }
     }
 
-    /// How long a client is kept. Default: 30 seconds.
+    /// How long a client is served from the cache, which is how long a change on another node may stay unseen.
+    /// Default: 30 seconds.
     #[must_use]
     pub fn with_lifetime(mut self, present: Duration) -> Self {
         self.lifetimes.present = present;
         self.emptied()
     }
 
-    /// How long it is known that there is no such client. Default: 2 seconds.
+    /// How long the cache answers that there is no such client. Short, because a client that was registered on another
+    /// node must be usable soon. Default: 2 seconds.
     #[must_use]
     pub fn with_absent_lifetime(mut self, absent: Duration) -> Self {
         self.lifetimes.absent = absent;
         self.emptied()
     }
 
-    /// For how many clients there is room, of all tenants together. Default: 10 000.
+    /// The number of clients that are cached, of all tenants together. Default: 10 000.
     #[must_use]
     pub fn with_capacity(mut self, clients: u64) -> Self {
         self.capacity = clients;
@@ -195,25 +203,30 @@ impl<S: ClientStore> CachedStore<S> {
         self.generations.of(tenant, id).fetch_add(1, Ordering::AcqRel);
     }
 
+    /// The cache without entries, for new settings: entries keep the lifetime they were written with.
     fn emptied(self) -> Self {
         Self { answers: empty(self.lifetimes, self.capacity), ..self }
     }
 
+    /// The key of a client in its present generation.
     fn key(&self, id: &ClientId) -> Key {
         let generation = self.generations.of(&self.tenant, id).load(Ordering::Acquire);
         Key { tenant: Arc::clone(&self.tenant), id: id.clone(), generation }
     }
 
+    /// Announces a change of a client that begins now.
     fn change<'a>(&'a self, id: &'a ClientId) -> Change<'a, S> {
         Change { store: self, id }
     }
 }
 
+/// A cache with these settings.
 fn empty(lifetimes: Lifetimes, capacity: u64) -> Cache<Key, Answer> {
     Cache::builder().max_capacity(capacity).expire_after(lifetimes).build()
 }
 
-/// A change of a client that is under way. However it ends, the client may be another one afterwards.
+/// A change of a client that is under way. When it is dropped, after an answer, an error or because the caller left,
+/// the client may be another one, so in each case its entry is invalidated and the listener is called.
 struct Change<'a, S: ClientStore> {
     store: &'a CachedStore<S>,
     id: &'a ClientId,
@@ -254,7 +267,8 @@ impl<S: ClientStore> ClientStore for CachedStore<S> {
         Ok(outcome)
     }
 
-    /// Of many callers who miss the same client, one asks the store and all get its answer.
+    /// Of many callers who miss the same client, one asks the store and all get its answer, so a popular client whose
+    /// entry expires does not cause a burst of reads.
     async fn get(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
         let ask = async {
             let asked = Instant::now();
@@ -288,8 +302,9 @@ impl<S: ClientStore> ClientStore for CachedStore<S> {
         self.store.remove(id, conditions).await
     }
 
-    /// A use is written into the answer that is kept, since otherwise each use would cost another read. Where there is
-    /// none, a read may be under way that missed the use; and one that is contradicted is forgotten.
+    /// Writes the use into the cached answer, since otherwise each use would cost another read. If there is no cached
+    /// answer, a read may be under way that missed the use; and if the cached answer says that there is no client, it
+    /// is wrong. In both cases the entry is invalidated.
     async fn touch(&self, id: &ClientId, at: SystemTime) -> Result<bool, StoreError> {
         let touched = self.store.touch(id, at).await?;
         let write = async |kept: Option<Entry<Key, Answer>>| match kept.map(Entry::into_value) {

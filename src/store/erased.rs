@@ -1,5 +1,8 @@
-//! The store behind a pointer, so that no public type carries its type. Implementors write plain `async fn`; the one
-//! box for each call is made here.
+//! The store behind a pointer, so that no public type carries the type of the store.
+//!
+//! [`ClientStore`] has `async fn`, which a trait object cannot have. This private trait has the same verbs with boxed
+//! futures. It is implemented once for all stores, so implementors write plain `async fn`, and the one allocation for
+//! each call, small beside a request to a database, is made here. It is also where each call is measured.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,8 +19,10 @@ use crate::error::StoreError;
 #[cfg(feature = "metrics")]
 use crate::metrics::timed;
 
+/// The boxed future of a verb.
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
+/// Writes the trait and its implementation from one list of verbs, so that the two cannot differ.
 macro_rules! erase {
     ($($verb:ident($($name:ident: $type:ty),*) -> $answer:ty;)+) => {
         pub(crate) trait ErasedStore: Send + Sync {

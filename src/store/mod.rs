@@ -1,9 +1,21 @@
-//! Where registered clients are kept.
+//! Where registered clients are stored.
 //!
 //! [`ClientStore`] is the one trait between the protocol and a database. Its verbs are the smallest atomic steps that
-//! the protocol needs: what a registration costs (a use of an initial access token, a place below the limit, a key that
-//! counts once, a fingerprint that must be unique) is paid in the same step that inserts the client, an update names the revision it replaces, and of many
-//! removals one is told that it happened. So the limits are guarantees and not estimates.
+//! the protocol needs. Everything that a registration is conditional on is checked and spent in the step that inserts
+//! the client: a use of an initial access token, the limit of clients, a nonce that is valid once, a fingerprint that
+//! must be unique. An update names the revision that it replaces, and of many removals one returns true. So limits are
+//! guarantees and not estimates, on one node and on many.
+//!
+//! | store | stored in | how a verb is one step |
+//! | --- | --- | --- |
+//! | [`MemoryStore`] | the process | locks in a fixed order |
+//! | `SqliteStore` | one file | one transaction of the only writing connection |
+//! | `PostgresStore` | a server | one statement, or one transaction whose row locks are the conditions |
+//! | `RedisStore` | a server or a cluster | one Lua script |
+//! | `CachedStore` | a cache in front of another store | the store behind it |
+//!
+//! A store of your own implements the trait in one file; `examples/custom_store.rs` is one, and the contract suite
+//! (feature `store-tests`) proves that it keeps the promises.
 //!
 //! ```
 //! use std::time::SystemTime;
@@ -74,27 +86,41 @@ use crate::client::InitialAccessTokenRecord;
 use crate::client::credential::{ClientId, Digest};
 use crate::error::StoreError;
 
-/// Keeps clients and initial access tokens.
+/// Stores clients, initial access tokens and nonces.
 ///
 /// An implementation writes plain `async fn`. Every verb is one atomic step: other callers see all of it or nothing,
-/// also when the future is dropped halfway. The contract suite (`store::contract`, feature `store-tests`) proves it.
+/// also when the future is dropped before it is ready, as a server does when a client closes its connection. The
+/// contract suite (`store::contract`, feature `store-tests`) proves it.
+///
+/// Time is an argument: whether a token has expired or a client is idle follows from the time that the caller passes,
+/// never from a clock of the store, so that all nodes decide alike and tests can turn the clock.
+///
+/// Clones of a store share one database, and so do the parts for tenants.
 ///
 /// # Errors
 ///
-/// Every verb answers [`StoreError::unavailable`] when the backend fails.
+/// Every verb returns [`StoreError::unavailable`] when the backend fails. The registry answers the request with 503: a
+/// client that the store could not find because of an outage is never reported as unknown, since it would register
+/// again.
 pub trait ClientStore: Send + Sync + 'static {
-    /// Whether clients outlive the process. A durable store makes the builder ask how secrets are kept.
+    /// Whether clients outlive the process. With a durable store the builder demands a decision how client secrets are
+    /// stored ([`SecretStorage`](crate::credential::SecretStorage)).
     fn is_durable(&self) -> bool;
 
-    /// The part of this store that belongs to a tenant: the same database, but clients, tokens, remembered keys and
-    /// limits of its own. The name is absolute, so a part of a part is the part of that name; `""` is the one that
-    /// every store begins as.
+    /// The part of this store that belongs to a tenant: the same database, but clients, tokens, nonces and limits of its
+    /// own. A tenant is any text, compared byte by byte. The name is absolute, so the part of a part is the part of that
+    /// name; `""` is the tenant with which every store begins.
     #[must_use]
     fn for_tenant(&self, tenant: &str) -> Self
     where
         Self: Sized;
 
-    /// Adds a client together with what that costs. Never replaces one.
+    /// Inserts a client under conditions; never replaces one.
+    ///
+    /// In one step: the identifier must be free, the initial access token usable, each nonce new, the fingerprint unique
+    /// and the limit not reached, or an idle client is evicted. Then one use is spent, the nonces are claimed and the
+    /// client is there. An insertion that any condition refuses changes nothing, and holds nothing that another
+    /// insertion could miss meanwhile. Where several conditions refuse, any of them may be returned.
     fn insert(
         &self,
         client: &Client,
@@ -104,73 +130,84 @@ pub trait ClientStore: Send + Sync + 'static {
     /// Finds a client. A cache may answer with a copy, as old as it promises; see [`get_current`](Self::get_current).
     fn get(&self, id: &ClientId) -> impl Future<Output = Result<Option<Arc<Client>>, StoreError>> + Send;
 
-    /// Finds a client as it is now. A store that keeps copies asks the store behind it; any other store answers as
-    /// [`get`](Self::get) does.
+    /// Finds a client as it is now. A store that holds copies asks the store behind it; any other store answers as
+    /// [`get`](Self::get) does. A refusal is decided by this verb: a client that is told `invalid_client` because of an
+    /// old copy would register again.
     fn get_current(&self, id: &ClientId) -> impl Future<Output = Result<Option<Arc<Client>>, StoreError>> + Send;
 
-    /// Finds a client as it is now, if this is the digest of a valid registration access token of it. `None`
-    /// for a wrong token and for an unknown client alike.
+    /// Finds a client as it is now, if this is the digest of a valid registration access token of it. `None` for a
+    /// wrong token and for an unknown client alike.
     ///
-    /// Anybody may send a wrong token, so both must take the same time: compare the digest before the record of the
-    /// client is read or decoded, whose size the time would show. [`Client::has_registration_token`] compares it where
-    /// nothing is decoded. Never answered from a copy: a client that another node deleted must not read its secret.
+    /// An attacker may send any token, so both cases must take the same time: compare the digest before the record of
+    /// the client is read or decoded, since the time of that depends on its size.
+    /// [`Client::has_registration_token`] compares it where nothing is decoded. Never answered from a copy: after a
+    /// client was deleted on another node, its token must not read its secret any more.
     fn get_by_registration_token(
         &self,
         id: &ClientId,
         token: &Digest,
     ) -> impl Future<Output = Result<Option<Arc<Client>>, StoreError>> + Send;
 
-    /// Replaces the client whose revision is one lower than this one's, together with what that costs. What
-    /// [`touch`](Self::touch) recorded since stays.
+    /// Replaces the client whose revision is one lower than this one's, under conditions.
+    ///
+    /// In one step: the revision must be the one before, the fingerprint unique and each nonce new; then the client is
+    /// replaced, nonces are claimed, and others are released. The last use is the later one of the stored client and of
+    /// this one, so a use that [`touch`](Self::touch) recorded meanwhile stays.
     ///
     /// # Errors
     ///
-    /// [`StoreError::conflict`] when the client is gone or has another revision, [`StoreError::replayed`] when a key is
-    /// remembered already, [`StoreError::fingerprint_taken`] when another client has the fingerprint that must be unique.
-    /// Then nothing is changed.
+    /// [`StoreError::conflict`] when the client is removed or has another revision, [`StoreError::replayed`] when a
+    /// nonce is known already, [`StoreError::fingerprint_taken`] when another client has the fingerprint that must be
+    /// unique. Then nothing is changed.
     fn update(
         &self,
         client: &Client,
         conditions: &UpdateConditions,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Removes a client; true for exactly one caller, false when there is no such client. What the removal gives back
-    /// is given back in the same step: the use of a token if the token is still there and its uses are counted, and
-    /// keys, which are forgotten.
+    /// Removes a client; true for exactly one caller, false when there is no such client.
+    ///
+    /// In the same step the use of a token is refunded (if the token is there and its uses are limited), nonces are
+    /// released, and an evicted client is restored, which undoes an insertion completely.
     ///
     /// # Errors
     ///
-    /// [`StoreError::conflict`] when the client has another revision than the one that is meant.
+    /// [`StoreError::conflict`] when the client has another revision than the conditions name. Then nothing is changed.
     fn remove(
         &self,
         id: &ClientId,
         conditions: &RemoveConditions,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Records that a client was used, unless a later use is known; false when there is no such client. The revision
-    /// stays.
+    /// Records that a client was used at this time, unless a later use is recorded; false when there is no such client.
+    ///
+    /// The revision stays: a use conflicts with no update, and it happens often, so it should not rewrite the client.
     fn touch(&self, id: &ClientId, at: SystemTime) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// The clients that a query selects, ordered by time of issue and then by identifier.
+    /// The clients that a query selects, ordered by time of issue and then by the bytes of the identifier, at most
+    /// [`ClientQuery::page_size`] of them. The page after a client begins after its position, whether that client is
+    /// still there or not.
     fn list(&self, query: &ClientQuery) -> impl Future<Output = Result<Vec<Arc<Client>>, StoreError>> + Send;
 
-    /// How many clients a query selects, whatever it says about pages. [`ClientQuery::new`] counts all of them, which
-    /// must be fast.
+    /// How many clients a query selects; position and limit of the page are ignored. [`ClientQuery::new`] counts all of
+    /// them, which must be fast.
     fn count(&self, query: &ClientQuery) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Removes at most `limit` clients that are idle by these cutoffs, those issued first before others, and forgets
-    /// what [`claim_nonce`](Self::claim_nonce) need not know any more. Answers with what was removed, in the order of the list.
-    /// It may remove fewer at a time than there are, but none only when there is none.
+    /// Removes at most `limit` clients that are idle by these cutoffs, those that were issued first before others, and
+    /// deletes expired nonces. Returns the removed clients, in the order of the list.
+    ///
+    /// It may remove fewer than `limit` with one call, so that one call does not hold up others for long, but none only
+    /// when no client is idle. A client that is used at the same moment is either removed or used, never both.
     fn expire(
         &self,
         cutoffs: &IdleCutoffs,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Arc<Client>>, StoreError>> + Send;
 
-    /// Adds an initial access token; one with the same digest is replaced.
+    /// Stores an initial access token; one with the same digest is replaced, its identifier included.
     fn insert_token(&self, token: &InitialAccessTokenRecord) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Finds an initial access token, also one that is spent or expired.
+    /// Finds an initial access token by the digest of its text, also one that is spent or expired.
     fn get_token(
         &self,
         digest: &Digest,
@@ -179,11 +216,15 @@ pub trait ClientStore: Send + Sync + 'static {
     /// All initial access tokens, ordered by time of issue and then by identifier.
     fn list_tokens(&self) -> impl Future<Output = Result<Vec<InitialAccessTokenRecord>, StoreError>> + Send;
 
-    /// Removes the initial access token with this identifier; true for exactly one caller.
+    /// Removes the initial access token with this identifier; true for exactly one caller. An insertion that spends it
+    /// at the same moment never restores it.
     fn remove_token(&self, id: &str) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Remembers a key until a time; false if it was remembered already, also by an insertion or an update that it was
-    /// part of. Protects assertions with a `jti` from being replayed.
+    /// Claims a nonce until a time; false if it is claimed already, also by an insertion or an update.
+    ///
+    /// This is the protection of assertions with a `jti` against replay
+    /// ([RFC 7523 §3](https://www.rfc-editor.org/rfc/rfc7523#section-3)). The time of the first claim holds. A key is
+    /// any text, compared byte by byte.
     fn claim_nonce(
         &self,
         key: &str,
@@ -191,9 +232,9 @@ pub trait ClientStore: Send + Sync + 'static {
         now: SystemTime,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Ends the work with the database, at the end of a shutdown: what is to be written is written, connections of the
-    /// store's own are closed. All clones and tenants end with it, and a verb that is called later fails. Default:
-    /// nothing to do.
+    /// Ends the work with the database, at the end of a shutdown: pending data is written, connections of the store's
+    /// own are closed. All clones and tenants are closed with it, and a verb that is called later fails. Default:
+    /// returns at once.
     fn close(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
         async { Ok(()) }
     }

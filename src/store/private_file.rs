@@ -1,10 +1,14 @@
 //! Files that only their owner may read: databases, their copies, audit trails.
+//!
+//! These files have digests of credentials and personal data. The umask of a service often lets other users of the
+//! machine read new files, so the mode is set by this crate.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::Path;
 
-/// Creates a file with mode 0600, whatever the umask of the process. One that is there is an error.
+/// Creates a file with mode 0600, whatever the umask of the process. A file that exists is an error: its content would
+/// be mixed with that of another one.
 pub(crate) fn create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create_new(true);
@@ -16,7 +20,7 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Takes from a file all rights that others than its owner have. One that is not there stays so.
+/// Removes all rights that users other than the owner have. A file that is missing is no error.
 #[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "the database is the file that may be older"))]
 pub(crate) fn restrict(path: &Path) -> io::Result<()> {
     let about = match fs::metadata(path) {

@@ -1,4 +1,9 @@
-//! Which clients are meant: by what they are, and by when they count as idle.
+//! Which clients a call selects: by their values, and by when they are idle.
+//!
+//! [`ClientQuery`] and [`IdleCutoffs`] are plain data with public fields, so a database can turn each field into a
+//! condition of its own. [`matches`](ClientQuery::matches), [`selects`](ClientQuery::selects) and
+//! [`is_idle`](IdleCutoffs::is_idle) say in code what the fields mean; a store in memory uses them directly, and the
+//! contract suite compares every other store with them.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -6,17 +11,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::client::credential::{ClientId, Digest};
 use crate::client::{Client, ClientStatus, RegistrantKey};
 
-/// Which clients to list or to count. Everything that is set must hold.
+/// Which clients to list or to count. Every field that is set must hold.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
 /// use tower_dcr::ClientStatus;
 /// use tower_dcr::store::ClientQuery;
 ///
-/// let last_week = SystemTime::now() - Duration::from_secs(7 * 24 * 3600);
-/// let forgotten = ClientQuery::new().with_status(ClientStatus::Pending).with_issued_before(last_week).with_limit(20);
-/// assert_eq!(forgotten.page_size(), 20);
-/// ```
+/// let last_week = SystemTime::now() - Duration::from_secs(7 * 24 * 3600); let forgotten =
+/// ClientQuery::new().with_status(ClientStatus::Pending).with_issued_before(last_week).with_limit(20);
+/// assert_eq!(forgotten.page_size(), 20); ```
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct ClientQuery {
@@ -30,7 +34,7 @@ pub struct ClientQuery {
     pub issued_before: Option<SystemTime>,
     /// Only those last used at this time or later.
     pub used_from: Option<SystemTime>,
-    /// Only those last used before this time; nobody who was never used.
+    /// Only those whose last use was before this time; no client that was never used.
     pub used_before: Option<SystemTime>,
     /// Only those that were never used.
     pub never_used: bool,
@@ -38,16 +42,17 @@ pub struct ClientQuery {
     pub fingerprint: Option<Digest>,
     /// Only those that are idle by these cutoffs.
     pub idle: Option<IdleCutoffs>,
-    /// Only those after this one in the order of the list: the last one of the page before. Counting ignores it.
+    /// Only those after this position in the order of the list, which is that of the last client of the page before. A
+    /// count ignores it.
     pub after: Option<(SystemTime, ClientId)>,
-    /// At most so many. Default: 100. Counting ignores it.
+    /// At most so many. Default: 100. A count ignores it.
     pub limit: Option<usize>,
 }
 
 impl ClientQuery {
     const LIMIT: usize = 100;
 
-    /// The first clients of all.
+    /// The first page of all clients.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -140,13 +145,14 @@ impl ClientQuery {
         Some(self)
     }
 
-    /// How many clients a page holds at most.
+    /// How many clients a page has at most.
     #[must_use]
     pub fn page_size(&self) -> usize {
         self.limit.unwrap_or(Self::LIMIT)
     }
 
-    /// Whether the query selects every client there is, pages aside.
+    /// Whether the query selects every client, apart from pages. A store may then answer a count from a number that it
+    /// keeps.
     #[must_use]
     pub fn is_unfiltered(&self) -> bool {
         let Self { owner, status, issued_from, issued_before, used_from, used_before, never_used, .. } = self;
@@ -156,14 +162,14 @@ impl ClientQuery {
         free && !never_used && times.iter().all(|time| time.is_none())
     }
 
-    /// Whether the query selects this client, its place among the pages included.
+    /// Whether the query selects this client and its position is after the page before.
     #[must_use]
     pub fn selects(&self, client: &Client) -> bool {
         let after = |(issued_at, id): &(SystemTime, ClientId)| (client.issued_at, &client.id) > (*issued_at, id);
         self.after.as_ref().is_none_or(after) && self.matches(client)
     }
 
-    /// Whether the query selects this client, whatever the page.
+    /// Whether the query selects this client, on whatever page.
     #[must_use]
     pub fn matches(&self, client: &Client) -> bool {
         let used = client.last_used;
@@ -180,19 +186,27 @@ impl ClientQuery {
     }
 }
 
-/// When a client counts as idle. A disabled client never does: it is kept so that it stays disabled.
+/// When a client is idle, so that it may expire or be evicted. A disabled client never is: its record is kept so that
+/// it stays disabled.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use tower_dcr::store::IdleCutoffs;
+///
+/// let now = SystemTime::now(); let cutoffs = IdleCutoffs::none(now).with_unused_since(now - Duration::from_secs(24 *
+/// 3600)); assert!(cutoffs.idle_since.is_none(), "used clients are not idle"); ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct IdleCutoffs {
     /// The time now.
     pub now: SystemTime,
-    /// Never used and issued before this time.
+    /// A client that was never used is idle if it was issued before this time. `None`: it is not idle.
     pub unused_since: Option<SystemTime>,
-    /// Last used before this time.
+    /// A client that was used is idle if its last use was before this time. `None`: it is not idle.
     pub idle_since: Option<SystemTime>,
-    /// Only clients among these.
+    /// Only clients with these identifiers, in any order, also unknown ones. `None`: any client.
     pub ids: Option<Vec<ClientId>>,
-    /// Only clients of this registrant.
+    /// Only clients that were registered by this registrant. `None`: any client.
     pub registrant: Option<RegistrantKey>,
 }
 

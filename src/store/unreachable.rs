@@ -1,11 +1,14 @@
-//! What could not be opened or reached, in words without what a URL keeps secret.
+//! The error for a database or file that could not be opened or reached.
+//!
+//! It names the place, so that an operator sees which flag was wrong, and never the URL as a whole, because a URL may
+//! have a password.
 
 use std::error::Error;
 use std::fmt;
 
 use crate::error::{BoxError, StoreError};
 
-/// A place, and in its source what happened there.
+/// A place; the source is the error that occurred there.
 #[derive(Debug)]
 struct Unreachable {
     place: String,

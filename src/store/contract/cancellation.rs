@@ -1,7 +1,10 @@
-//! A caller may hang up at any moment: its future is dropped after some polls, and the step was taken or it was not.
+//! A caller may drop its call at any moment: the future is dropped after some polls, and the step was taken as a whole
+//! or not at all.
 //!
-//! A backend may still be at work for a caller who left. So each check first looks, then does the same once more: after
-//! that it is settled what happened, and the account must be right.
+//! A server drops the future of a request when the client closes the connection or when a timeout expires. A store
+//! that takes its step in several awaited parts would then leave a half: a spent use without a client, or a client
+//! without its index. The backend may still be at work for a caller who left, so each check first looks, then makes
+//! the same call again. After that it is known what happened, and all numbers must agree.
 
 use super::fixtures::{
     DAY, HOUR, assert_same, assert_same_token, below, client, clients, now, renamed, spending, token,
@@ -10,6 +13,7 @@ use super::subject::{POLLS, Subject, abandon};
 use crate::client::Client;
 use crate::store::{ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, RemoveConditions};
 
+/// A cancelled insertion has inserted the client and spent the use, or neither.
 pub(super) async fn a_cancelled_insertion_is_atomic<S: ClientStore>(store: Subject<S>) {
     let (now, plenty) = (now(), token("plenty", Some(100), now()));
     store.insert_token(&plenty).await;
@@ -35,6 +39,7 @@ pub(super) async fn a_cancelled_insertion_is_atomic<S: ClientStore>(store: Subje
     assert_eq!(last, InsertOutcome::Inserted, "insert: dropped halfway, it takes a place only with the client");
 }
 
+/// After a cancelled update the client is entirely the old one or entirely the new one.
 pub(super) async fn a_cancelled_update_is_atomic<S: ClientStore>(store: Subject<S>) {
     for polls in 1..=POLLS {
         let old = client(&format!("abandoned-{polls}"), now());
@@ -51,6 +56,8 @@ pub(super) async fn a_cancelled_update_is_atomic<S: ClientStore>(store: Subject<
     assert_eq!(store.count().await, POLLS as u64, "count: every client once");
 }
 
+/// After a cancelled removal the client is there or not, and its capacity and its use were given back or not,
+/// together.
 pub(super) async fn a_cancelled_removal_is_atomic<S: ClientStore>(store: Subject<S>) {
     let token = token("refunded", Some(0), now());
     store.insert_token(&token).await;
@@ -74,6 +81,7 @@ pub(super) async fn a_cancelled_removal_is_atomic<S: ClientStore>(store: Subject
     assert_eq!(beyond, InsertOutcome::Full, "remove: dropped halfway, it frees capacity only once");
 }
 
+/// The use of a token is refunded exactly once, however often the cancelled removal is repeated.
 pub(super) async fn a_cancelled_removal_refunds_its_token_with_the_client<S: ClientStore>(store: Subject<S>) {
     let (now, token) = (now(), token("refunded", Some(POLLS as u32), now()));
     store.insert_token(&token).await;
@@ -93,6 +101,7 @@ pub(super) async fn a_cancelled_removal_refunds_its_token_with_the_client<S: Cli
     }
 }
 
+/// A cancelled use is recorded or not; the client stays complete.
 pub(super) async fn a_cancelled_touch_is_atomic<S: ClientStore>(store: Subject<S>) {
     for polls in 1..=POLLS {
         let unused = client(&format!("abandoned-{polls}"), now());
@@ -108,6 +117,7 @@ pub(super) async fn a_cancelled_touch_is_atomic<S: ClientStore>(store: Subject<S
     }
 }
 
+/// After a cancelled expiry each client is complete or removed; none is marked and left.
 pub(super) async fn a_cancelled_expiry_is_atomic<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let cutoffs = IdleCutoffs::none(now).with_unused_since(now - HOUR);
@@ -129,6 +139,8 @@ pub(super) async fn a_cancelled_expiry_is_atomic<S: ClientStore>(store: Subject<
     assert_eq!(beyond, InsertOutcome::Full, "expire: dropped halfway, it frees capacity only once for each client");
 }
 
+/// After a cancelled insertion of a token it is there with all its values or not at all. A token without its number of
+/// uses would be unlimited.
 pub(super) async fn a_cancelled_token_insertion_is_atomic<S: ClientStore>(store: Subject<S>) {
     for polls in 1..=POLLS {
         let token = token(&format!("abandoned-{polls}"), Some(3), now());
@@ -150,6 +162,8 @@ pub(super) async fn a_cancelled_token_insertion_is_atomic<S: ClientStore>(store:
     }
 }
 
+/// A cancelled claim has recorded the nonce with its time of expiry, or nothing. A nonce without a time would never be
+/// valid again.
 pub(super) async fn a_cancelled_claim_is_atomic<S: ClientStore>(store: Subject<S>) {
     let now = now();
     for polls in 1..=POLLS {

@@ -1,9 +1,15 @@
-//! What was used once is known until its time is over.
+//! A nonce is known from its claim until it expires.
+//!
+//! This is the protection against replay for assertions with a `jti` ([RFC 7523
+//! §3](https://www.rfc-editor.org/rfc/rfc7523#section-3)): the first claim returns true, any other one false until the
+//! time that the first claim named.
 
 use super::fixtures::{HOUR, client, now};
 use super::subject::Subject;
 use crate::store::{ClientStore, IdleCutoffs};
 
+/// The time of the first claim holds. A repeated claim does not extend it, or a client that repeats itself would never
+/// be accepted again.
 pub(super) async fn a_nonce_is_claimed_once_until_it_expires<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let until = now + HOUR;
@@ -22,6 +28,7 @@ pub(super) async fn a_nonce_is_claimed_once_until_it_expires<S: ClientStore>(sto
     );
 }
 
+/// A nonce is any text, also an empty one, a long one, and one with U+0000 or wildcards of a database.
 pub(super) async fn nonces_are_compared_byte_by_byte<S: ClientStore>(store: Subject<S>) {
     let (now, long) = (now(), "k".repeat(4096));
     let longer = format!("{long}k");
@@ -36,6 +43,7 @@ pub(super) async fn nonces_are_compared_byte_by_byte<S: ClientStore>(store: Subj
     assert!(store.get(&client("jti", now).id).await.is_none(), "claim_nonce: a key is no client");
 }
 
+/// An expiry removes nonces only after their time, or it would open the door to a replay.
 pub(super) async fn expire_keeps_unexpired_nonces<S: ClientStore>(store: Subject<S>) {
     let now = now();
     assert!(store.claim_nonce("short", now + HOUR, now).await, "claim_nonce: true the first time");

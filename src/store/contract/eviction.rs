@@ -1,4 +1,10 @@
-//! Where there is no room, one that is idle goes and the new client comes, in one step.
+//! At the limit of clients an idle client is evicted and the new client is inserted, in one step.
+//!
+//! An open endpoint fills with clients that registered once and never came back. Eviction lets new clients register
+//! without a person who cleans up. It deletes registrations, so the checks are strict: the first idle client in the
+//! order of the list is evicted, never a used, disabled or young one; none is evicted for a client that is refused;
+//! and a removal that undoes the insertion restores it, because the registry undoes an insertion that it could not put
+//! on the audit trail.
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;
@@ -9,15 +15,18 @@ use crate::client::credential::ClientId;
 use crate::client::{Client, ClientStatus};
 use crate::store::{ClientQuery, ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, RemoveConditions};
 
-/// Below this number of clients, or in the place of one that was never used and issued more than an hour ago.
+/// At most so many clients; at the limit, one that was never used and was issued more than an hour ago is evicted.
 fn evicting_above(most: usize, now: SystemTime) -> InsertConditions {
     InsertConditions { evict: vec![IdleCutoffs::none(now).with_unused_since(now - HOUR)], ..below(most as u64, now) }
 }
 
+/// The outcome of an insertion that evicted this client.
 pub(super) fn evicting(evicted: &Client) -> InsertOutcome {
     InsertOutcome::InsertedEvicting(std::sync::Arc::new(evicted.clone()))
 }
 
+/// The first idle client in the order of the list is evicted and returned, and cutoffs that name clients choose only
+/// among these.
 pub(super) async fn the_first_idle_client_is_evicted<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let mut old = clients("old", 4, now - DAY);
@@ -26,9 +35,6 @@ pub(super) async fn the_first_idle_client_is_evicted<S: ClientStore>(store: Subj
     store.touch(&old[1].id, now - HOUR / 2).await;
     let young = client("young", now - HOUR / 2);
     store.hold(std::slice::from_ref(&young)).await;
-    for client in &old {
-        assert!(store.get(&client.id).await.is_some(), "get: a client that was inserted");
-    }
     let new = clients("new", 5, now);
     let outcome = store.insert_with(&new[0], &evicting_above(6, now)).await;
     assert_eq!(outcome, InsertOutcome::Inserted, "insert: evicts no client below the limit");
@@ -46,20 +52,22 @@ pub(super) async fn the_first_idle_client_is_evicted<S: ClientStore>(store: Subj
     let left = store.list(&ClientQuery::new()).await;
     let left: Vec<_> = left.iter().map(|client| client.id.as_str()).collect();
     assert_eq!(left, ["old-0", "old-1", "young", "new-0", "new-1", "new-2"], "list: exactly those that are there");
-
-    let later = now + DAY;
-    let idle =
-        IdleCutoffs::none(later).with_idle_since(now).with_ids(vec![young.id, old[1].id.clone(), old[0].id.clone()]);
-    let conditions = InsertConditions { evict: vec![idle], ..below(6, later) };
-    let outcome = store.insert_with(&new[4], &conditions).await;
-    assert_eq!(outcome, evicting(&old[1]), "insert: evicts a named client that is idle by the cutoffs");
-    assert_eq!(
-        store.insert_with(&new[3], &conditions).await,
-        InsertOutcome::Full,
-        "insert: no other named client is idle"
-    );
+    evicts_only_named_clients(&store, [&young, &old[1], &old[0]], &new[3..]).await;
 }
 
+/// A day later cutoffs name a young, a used and a disabled client: the used one is the only one that is idle by them.
+async fn evicts_only_named_clients<S: ClientStore>(store: &Subject<S>, named: [&Client; 3], new: &[Client]) {
+    let (now, later) = (new[0].issued_at, new[0].issued_at + DAY);
+    let ids = named.iter().map(|client| client.id.clone()).collect();
+    let idle = IdleCutoffs::none(later).with_idle_since(now).with_ids(ids);
+    let conditions = InsertConditions { evict: vec![idle], ..below(6, later) };
+    let outcome = store.insert_with(&new[1], &conditions).await;
+    assert_eq!(outcome, evicting(named[1]), "insert: evicts a named client that is idle by the cutoffs");
+    let full = store.insert_with(&new[0], &conditions).await;
+    assert_eq!(full, InsertOutcome::Full, "insert: no other named client is idle");
+}
+
+/// No client is evicted if the insertion is refused for another reason, and the new client is not its own victim.
 pub(super) async fn no_client_is_evicted_for_itself_or_for_a_refused_client<S: ClientStore>(store: Subject<S>) {
     let (now, spent) = (now(), token("spent", Some(0), now()));
     let (old, new) = (client("old", now - DAY), client("new", now));
@@ -88,6 +96,7 @@ pub(super) async fn no_client_is_evicted_for_itself_or_for_a_refused_client<S: C
     assert_eq!(store.count().await, 0, "count: nobody");
 }
 
+/// A removal that undoes the insertion restores the evicted client with it, once, within the limit and in all indexes.
 pub(super) async fn a_removal_restores_the_evicted_client<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let mut old = clients("old", 2, now - DAY);
@@ -119,6 +128,7 @@ pub(super) async fn a_removal_restores_the_evicted_client<S: ClientStore>(store:
     assert!(store.get(&old[0].id).await.is_none(), "remove: of an unknown client restores no client");
 }
 
+/// An operator may lower the limit. Then an insertion evicts one client and not all that are too many.
 pub(super) async fn above_a_lowered_limit_an_insertion_evicts_one_client<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let old = clients("old", 5, now - DAY);
@@ -133,7 +143,8 @@ pub(super) async fn above_a_lowered_limit_an_insertion_evicts_one_client<S: Clie
     );
 }
 
-/// There are more callers than idle clients and more idle clients than uses of the token.
+/// There are more callers than idle clients, and more idle clients than uses of the token, so each of the three bounds
+/// the others in some round.
 pub(super) async fn as_many_clients_are_evicted_as_inserted<S: ClientStore>(store: Subject<S>) {
     const IDLE: usize = 24;
     for (round, uses) in (0..ROUNDS).zip([1, 7, 20, 100].into_iter().cycle()) {
@@ -171,13 +182,18 @@ pub(super) async fn as_many_clients_are_evicted_as_inserted<S: ClientStore>(stor
         for id in gone {
             assert!(store.get(id).await.is_none(), "insert: reports exactly the evicted clients");
         }
-        for client in store.list(&ClientQuery::new().with_limit(IDLE)).await {
-            store.remove(&client.id).await;
-        }
+        remove_all(&store, IDLE).await;
     }
 }
 
-/// Clients that are removed, updated and used at the same moment make room once or not at all.
+/// Removes all clients at the end of a round.
+async fn remove_all<S: ClientStore>(store: &Subject<S>, most: usize) {
+    for client in store.list(&ClientQuery::new().with_limit(most)).await {
+        store.remove(&client.id).await;
+    }
+}
+
+/// Clients that are removed, updated and used at the same moment are evicted once or not at all.
 pub(super) async fn evictions_and_other_changes_exclude_each_other<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let now = now();
@@ -209,6 +225,7 @@ pub(super) async fn evictions_and_other_changes_exclude_each_other<S: ClientStor
     }
 }
 
+/// A cancelled insertion has evicted one client and inserted the other, or neither.
 pub(super) async fn a_cancelled_insertion_evicts_only_with_its_client<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let plenty = token("plenty", Some(100), now);
@@ -233,6 +250,7 @@ pub(super) async fn a_cancelled_insertion_evicts_only_with_its_client<S: ClientS
     }
 }
 
+/// A cancelled removal has removed one client and restored the other, or neither.
 pub(super) async fn a_cancelled_removal_restores_the_evicted_client<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let old = client("old", now - DAY);

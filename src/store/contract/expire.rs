@@ -1,4 +1,8 @@
-//! Idle clients go, by the cutoffs and nothing else.
+//! Idle clients are removed, by the cutoffs and by nothing else.
+//!
+//! Expiry deletes registrations without a person who looks at them, so these checks are strict about its limits: a
+//! client at the very time of the cutoff stays, a disabled client stays, and the caller learns of each removed client,
+//! because it revokes their grants and writes them on the audit trail.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,12 +13,15 @@ use crate::client::{Client, ClientStatus};
 use crate::store::{ClientQuery, ClientStore, IdleCutoffs};
 
 const ALL: usize = usize::MAX;
+/// The smallest difference of two times that every store keeps.
 const MOMENT: Duration = Duration::from_millis(1);
 
+/// The identifiers of clients, to compare them in a readable way.
 fn names(clients: &[Arc<Client>]) -> Vec<&str> {
     clients.iter().map(|client| client.id.as_str()).collect()
 }
 
+/// A client that was never used is idle if it was issued before `unused_since`; one issued at that time is not.
 pub(super) async fn expire_removes_unused_clients_by_time_of_issue<S: ClientStore>(store: Subject<S>) {
     let since = now() - DAY;
     let used_long_ago = Client { last_used: Some(since - DAY), ..client("used", since - 2 * DAY) };
@@ -28,6 +35,7 @@ pub(super) async fn expire_removes_unused_clients_by_time_of_issue<S: ClientStor
     assert_eq!(names(&left), ["used", "at-the-cutoff", "new"], "expire: keeps everybody else");
 }
 
+/// A used client is idle if its last use was before `idle_since`, however long ago it was issued.
 pub(super) async fn expire_removes_used_clients_by_last_use<S: ClientStore>(store: Subject<S>) {
     let since = now() - DAY;
     let issued = since - 30 * DAY;
@@ -44,6 +52,7 @@ pub(super) async fn expire_removes_used_clients_by_last_use<S: ClientStore>(stor
     assert_eq!(names(&expired), ["at-the-cutoff", "never", "touched"], "expire: by either cutoff");
 }
 
+/// With `ids` no other client is removed, not even with an empty list. Identifiers may be unknown or occur twice.
 pub(super) async fn expire_removes_only_the_named_clients<S: ClientStore>(store: Subject<S>) {
     let old = clients("old", 6, now() - DAY);
     store.hold(&old).await;
@@ -63,6 +72,7 @@ pub(super) async fn expire_removes_only_the_named_clients<S: ClientStore>(store:
     assert_eq!(names(&left), ["old-0", "old-1", "old-4", "new"], "expire: keeps everybody else");
 }
 
+/// A disabled client is never idle: without its record the same software could register again.
 pub(super) async fn expire_keeps_disabled_clients<S: ClientStore>(store: Subject<S>) {
     let old = now() - 9 * DAY;
     let with = |name: &str, status, last_used| Client { status, last_used, ..client(name, old) };
@@ -94,6 +104,7 @@ pub(super) async fn expire_keeps_disabled_clients<S: ClientStore>(store: Subject
     assert_eq!(store.count().await, 3, "expire: keeps the disabled");
 }
 
+/// The limit is kept, and of more idle clients those that were issued first are removed.
 pub(super) async fn expire_removes_the_oldest_clients_first<S: ClientStore>(store: Subject<S>) {
     let start = now() - DAY;
     let rows = [(3, "c"), (1, "b"), (2, "z"), (2, "Z"), (0, "d"), (2, "_")];
@@ -107,6 +118,7 @@ pub(super) async fn expire_removes_the_oldest_clients_first<S: ClientStore>(stor
     assert!(store.expire(&cutoffs, 2).await.is_empty(), "expire: removes nobody when nobody is left");
 }
 
+/// Each removed client is returned once, with its last values.
 pub(super) async fn expire_returns_the_removed_clients<S: ClientStore>(store: Subject<S>) {
     let mut old = client("old", now() - DAY);
     old.owner = Some("team".into());

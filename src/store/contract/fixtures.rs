@@ -1,4 +1,4 @@
-//! Clients and tokens to test with, and how they are compared.
+//! Clients, tokens and conditions to test with, and how stored values are compared.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,7 +9,9 @@ use crate::protocol::constraints::Constraints;
 use crate::protocol::metadata::{ClientMetadata, GrantType, TokenEndpointAuthMethod};
 use crate::store::{InsertConditions, Nonce};
 
+/// A usual length of time in the checks.
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
+/// Longer than every cutoff of the checks.
 pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// The time now, in whole milliseconds. It is the real one, so that a database may clean up by its own clock.
@@ -18,6 +20,7 @@ pub(super) fn now() -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(u64::try_from(since.as_millis()).unwrap_or(0))
 }
 
+/// A client identifier of this text, which must be one.
 #[track_caller]
 pub(super) fn id(text: &str) -> ClientId {
     let Some(id) = ClientId::parse(text) else { panic!("{text} is no client identifier") };
@@ -61,6 +64,7 @@ pub(super) fn renamed(client: &Client, name: &str) -> Client {
     next
 }
 
+/// The metadata of this JSON document, which must be valid.
 #[track_caller]
 pub(super) fn metadata(json: &str) -> ClientMetadata {
     match ClientMetadata::from_json(json.as_bytes()) {
@@ -103,17 +107,17 @@ pub(super) fn spending(token: &InitialAccessTokenRecord, now: SystemTime) -> Ins
     InsertConditions { initial_access_token: Some(token.digest), ..InsertConditions::unconditional(now) }
 }
 
-/// An insertion that is free while there are fewer clients than that.
+/// An insertion that succeeds while there are fewer clients than that.
 pub(super) fn below(max_clients: u64, now: SystemTime) -> InsertConditions {
     InsertConditions { max_clients: Some(max_clients), ..InsertConditions::unconditional(now) }
 }
 
-/// A key that is remembered for an hour.
+/// A nonce that is valid for an hour.
 pub(super) fn nonce(key: &str, now: SystemTime) -> Nonce {
     Nonce::new(key, now + HOUR)
 }
 
-/// An insertion that uses these keys up.
+/// An insertion that claims these nonces.
 pub(super) fn claiming(keys: &[&str], now: SystemTime) -> InsertConditions {
     InsertConditions {
         nonces: keys.iter().map(|key| nonce(key, now)).collect(),

@@ -1,4 +1,7 @@
-//! Initial access tokens are kept until they are revoked.
+//! Initial access tokens are stored until they are removed.
+//!
+//! A spent or expired token stays visible, since an operator wants to see what became of it. Only its digest is
+//! stored; the token itself is shown once, when it is issued.
 
 use std::time::Duration;
 
@@ -8,6 +11,7 @@ use crate::client::InitialAccessTokenRecord;
 use crate::client::credential::Digest;
 use crate::store::{ClientStore, InsertOutcome};
 
+/// A token that can no longer be used is still found and listed.
 pub(super) async fn spent_and_expired_tokens_are_found<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let expired =
@@ -20,6 +24,7 @@ pub(super) async fn spent_and_expired_tokens_are_found<S: ClientStore>(store: Su
     assert_eq!(store.list_tokens().await.len(), 3, "list_tokens: also spent and expired ones");
 }
 
+/// The order is the time of issue and then the identifier.
 pub(super) async fn tokens_are_listed_in_order<S: ClientStore>(store: Subject<S>) {
     assert!(store.list_tokens().await.is_empty(), "list_tokens: nothing where there is no token");
     let start = now();
@@ -33,6 +38,7 @@ pub(super) async fn tokens_are_listed_in_order<S: ClientStore>(store: Subject<S>
     assert_eq!(names, expected, "list_tokens: ordered by time of issue, then by the bytes of the identifier");
 }
 
+/// A second insertion of a digest replaces the token, and its former identifier finds nothing.
 pub(super) async fn a_token_of_the_same_digest_is_replaced<S: ClientStore>(store: Subject<S>) {
     let first = token("first", Some(0), now());
     let second = InitialAccessTokenRecord { digest: first.digest, ..token("second", Some(5), now()) };
@@ -45,6 +51,7 @@ pub(super) async fn a_token_of_the_same_digest_is_replaced<S: ClientStore>(store
     assert!(store.remove_token("second").await, "remove_token: true for the token that replaced it");
 }
 
+/// A removal returns true once; a removed token is neither found nor usable.
 pub(super) async fn remove_token_is_true_once<S: ClientStore>(store: Subject<S>) {
     let (gone, stays) = (token("gone", None, now()), token("GONE", None, now()));
     store.insert_token(&gone).await;

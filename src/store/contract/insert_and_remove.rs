@@ -1,9 +1,13 @@
-//! Clients come in once and go once.
+//! Clients are inserted once and removed once.
+//!
+//! The identifier is the key of a client. A second insertion of it must not replace the first client: a collision
+//! would otherwise hand one client's registration to another caller.
 
 use super::fixtures::{assert_same, client, now, renamed};
 use super::subject::Subject;
 use crate::store::{ClientStore, InsertOutcome, RemoveConditions};
 
+/// What was inserted is found at once by the next call.
 pub(super) async fn an_inserted_client_is_found<S: ClientStore>(store: Subject<S>) {
     let client = client("found", now());
     assert!(store.get(&client.id).await.is_none(), "get: a client that was never inserted is None");
@@ -11,6 +15,7 @@ pub(super) async fn an_inserted_client_is_found<S: ClientStore>(store: Subject<S
     assert_same(store.get(&client.id).await.as_deref(), &client, "get: what was inserted");
 }
 
+/// A second insertion of an identifier is `Exists` and changes nothing.
 pub(super) async fn insert_never_replaces_a_client<S: ClientStore>(store: Subject<S>) {
     let first = client("taken", now());
     store.hold(std::slice::from_ref(&first)).await;
@@ -22,6 +27,7 @@ pub(super) async fn insert_never_replaces_a_client<S: ClientStore>(store: Subjec
     assert_eq!(store.count().await, 1, "insert: a client that Exists is not counted again");
 }
 
+/// Identifiers that differ in case, in a separator or in a trailing character are different clients.
 pub(super) async fn identifiers_are_compared_byte_by_byte<S: ClientStore>(store: Subject<S>) {
     let longest = "x".repeat(128);
     let names = ["abc", "ABC", "aBc", "ab", "a-c", "a_c", "-", "_", "0", "00", &longest];
@@ -34,6 +40,7 @@ pub(super) async fn identifiers_are_compared_byte_by_byte<S: ClientStore>(store:
     assert_same(store.get(&clients[1].id).await.as_deref(), &clients[1], "remove: removes no other client");
 }
 
+/// A removal returns true once, and the identifier is free afterwards.
 pub(super) async fn remove_is_true_once<S: ClientStore>(store: Subject<S>) {
     let (gone, stays) = (client("gone", now()), client("stays", now()));
     store.hold(&[gone.clone(), stays.clone()]).await;
@@ -48,6 +55,7 @@ pub(super) async fn remove_is_true_once<S: ClientStore>(store: Subject<S>) {
     );
 }
 
+/// A removal at a revision removes that revision only, so a DELETE cannot remove a client that was changed since.
 pub(super) async fn a_removal_is_for_one_revision<S: ClientStore>(store: Subject<S>) {
     let first = client("moved", now());
     let second = renamed(&first, "Second");
@@ -72,6 +80,7 @@ pub(super) async fn a_removal_is_for_one_revision<S: ClientStore>(store: Subject
     assert_eq!(store.count().await, 1, "count: one less after a removal");
 }
 
+/// The count of all clients, which a store may keep as a number, follows each insertion and removal.
 pub(super) async fn count_follows_insertions_and_removals<S: ClientStore>(store: Subject<S>) {
     let clients = ["one", "two", "three"].map(|name| client(name, now()));
     store.hold(&clients).await;

@@ -1,10 +1,15 @@
-//! An insertion pays for itself, and one that is refused pays nothing.
+//! An insertion meets its conditions in the same step, and one that is refused changes nothing.
+//!
+//! An initial access token ([RFC 7591 §3](https://www.rfc-editor.org/rfc/rfc7591#section-3)) with a number of uses is
+//! a budget, and a limit of clients is the protection of an open endpoint. Both are guarantees only if a store checks
+//! and spends them in the step that inserts the client.
 
 use super::fixtures::{DAY, HOUR, below, client, clients, now, spending, token};
 use super::subject::Subject;
 use crate::client::InitialAccessTokenRecord;
 use crate::store::{ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, RemoveConditions};
 
+/// An unknown, spent or expired token is refused, by the time of the caller and not by a clock of the store.
 pub(super) async fn an_unusable_token_is_refused<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let until = |name, time| InitialAccessTokenRecord { expires_at: Some(time), ..token(name, Some(5), now - DAY) };
@@ -33,6 +38,7 @@ pub(super) async fn an_unusable_token_is_refused<S: ClientStore>(store: Subject<
     assert_eq!(outcome, InsertOutcome::Inserted, "insert: a token that expires later is accepted");
 }
 
+/// Each insertion spends one use, and after the last one the token is refused.
 pub(super) async fn an_insertion_spends_one_use<S: ClientStore>(store: Subject<S>) {
     let (spent, other) = (token("three uses", Some(3), now()), token("other", Some(3), now()));
     store.insert_token(&spent).await;
@@ -49,6 +55,7 @@ pub(super) async fn an_insertion_spends_one_use<S: ClientStore>(store: Subject<S
     assert_eq!(store.count().await, 4, "count: the inserted clients");
 }
 
+/// A token without a number of uses is accepted again and again, and gets no number by that.
 pub(super) async fn a_token_without_a_use_limit_is_never_spent<S: ClientStore>(store: Subject<S>) {
     let token = token("uncounted", None, now());
     store.insert_token(&token).await;
@@ -60,6 +67,7 @@ pub(super) async fn a_token_without_a_use_limit_is_never_spent<S: ClientStore>(s
     assert!(found.is_some_and(|found| found.uses_left.is_none()), "insert: a token without a count gets none");
 }
 
+/// At the limit an insertion is `Full`; above a limit that was lowered as well; a limit of 0 allows no client.
 pub(super) async fn a_full_store_refuses_every_insertion<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let rows = [
@@ -81,6 +89,7 @@ pub(super) async fn a_full_store_refuses_every_insertion<S: ClientStore>(store: 
     assert_eq!(store.count().await, 4, "count: the inserted clients");
 }
 
+/// Whatever the reason of a refusal, no use is spent, since the caller will try again.
 pub(super) async fn a_refused_insertion_spends_no_use<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let (good, spent) = (token("good", Some(9), now), token("spent", Some(0), now));
@@ -104,6 +113,8 @@ pub(super) async fn a_refused_insertion_spends_no_use<S: ClientStore>(store: Sub
     assert_eq!(store.uses_left(&good.digest).await, 8, "insert: spends one use when it admits");
 }
 
+/// A removal with a refund gives exactly one use back, and only with the client; it restores no removed token and
+/// gives no number of uses to a token that has none.
 pub(super) async fn a_removal_refunds_one_use<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let counted = token("counted", Some(1), now - DAY);
@@ -143,6 +154,7 @@ pub(super) async fn a_removal_refunds_one_use<S: ClientStore>(store: Subject<S>)
     assert_eq!(store.list_tokens().await.len(), 3, "remove: restores no token");
 }
 
+/// Below the limit there is room for exactly as many clients as were removed or have expired.
 pub(super) async fn a_removal_and_an_expiry_free_capacity<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let old = clients("old", 3, now - DAY);

@@ -1,4 +1,8 @@
-//! Lists are in order, and pages of them are complete.
+//! Lists are in order, and their pages are complete.
+//!
+//! An application that walks all clients page by page, to export them or to revoke keys, must see each client once. So
+//! the order is total (time of issue, then identifier), the cursor is a position and not a client that must still
+//! exist, and changes between two pages move no other client.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,21 +13,24 @@ use crate::client::credential::{ClientId, Digest};
 use crate::client::{Client, ClientStatus};
 use crate::store::{ClientQuery, ClientStore, IdleCutoffs};
 
-/// Clients of which several were issued at the same time and others in another order than they are inserted.
+/// Clients of which several were issued at the same time and others are inserted in another order than they were
+/// issued.
 fn shuffled(start: SystemTime) -> Vec<Client> {
     let rows = [(3, "c"), (1, "b"), (2, "_"), (2, "Z"), (2, "a"), (0, "d"), (2, "-"), (2, "0"), (2, "A"), (2, "a0")];
     rows.map(|(millis, name)| client(name, start + Duration::from_millis(millis))).into()
 }
 
+/// The identifiers of clients, to compare them in a readable way.
 fn names(clients: &[Arc<Client>]) -> Vec<&str> {
     clients.iter().map(|client| client.id.as_str()).collect()
 }
 
+/// The identifiers of clients, to compare and sort them.
 fn ids<'a>(clients: impl IntoIterator<Item = &'a Arc<Client>>) -> Vec<ClientId> {
     clients.into_iter().map(|client| client.id.clone()).collect()
 }
 
-/// All pages of a query, one after the other.
+/// All pages of a query, one after the other. Fails when the pages do not come to an end.
 async fn pages<S: ClientStore>(store: &Subject<S>, query: &ClientQuery, most: usize) -> Vec<Arc<Client>> {
     let mut seen: Vec<Arc<Client>> = Vec::new();
     for _ in 0..=most {
@@ -38,6 +45,7 @@ async fn pages<S: ClientStore>(store: &Subject<S>, query: &ClientQuery, most: us
     panic!("list: pages come to an end, each starts after the last client of the page before")
 }
 
+/// The order is the time of issue and then the bytes of the identifier, also where a database has another collation.
 pub(super) async fn list_is_ordered_by_issue_and_identifier<S: ClientStore>(store: Subject<S>) {
     assert!(store.list(&ClientQuery::new()).await.is_empty(), "list: nothing where there is nobody");
     store.hold(&shuffled(now())).await;
@@ -46,6 +54,7 @@ pub(super) async fn list_is_ordered_by_issue_and_identifier<S: ClientStore>(stor
     assert_eq!(names(&listed), expected, "list: ordered by time of issue, then by the bytes of the identifier");
 }
 
+/// A list has at most as many clients as the query allows: 0, a few, more than there are, and `usize::MAX`.
 pub(super) async fn list_keeps_to_its_limit<S: ClientStore>(store: Subject<S>) {
     store.hold(&clients("many", 101, now())).await;
     for (limit, expected) in [(0, 0), (1, 1), (100, 100), (101, 101), (102, 101), (usize::MAX, 101)] {
@@ -55,6 +64,7 @@ pub(super) async fn list_keeps_to_its_limit<S: ClientStore>(store: Subject<S>) {
     assert_eq!(store.list(&ClientQuery::new()).await.len(), 100, "list: 100 clients unless a limit is given");
 }
 
+/// Owners are compared byte by byte, so one owner never sees the clients of another one with a similar name.
 pub(super) async fn list_selects_one_owner<S: ClientStore>(store: Subject<S>) {
     let owners = [Some("team"), None, Some("Team"), Some("team"), Some("team "), Some("tea%"), Some("team"), Some("")];
     let mut owned = clients("owned", owners.len(), now());
@@ -84,7 +94,7 @@ fn varied(start: SystemTime) -> Vec<Client> {
     varied
 }
 
-/// One query for each filter, and some for several.
+/// One query for each filter, and some with several, each with a name for the message.
 fn queries(start: SystemTime) -> Vec<(&'static str, ClientQuery)> {
     let at = |seconds| start + Duration::from_secs(seconds);
     let cutoffs = IdleCutoffs::none(at(9999));
@@ -118,6 +128,7 @@ fn queries(start: SystemTime) -> Vec<(&'static str, ClientQuery)> {
     ]
 }
 
+/// Each filter selects exactly the clients that [`ClientQuery::matches`] selects, with and without pages.
 pub(super) async fn list_selects_by_every_filter<S: ClientStore>(store: Subject<S>) {
     let start = now();
     let varied = varied(start);
@@ -131,6 +142,7 @@ pub(super) async fn list_selects_by_every_filter<S: ClientStore>(store: Subject<
     }
 }
 
+/// A list finds a client by its present values and no longer by its former ones, so no index is left behind.
 pub(super) async fn list_follows_changes_of_a_client<S: ClientStore>(store: Subject<S>) {
     let print = |text| Some(Digest::of(text));
     let before = Client { status: ClientStatus::Pending, fingerprint: print("before"), ..client("changing", now()) };
@@ -153,6 +165,7 @@ pub(super) async fn list_follows_changes_of_a_client<S: ClientStore>(store: Subj
     assert!(store.list(&with_fingerprint("after")).await.is_empty(), "list: nobody who was removed");
 }
 
+/// A count equals the length of the list for every filter, and ignores page and limit.
 pub(super) async fn count_equals_the_list<S: ClientStore>(store: Subject<S>) {
     let start = now();
     let varied = varied(start);
@@ -165,6 +178,7 @@ pub(super) async fn count_equals_the_list<S: ClientStore>(store: Subject<S>) {
     }
 }
 
+/// Pages of any size show all clients, each once, in the order of the list.
 pub(super) async fn pages_are_complete_and_repeat_no_client<S: ClientStore>(store: Subject<S>) {
     let clients = shuffled(now());
     store.hold(&clients).await;
@@ -175,6 +189,8 @@ pub(super) async fn pages_are_complete_and_repeat_no_client<S: ClientStore>(stor
     }
 }
 
+/// Clients that are inserted and removed between two pages, the last one of the page before included, neither hide nor
+/// repeat another client.
 pub(super) async fn pages_stay_complete_under_concurrent_changes<S: ClientStore>(store: Subject<S>) {
     let start = now();
     let stay = clients("stay", 12, start);

@@ -1,10 +1,15 @@
-//! A key that counts once is used up with what it comes with, or not at all.
+//! A nonce is claimed with the change that it belongs to, or not at all.
+//!
+//! The `jti` of a software statement ([RFC 7591 §2.3](https://www.rfc-editor.org/rfc/rfc7591#section-2.3)) that may be
+//! used once is claimed by the insertion. If the claim were a step of its own, a refused registration would use the
+//! statement up, or a replayed statement would register two clients.
 
 use super::fixtures::{HOUR, assert_same, below, claiming, client, clients, nonce, now, renamed, spending, token};
 use super::subject::{CALLERS, ROUNDS, Subject, race, times};
 use crate::error::StoreErrorKind;
 use crate::store::{ClientStore, InsertConditions, InsertOutcome, RemoveConditions, UpdateConditions};
 
+/// An insertion claims all of its nonces; one that is known refuses it, and then none of the others is claimed.
 pub(super) async fn an_insertion_claims_its_nonces<S: ClientStore>(store: Subject<S>) {
     let (now, good) = (now(), token("good", Some(9), now()));
     store.insert_token(&good).await;
@@ -34,6 +39,8 @@ pub(super) async fn an_insertion_claims_its_nonces<S: ClientStore>(store: Subjec
     assert!(store.claim_nonce("five", now + HOUR, now).await, "insert: a refused insertion claims no nonce");
 }
 
+/// An insertion that is refused for another reason claims no nonce, so the caller can try again with the same
+/// statement.
 pub(super) async fn a_refused_insertion_claims_no_nonce<S: ClientStore>(store: Subject<S>) {
     let (now, spent) = (now(), token("spent", Some(0), now()));
     let held = client("held", now);
@@ -53,6 +60,7 @@ pub(super) async fn a_refused_insertion_claims_no_nonce<S: ClientStore>(store: S
     assert_eq!(outcome, InsertOutcome::Inserted, "insert: a refused insertion claims no nonce");
 }
 
+/// The same for an update, which also releases nonces when it undoes another update.
 pub(super) async fn an_update_claims_its_nonces<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let first = client("changing", now);
@@ -76,6 +84,7 @@ pub(super) async fn an_update_claims_its_nonces<S: ClientStore>(store: Subject<S
     assert_eq!(store.update_with(&fourth, &with("one")).await, Ok(()), "update: a released nonce is valid again");
 }
 
+/// A removal that undoes an insertion releases its nonces, with the client and once.
 pub(super) async fn a_removal_releases_nonces<S: ClientStore>(store: Subject<S>) {
     let (now, conditions) = (now(), claiming(&["one", "two"], now()));
     let used = client("used", now);
@@ -93,6 +102,7 @@ pub(super) async fn a_removal_releases_nonces<S: ClientStore>(store: Subject<S>)
     assert_eq!(replayed, InsertOutcome::Replayed, "remove: of nobody keeps nonces");
 }
 
+/// Insertions and an update that claim the same nonce at the same moment: one succeeds.
 pub(super) async fn a_nonce_is_accepted_from_one_of_many<S: ClientStore>(store: Subject<S>) {
     let mut renewed = client("changing", now());
     store.hold(std::slice::from_ref(&renewed)).await;

@@ -1,4 +1,8 @@
-//! Promises that only a crowd can break.
+//! Promises that only concurrent callers can break.
+//!
+//! Each check starts many callers at the same moment, on several threads, and looks at the sum of what they were
+//! answered. A store that reads a value, decides and then writes is right with one caller and wrong here: two callers
+//! read the same value, and both act on it. Each race is run several times, because one that goes well proves little.
 
 use std::time::Duration;
 
@@ -8,7 +12,7 @@ use crate::client::Client;
 use crate::client::credential::ClientId;
 use crate::store::{ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, RemoveConditions};
 
-/// Lets every caller insert a client of its own under one admission.
+/// Lets every caller insert a client of its own under the same conditions. Returns the outcomes of all callers.
 async fn rush<S: ClientStore>(store: &Subject<S>, prefix: &str, conditions: &InsertConditions) -> Vec<InsertOutcome> {
     let insert = |caller| {
         let (store, conditions) = (store.clone(), conditions.clone());
@@ -18,6 +22,8 @@ async fn rush<S: ClientStore>(store: &Subject<S>, prefix: &str, conditions: &Ins
     race(CALLERS, insert).await
 }
 
+/// A token with one use left lets exactly one of many concurrent insertions succeed. This finds a store that reads the
+/// number of uses, compares it and writes it back.
 pub(super) async fn one_use_is_spent_by_one_of_many<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let token = token(&format!("once-{round}"), Some(1), now());
@@ -30,6 +36,8 @@ pub(super) async fn one_use_is_spent_by_one_of_many<S: ClientStore>(store: Subje
     }
 }
 
+/// The limit of clients is exact under concurrent insertions: as many are inserted as there was room for, all others
+/// are `Full`, and the count agrees.
 pub(super) async fn many_insertions_stop_at_the_limit<S: ClientStore>(store: Subject<S>) {
     let token = token("plenty", Some(1000), now());
     store.insert_token(&token).await;
@@ -45,6 +53,8 @@ pub(super) async fn many_insertions_stop_at_the_limit<S: ClientStore>(store: Sub
     }
 }
 
+/// Of many insertions of one identifier one is `Inserted`, all others find that it `Exists`, and the stored client is
+/// that of the winner. This finds a store that looks for the identifier first and then overwrites.
 pub(super) async fn one_of_many_insertions_of_an_identifier_wins<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let (name, now) = (format!("same-{round}"), now());
@@ -64,8 +74,8 @@ pub(super) async fn one_of_many_insertions_of_an_identifier_wins<S: ClientStore>
     }
 }
 
-/// There is one place and one use. Callers who are refused for another reason must not hold them even for a moment,
-/// or the one who has a right to them would be refused too.
+/// There is room for one client and one use of a token. Callers who are refused for another reason must not hold
+/// either of them even for a moment: otherwise the one caller who may register would be refused as well.
 pub(super) async fn refused_insertions_block_no_other_insertion<S: ClientStore>(store: Subject<S>) {
     const ENTITLED: usize = CALLERS / 2;
     let now = now();
@@ -96,6 +106,8 @@ pub(super) async fn refused_insertions_block_no_other_insertion<S: ClientStore>(
     }
 }
 
+/// A token that is revoked while insertions spend it stays revoked. A store that writes the whole token back with one
+/// use less would restore it, and with it the right to register.
 pub(super) async fn spending_restores_no_removed_token<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let name = format!("revoked-{round}");
@@ -120,6 +132,8 @@ pub(super) async fn spending_restores_no_removed_token<S: ClientStore>(store: Su
     }
 }
 
+/// Of many updates of the same revision one succeeds and the others are conflicts, so no reply with new credentials is
+/// given for a change that another caller has overwritten.
 pub(super) async fn one_of_many_updates_of_a_revision_wins<S: ClientStore>(store: Subject<S>) {
     let mut current = client("contested", now());
     store.hold(std::slice::from_ref(&current)).await;
@@ -135,6 +149,7 @@ pub(super) async fn one_of_many_updates_of_a_revision_wins<S: ClientStore>(store
     }
 }
 
+/// Of many removals one returns true, so the grants of a client are revoked once and its capacity is freed once.
 pub(super) async fn one_of_many_removals_is_true<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let client = client(&format!("gone-{round}"), now());
@@ -149,6 +164,8 @@ pub(super) async fn one_of_many_removals_is_true<S: ClientStore>(store: Subject<
     assert_eq!(times(&outcome, &InsertOutcome::Inserted), 10, "remove: gives a place back once, however many ask");
 }
 
+/// An update or a recorded use that is under way during a removal never restores the client. [RFC 7592
+/// §2.3](https://www.rfc-editor.org/rfc/rfc7592#section-2.3) makes a deleted client unusable at once.
 pub(super) async fn a_removal_survives_concurrent_updates<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let client = client(&format!("gone-{round}"), now());
@@ -174,6 +191,8 @@ pub(super) async fn a_removal_survives_concurrent_updates<S: ClientStore>(store:
     }
 }
 
+/// A use that is recorded during an update stays recorded, and the update succeeds: a busy client must not lose its
+/// update to its own traffic, nor expire because its use was overwritten.
 pub(super) async fn updates_lose_no_use<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let start = client(&format!("used-{round}"), now());
@@ -198,7 +217,7 @@ pub(super) async fn updates_lose_no_use<S: ClientStore>(store: Subject<S>) {
     }
 }
 
-/// Half of the callers update the client, the others remove the revision that they read: of all of them one wins.
+/// Half of the callers update the client, the others remove the revision that they read: of all of them one succeeds.
 pub(super) async fn a_removal_at_a_revision_and_an_update_exclude_each_other<S: ClientStore>(store: Subject<S>) {
     let token = token("refunded", Some(1000), now());
     store.insert_token(&token).await;
@@ -231,7 +250,8 @@ enum Told {
     Expired(Vec<ClientId>),
 }
 
-/// Every second client is touched while the idle go two at a time, so both are after the same clients.
+/// Every second client is used while idle clients are removed two at a time, so both are after the same clients. A
+/// client whose use was confirmed must not be removed as idle.
 pub(super) async fn expire_spares_clients_that_are_used_in_time<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let now = now();
@@ -271,6 +291,8 @@ pub(super) async fn expire_spares_clients_that_are_used_in_time<S: ClientStore>(
     }
 }
 
+/// Of many concurrent claims of one nonce exactly one returns true. An assertion that is replayed at the same moment
+/// on two nodes must not be accepted twice.
 pub(super) async fn one_of_many_claims_of_a_nonce_wins<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let (key, now) = (format!("jti-{round}"), now());

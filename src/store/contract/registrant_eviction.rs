@@ -17,33 +17,40 @@ use crate::client::credential::ClientId;
 use crate::client::{Client, ClientStatus, RegistrationOrigin};
 use crate::store::{ClientQuery, ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, RegistrantKey};
 
-/// Which clients a registration may evict: those older than an hour, then those with one of these keys.
+/// Which clients an insertion may evict: those older than an hour, then those of a registrant with one of these keys.
 fn within_grace(most: u64, keys: &[RegistrantKey], now: SystemTime) -> InsertConditions {
     let older = IdleCutoffs::none(now).with_unused_since(now - HOUR);
     let own = keys.iter().map(|key| IdleCutoffs::none(now).with_unused_since(now + HOUR).with_registrant(key.clone()));
     InsertConditions { evict: [older].into_iter().chain(own).collect(), ..below(most, now) }
 }
 
+/// The registrant with this initial access token.
 fn token(id: &str) -> RegistrantKey {
     RegistrantKey::InitialAccessToken(id.into())
 }
 
+/// The registrant that is this owner.
 fn owner(owner: &str) -> RegistrantKey {
     RegistrantKey::Owner(owner.into())
 }
 
+/// A client that was registered with this initial access token.
 fn by_token(name: &str, token: &str, issued_at: SystemTime) -> Client {
     Client { origin: RegistrationOrigin::InitialAccessToken(token.into()), ..client(name, issued_at) }
 }
 
+/// A client of this owner.
 fn by_owner(name: &str, owner: &str, issued_at: SystemTime) -> Client {
     Client { owner: Some(owner.into()), ..client(name, issued_at) }
 }
 
+/// A client that was registered from this network, which is a keyed hash of it.
 fn by_network(name: &str, network: u64, issued_at: SystemTime) -> Client {
     Client { network: Some(network), ..client(name, issued_at) }
 }
 
+/// A young client is evicted by an insertion with the same key only, in the order in which the conditions name the
+/// keys. After the grace period the oldest client is evicted for any registrant.
 pub(super) async fn a_young_client_is_evicted_by_its_registrant_alone<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let young = [
@@ -92,7 +99,7 @@ async fn refuses_other_registrants<S: ClientStore>(store: &Subject<S>, now: Syst
     }
 }
 
-/// An update and an enabled client keep what they have in common with others; a used client is never evicted.
+/// An update and an enabled client keep their registrant; a used client is never evicted.
 pub(super) async fn registrant_keys_follow_every_change<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let mut current = by_network("changing", 9, now);
@@ -112,7 +119,7 @@ pub(super) async fn registrant_keys_follow_every_change<S: ClientStore>(store: S
     assert_eq!(full, InsertOutcome::Full, "insert: evicts no used client");
 }
 
-/// Two registrants at once: each evicts its own clients, as many as it inserts.
+/// Two registrants insert at the same moment: each evicts its own clients, as many as it inserts.
 pub(super) async fn registrants_evict_only_their_own_clients_at_once<S: ClientStore>(store: Subject<S>) {
     const HELD: usize = 24;
     for round in 0..ROUNDS {

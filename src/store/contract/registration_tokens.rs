@@ -1,4 +1,8 @@
-//! A registration access token finds the client that it belongs to, and no other.
+//! A registration access token ([RFC 7592 §1](https://www.rfc-editor.org/rfc/rfc7592#section-1)) finds the client that
+//! it belongs to, and no other client.
+//!
+//! The caller is not authenticated yet, so this verb is what an attacker can call with any text. It must give the same
+//! answer for a wrong token and for an unknown client, and it must see each change of the tokens at once.
 
 use super::fixtures::{HOUR, assert_same, client, now, renamed};
 use super::subject::Subject;
@@ -6,13 +10,15 @@ use crate::client::credential::Digest;
 use crate::client::{Client, RegistrationToken};
 use crate::store::ClientStore;
 
-/// A client with a registration access token of this text, and earlier ones.
+/// A client with a registration access token of this text, and earlier ones that are still valid.
 fn with_token(name: &str, current: &str, earlier: &[&str]) -> Client {
     let earlier = earlier.iter().map(|token| Digest::of(token)).collect();
     let token = RegistrationToken { current: Digest::of(current), earlier };
     Client { token: Some(token), ..client(name, now()) }
 }
 
+/// The current token and each earlier one find the client. A token of another client, of another tenant or of nobody
+/// finds none, also together with an identifier that exists.
 pub(super) async fn a_registration_token_finds_its_client_alone<S: ClientStore>(store: Subject<S>) {
     let rotated = with_token("rotated", "rotated-now", &["rotated-first", "rotated-before"]);
     let plain = with_token("plain", "plain-now", &[]);
@@ -34,6 +40,7 @@ pub(super) async fn a_registration_token_finds_its_client_alone<S: ClientStore>(
     assert!(store.get_current(&nobody.id).await.is_none(), "get_current: a client that was never inserted is None");
 }
 
+/// A token is valid from the update that brings it to the one that removes it, and not after the client is removed.
 pub(super) async fn a_registration_token_follows_every_change<S: ClientStore>(store: Subject<S>) {
     let first = with_token("changing", "first", &[]);
     store.hold(std::slice::from_ref(&first)).await;

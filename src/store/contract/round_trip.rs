@@ -1,4 +1,8 @@
-//! What goes in comes out, however unusual it is.
+//! What is stored comes back unchanged, however unusual it is.
+//!
+//! Metadata is text that a stranger wrote: a store must keep astral characters, U+0000, long documents and texts that
+//! look like statements of its database. Times keep their milliseconds, because revisions of clocks and cursors depend
+//! on them.
 
 use std::time::{Duration, SystemTime};
 
@@ -34,6 +38,7 @@ const UNUSUAL: &str = r#"{
     ] }
 }"#;
 
+/// A client that has every optional value.
 fn secured(name: &str, origin: RegistrationOrigin) -> Client {
     let now = now();
     let earlier = ["oldest", "between"].map(Digest::of).into();
@@ -52,7 +57,7 @@ fn secured(name: &str, origin: RegistrationOrigin) -> Client {
     }
 }
 
-/// Through an insertion, and through an update that first took it all away.
+/// Through an insertion, and through an update that first removed all optional values.
 async fn assert_comes_back<S: ClientStore>(store: &Subject<S>, client: &Client) {
     store.hold(std::slice::from_ref(client)).await;
     assert_same(store.get(&client.id).await.as_deref(), client, "insert: keeps every field");
@@ -75,6 +80,7 @@ async fn assert_comes_back<S: ClientStore>(store: &Subject<S>, client: &Client) 
     assert_same(listed.map(|listed| &**listed), &full, "list: shows every field");
 }
 
+/// Each value of a client, for each origin of a registration.
 pub(super) async fn every_field_of_a_client_comes_back<S: ClientStore>(store: Subject<S>) {
     let origins = [
         ("open", RegistrationOrigin::Open),
@@ -95,6 +101,7 @@ pub(super) async fn every_field_of_a_client_comes_back<S: ClientStore>(store: Su
     }
 }
 
+/// Each value of an initial access token.
 pub(super) async fn every_field_of_a_token_comes_back<S: ClientStore>(store: Subject<S>) {
     let bare = token("bare", None, now());
     let full = InitialAccessTokenRecord {
@@ -110,11 +117,13 @@ pub(super) async fn every_field_of_a_token_comes_back<S: ClientStore>(store: Sub
     }
 }
 
+/// Metadata with text that careless escaping, encodings or columns damage.
 pub(super) async fn unusual_metadata_come_back_unchanged<S: ClientStore>(store: Subject<S>) {
     let unusual = Client { metadata: metadata(UNUSUAL), ..client("unusual", now()) };
     assert_comes_back(&store, &unusual).await;
 }
 
+/// A document of the largest size that an endpoint usually accepts; some columns end at 64 KiB.
 pub(super) async fn a_document_near_64_kib_comes_back<S: ClientStore>(store: Subject<S>) {
     let mut large = client("large", now());
     let uri = |number: usize| format!("https://app.example.com/{number:02}/{}", "a".repeat(2048 - 27));
@@ -125,6 +134,7 @@ pub(super) async fn a_document_near_64_kib_comes_back<S: ClientStore>(store: Sub
     assert_comes_back(&store, &large).await;
 }
 
+/// Times of whole milliseconds come back exactly, also before 1970 and far in the future.
 pub(super) async fn times_keep_their_milliseconds<S: ClientStore>(store: Subject<S>) {
     let exact = Client { last_used: Some(now() + Duration::from_millis(1)), ..client("exact", now()) };
     assert_comes_back(&store, &exact).await;
@@ -139,6 +149,7 @@ pub(super) async fn times_keep_their_milliseconds<S: ClientStore>(store: Subject
     assert_eq!(again, Some(found.issued_at), "update: a time does not drift when it is written back");
 }
 
+/// A store hides no client because of its status or an expired secret; that decision is the registry's.
 pub(super) async fn disabled_and_expired_clients_are_kept<S: ClientStore>(store: Subject<S>) {
     let expired = Some(Secret { stored: secret("expired"), expires_at: Some(now() - DAY) });
     for status in [ClientStatus::Pending, ClientStatus::Active, ClientStatus::Disabled] {

@@ -1,4 +1,7 @@
-//! The store under test, and the ways to press it.
+//! The store under test, and the ways to put it under load.
+//!
+//! [`Subject`] has the verbs of a store without their errors: a check is about answers, and a backend that fails ends
+//! it with the name of the verb. [`race`] starts callers at the same moment, [`abandon`] drops a call halfway.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -34,6 +37,7 @@ impl<S> Clone for Subject<S> {
     }
 }
 
+/// The answer of a verb; a failing backend ends the check.
 #[track_caller]
 fn answer<T>(verb: &str, answer: Result<T, StoreError>) -> T {
     match answer {
@@ -51,18 +55,19 @@ impl<S: ClientStore> Subject<S> {
         Self::new(self.0.for_tenant(tenant))
     }
 
-    /// An insertion that costs nothing.
+    /// An insertion without conditions.
     pub(super) async fn insert(&self, client: &Client) -> InsertOutcome {
         self.insert_with(client, &InsertConditions::unconditional(client.issued_at)).await
     }
 
-    /// Inserts what the rest of a check starts from.
+    /// Inserts the clients that the rest of a check starts from.
     pub(super) async fn hold(&self, clients: &[Client]) {
         for client in clients {
             assert_eq!(self.insert(client).await, InsertOutcome::Inserted, "insert: a new client is Inserted");
         }
     }
 
+    /// An insertion under conditions.
     pub(super) async fn insert_with(&self, client: &Client, conditions: &InsertConditions) -> InsertOutcome {
         answer("insert", self.0.insert(client, conditions).await)
     }
@@ -87,7 +92,7 @@ impl<S: ClientStore> Subject<S> {
         }
     }
 
-    /// An update that costs something, or why it did not take place.
+    /// An update under conditions, or why it did not take place.
     pub(super) async fn update_with(
         &self,
         client: &Client,
@@ -102,12 +107,12 @@ impl<S: ClientStore> Subject<S> {
         }
     }
 
-    /// Whatever the revision.
+    /// A removal at any revision.
     pub(super) async fn remove(&self, id: &ClientId) -> bool {
         answer("remove", self.0.remove(id, &RemoveConditions::unconditional()).await)
     }
 
-    /// None for a conflict.
+    /// A removal under conditions; `None` for a conflict.
     pub(super) async fn remove_with(&self, id: &ClientId, conditions: &RemoveConditions) -> Option<bool> {
         match self.0.remove(id, conditions).await {
             Err(error) if error.kind() == StoreErrorKind::Conflict => None,
@@ -132,6 +137,7 @@ impl<S: ClientStore> Subject<S> {
         answer("count", self.0.count(query).await)
     }
 
+    /// Calls the verb until the limit is reached or no client is idle, since a store may remove fewer with one call.
     pub(super) async fn expire(&self, cutoffs: &IdleCutoffs, limit: usize) -> Vec<Arc<Client>> {
         let mut expired = Vec::new();
         loop {
@@ -153,7 +159,7 @@ impl<S: ClientStore> Subject<S> {
         answer("get_token", self.0.get_token(digest).await)
     }
 
-    /// How many uses a token has left that must be there and be counted.
+    /// How many uses a token has left that must be there and have a number of uses.
     pub(super) async fn uses_left(&self, digest: &Digest) -> u32 {
         let token = self.get_token(digest).await;
         let Some(uses_left) = token.and_then(|token| token.uses_left) else {
@@ -175,7 +181,8 @@ impl<S: ClientStore> Subject<S> {
     }
 }
 
-/// Sends so many callers off at once, on all threads, and gathers what they were told.
+/// Starts so many callers at the same moment on all threads, and collects their answers. The callers wait for one
+/// another actively, so that the first call of each happens as close to the others as the machine allows.
 pub(super) async fn race<T, Fut>(callers: usize, act: impl Fn(usize) -> Fut) -> Vec<T>
 where
     T: Send + 'static,
@@ -198,7 +205,7 @@ where
     tasks.join_all().await
 }
 
-/// How many of the answers are this one.
+/// How many of the answers equal this one.
 pub(super) fn times<T: PartialEq>(answers: &[T], wanted: &T) -> usize {
     answers.iter().filter(|answer| *answer == wanted).count()
 }

@@ -1,4 +1,8 @@
 //! Tenants share a database and nothing else.
+//!
+//! A tenant is a separate registration endpoint. A client identifier, a token or a nonce of one tenant must mean
+//! nothing to another one, whatever characters the name of the tenant has: a name that looks like the prefix of
+//! another one, or like a pattern of the database, is a usual fault.
 
 use super::fixtures::{
     DAY, HOUR, assert_same, assert_same_token, below, client, clients, now, renamed, spending, token,
@@ -7,9 +11,10 @@ use super::subject::{CALLERS, Subject, race, times};
 use crate::client::credential::Digest;
 use crate::store::{ClientQuery, ClientStore, IdleCutoffs, InsertOutcome, RemoveConditions};
 
-/// Names of tenants that careless partitioning of keys takes for one another.
+/// Names that a careless key or pattern mixes up: case, separators, wildcards, composed characters, prefixes.
 const NAMES: [&str; 8] = ["", "a", "A", "a:b", "a%", "é", "https://id.example.com/a", "a b"];
 
+/// No verb of one tenant finds, changes or removes a client of another one, also with the same identifier.
 pub(super) async fn tenants_are_isolated<S: ClientStore>(store: Subject<S>) {
     let fingerprint = Some(Digest::of("the same"));
     for name in NAMES {
@@ -45,6 +50,7 @@ pub(super) async fn tenants_are_isolated<S: ClientStore>(store: Subject<S>) {
     assert_eq!(store.count().await, 1, "for_tenant: the store itself is the tenant \"\"");
 }
 
+/// Initial access tokens, nonces and the limit of clients are separate for each tenant.
 pub(super) async fn tokens_and_limits_belong_to_a_tenant<S: ClientStore>(store: Subject<S>) {
     let (one, two) = (store.for_tenant("one"), store.for_tenant("two"));
     let now = now();
@@ -79,6 +85,7 @@ pub(super) async fn tokens_and_limits_belong_to_a_tenant<S: ClientStore>(store: 
     assert_same(one.get(&client.id).await.as_deref(), &client, "remove: removes no client of another tenant");
 }
 
+/// An expiry removes idle clients and expired nonces of its own tenant only.
 pub(super) async fn a_tenant_expires_alone<S: ClientStore>(store: Subject<S>) {
     let (one, two) = (store.for_tenant("one"), store.for_tenant("two"));
     let old = clients("old", 3, now() - DAY);
@@ -91,6 +98,7 @@ pub(super) async fn a_tenant_expires_alone<S: ClientStore>(store: Subject<S>) {
     assert_eq!(store.count().await, 0, "for_tenant: counts for each tenant");
 }
 
+/// Concurrent insertions fill each tenant exactly to its own limit.
 pub(super) async fn tenants_reach_their_limits_independently<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let tenants = ["one", "two"].map(|name| store.for_tenant(name));

@@ -1,4 +1,9 @@
-//! A fingerprint that must be unique is that of one client at most.
+//! A fingerprint that must be unique belongs to at most one client.
+//!
+//! An operator may allow one registration for each software. The fingerprint of the software is then a condition of
+//! insertion and update. A look before the write is not enough: two callers look at the same moment and both write.
+
+use std::time::SystemTime;
 
 use super::fixtures::{DAY, HOUR, below, client, clients, nonce, now, renamed, spending, token};
 use super::subject::{CALLERS, ROUNDS, Subject, race, times};
@@ -7,14 +12,18 @@ use crate::client::{Client, ClientStatus};
 use crate::error::StoreErrorKind;
 use crate::store::{ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, UpdateConditions};
 
+/// A client with the fingerprint of this text.
 fn with_fingerprint(text: &str, client: Client) -> Client {
     Client { fingerprint: Some(Digest::of(text)), ..client }
 }
 
+/// The condition that no other client has the fingerprint of this text.
 fn unique(text: &str) -> Option<Digest> {
     Some(Digest::of(text))
 }
 
+/// A taken fingerprint refuses an insertion before anything is spent, claimed or evicted. A disabled client keeps its
+/// fingerprint; another tenant has its own.
 pub(super) async fn a_fingerprint_that_is_taken_is_refused<S: ClientStore>(store: Subject<S>) {
     let (now, good) = (now(), token("good", Some(9), now()));
     store.insert_token(&good).await;
@@ -49,6 +58,12 @@ pub(super) async fn a_fingerprint_that_is_taken_is_refused<S: ClientStore>(store
     let plain = store.insert(&second).await;
     assert_eq!(plain, InsertOutcome::Inserted, "insert: without the condition a fingerprint may be that of several");
     store.remove(&first.id).await;
+    a_disabled_client_keeps_its_fingerprint(&store, second, now).await;
+}
+
+/// The last client with the fingerprint is disabled: it keeps the fingerprint until it is removed, in its tenant.
+async fn a_disabled_client_keeps_its_fingerprint<S: ClientStore>(store: &Subject<S>, second: Client, now: SystemTime) {
+    let only = |text| InsertConditions { unique_fingerprint: unique(text), ..InsertConditions::unconditional(now) };
     let disabled = Client { status: ClientStatus::Disabled, ..renamed(&second, "Disabled") };
     assert!(store.update(&disabled).await, "update: the next revision is accepted");
     let third = with_fingerprint("one", client("third", now));
@@ -60,6 +75,7 @@ pub(super) async fn a_fingerprint_that_is_taken_is_refused<S: ClientStore>(store
     assert_eq!(store.insert_with(&third, &only("one")).await, InsertOutcome::Inserted, "remove: frees the fingerprint");
 }
 
+/// The same for an update; the fingerprint that the client has itself is free for it.
 pub(super) async fn an_update_to_a_fingerprint_that_is_taken_is_refused<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let (holder, changing) = (with_fingerprint("one", client("holder", now)), client("changing", now));
@@ -89,7 +105,7 @@ pub(super) async fn an_update_to_a_fingerprint_that_is_taken_is_refused<S: Clien
     assert_eq!(refused, Err(StoreErrorKind::FingerprintTaken), "update: a fingerprint that was moved to is taken");
 }
 
-/// Half of the callers insert, the others update a client that is there.
+/// Half of the callers insert, the others update a client that is there: one of all gets the fingerprint.
 pub(super) async fn one_of_many_of_a_unique_fingerprint_wins<S: ClientStore>(store: Subject<S>) {
     let mut held = clients("held", CALLERS / 2, now());
     store.hold(&held).await;

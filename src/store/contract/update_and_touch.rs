@@ -1,10 +1,15 @@
-//! Updates follow one another, and uses are recorded beside them.
+//! Updates follow one another by revision, and uses are recorded beside them.
+//!
+//! An update replaces the whole client, as [RFC 7592 §2.2](https://www.rfc-editor.org/rfc/rfc7592#section-2.2) says,
+//! but only the revision that its caller has read. A use is no update: it happens far more often, raises no revision
+//! and conflicts with nothing.
 
 use super::fixtures::{HOUR, assert_same, client, now, renamed};
 use super::subject::Subject;
 use crate::client::Client;
 use crate::store::ClientStore;
 
+/// The next revision replaces every value of the client.
 pub(super) async fn update_replaces_the_revision_before<S: ClientStore>(store: Subject<S>) {
     let mut current = client("changing", now());
     let bystander = client("bystander", now());
@@ -17,6 +22,7 @@ pub(super) async fn update_replaces_the_revision_before<S: ClientStore>(store: S
     assert_same(store.get(&bystander.id).await.as_deref(), &bystander, "update: changes nobody else");
 }
 
+/// Any revision other than the next one is a conflict and changes nothing.
 pub(super) async fn update_conflicts_with_any_other_revision<S: ClientStore>(store: Subject<S>) {
     let first = client("moved", now());
     let second = renamed(&first, "Second");
@@ -31,6 +37,7 @@ pub(super) async fn update_conflicts_with_any_other_revision<S: ClientStore>(sto
     assert!(store.update(&renamed(&second, "Third")).await, "update: the next revision is accepted after conflicts");
 }
 
+/// An update that was prepared before a use does not take the use back.
 pub(super) async fn update_keeps_what_touch_recorded<S: ClientStore>(store: Subject<S>) {
     let read = client("used", now());
     let used = read.issued_at + HOUR;
@@ -47,6 +54,7 @@ pub(super) async fn update_keeps_what_touch_recorded<S: ClientStore>(store: Subj
     assert_eq!(last_used, Some(used + HOUR), "update: keeps a later use than the one that was read");
 }
 
+/// An update of a client that was removed is a conflict, and the client stays removed.
 pub(super) async fn update_never_restores_a_removed_client<S: ClientStore>(store: Subject<S>) {
     let gone = client("gone", now());
     store.hold(std::slice::from_ref(&gone)).await;
@@ -58,6 +66,7 @@ pub(super) async fn update_never_restores_a_removed_client<S: ClientStore>(store
     assert_eq!(store.count().await, 0, "update: never brings a client back");
 }
 
+/// Uses may be reported in any order; the latest one stays.
 pub(super) async fn touch_keeps_the_latest_use<S: ClientStore>(store: Subject<S>) {
     let client = client("used", now());
     let (early, late) = (client.issued_at, client.issued_at + HOUR);
@@ -69,6 +78,7 @@ pub(super) async fn touch_keeps_the_latest_use<S: ClientStore>(store: Subject<S>
     }
 }
 
+/// A use changes neither the revision nor another value.
 pub(super) async fn touch_changes_nothing_else<S: ClientStore>(store: Subject<S>) {
     let client = client("used", now());
     let bystander = self::client("bystander", now());
@@ -79,6 +89,7 @@ pub(super) async fn touch_changes_nothing_else<S: ClientStore>(store: Subject<S>
     assert_same(store.get(&bystander.id).await.as_deref(), &bystander, "touch: changes nobody else");
 }
 
+/// A use of an unknown or removed client returns false and adds no client.
 pub(super) async fn touch_of_an_unknown_client_is_false<S: ClientStore>(store: Subject<S>) {
     let gone = client("gone", now());
     store.hold(std::slice::from_ref(&gone)).await;

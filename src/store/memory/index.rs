@@ -1,4 +1,9 @@
-//! The orders in which clients are looked for, so that a page costs what it shows and not what there is.
+//! The orders in which clients are searched, so that a page costs as much as it shows and not as much as there is.
+//!
+//! An index of its own is kept for what happens often: all clients for pages, unused clients for eviction and expiry,
+//! unused clients by registrant for eviction within the grace period, and fingerprints for shared or unique
+//! registrations. Other filters walk all clients. Used clients have no index by last use, because each use would have
+//! to move an entry.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -8,9 +13,10 @@ use crate::client::credential::{ClientId, Digest};
 use crate::client::{Client, ClientStatus};
 use crate::store::{ClientQuery, IdleCutoffs, RegistrantKey};
 
-/// Where a client stands in a list: by its time of issue, then by its identifier.
+/// The position of a client in a list: its time of issue, then its identifier.
 pub(super) type Place = (SystemTime, ClientId);
 
+/// The position of a client.
 pub(super) fn place(client: &Client) -> Place {
     (client.issued_at, client.id.clone())
 }
@@ -19,19 +25,22 @@ pub(super) fn place(client: &Client) -> Place {
 #[derive(Debug, Default)]
 pub(super) struct Index {
     all: BTreeSet<Place>,
-    /// Those that were never used and may go when there is no room.
+    /// Clients that were never used and are not disabled: those that may be evicted or expire by `unused_since`.
     unused: BTreeSet<Place>,
-    /// The same ones, by their registrants.
+    /// The same clients, by each of their registrant keys.
     unused_by: BTreeMap<RegistrantKey, BTreeSet<Place>>,
+    /// Clients by their fingerprint, of which several may have the same one.
     by_fingerprint: BTreeMap<[u8; 32], BTreeSet<Place>>,
 }
 
 impl Index {
+    /// Adds a new client to all indexes.
     pub(super) fn add(&mut self, client: &Client) {
         self.all.insert(place(client));
         self.add_details(client);
     }
 
+    /// Removes a client from all indexes. It must have the values with which it was added.
     pub(super) fn remove(&mut self, client: &Client) {
         self.all.remove(&place(client));
         self.remove_details(client);
@@ -57,6 +66,7 @@ impl Index {
         same.is_some_and(|same| same.iter().any(|(_, id)| id != own))
     }
 
+    /// Adds a client to the indexes that depend on values that can change.
     fn add_details(&mut self, client: &Client) {
         if is_unused(client) {
             self.unused.insert(place(client));
@@ -69,6 +79,7 @@ impl Index {
         }
     }
 
+    /// Removes a client from the indexes that depend on values that can change.
     fn remove_details(&mut self, client: &Client) {
         if is_unused(client) {
             self.mark_used(client);
@@ -78,7 +89,8 @@ impl Index {
         }
     }
 
-    /// At most so many places after the last one, in the order that leaves out most of what the query does not select.
+    /// At most `max` positions after the last one, from the index that has the fewest clients that the query does not
+    /// select. The caller still compares each client with the query.
     pub(super) fn places(&self, query: &ClientQuery, last: Option<&Place>, max: usize) -> Vec<Place> {
         let unused_only = query.idle.as_ref().filter(|cutoffs| cutoffs.idle_since.is_none());
         if unused_only.is_some_and(|cutoffs| cutoffs.unused_since.is_none()) {
@@ -111,12 +123,12 @@ fn remove_from<K: Ord>(sets: &mut BTreeMap<K, BTreeSet<Place>>, key: &K, client:
     }
 }
 
-/// A disabled client stays, used or not.
+/// A disabled client is never evicted and never expires, used or not.
 fn is_unused(client: &Client) -> bool {
     client.last_used.is_none() && client.status != ClientStatus::Disabled
 }
 
-/// The place before which nobody stands who was issued at this time: no identifier is less than `-`.
+/// The position before all clients that were issued at this time: no identifier is less than `-`.
 fn first_at(time: SystemTime) -> Option<Place> {
     Some((time, ClientId::parse("-")?))
 }

@@ -1,8 +1,16 @@
-//! The default store: a concurrent map that forgets everything when the process ends.
+//! The default store: a concurrent map that is lost when the process ends.
 //!
-//! Clients lie in a sharded map; beside it an ordered index has their places, so pages and the oldest unused client
-//! are found without a look at everybody. A client changes and goes while its shard is locked, and the index only ever
-//! inside that lock. Insertions take turns, so that what one costs is there until it is paid.
+//! Clients are in a sharded map, and an ordered index beside it has their positions, so that pages and the oldest
+//! unused client are found without a look at all clients. Each verb is one step because of the order in which it takes
+//! locks:
+//!
+//! 1. the claimed nonces, which insertions, updates and removals hold until their end, so these follow one another;
+//! 2. the initial access token that is spent or refunded;
+//! 3. the shard of the client that is changed or removed;
+//! 4. the index, for a moment, inside the lock of the shard.
+//!
+//! No verb waits for anything else while it holds a lock, so there is no deadlock and no lock is held over an `await`.
+//! Reads and recorded uses take only steps 3 and 4.
 
 mod index;
 mod shared;
@@ -22,7 +30,14 @@ use crate::client::InitialAccessTokenRecord;
 use crate::client::credential::{ClientId, Digest};
 use crate::error::StoreError;
 
-/// Keeps clients in memory. Clones share what they keep.
+/// Stores clients in memory. Clones share one store.
+///
+/// ```
+/// use tower_dcr::store::{ClientQuery, ClientStore, MemoryStore};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?; # runtime.block_on(async { let store =
+/// MemoryStore::new(); assert!(!store.is_durable()); assert_eq!(store.clone().count(&ClientQuery::new()).await?, 0); #
+/// Ok::<(), tower_dcr::StoreError>(()) # })?; # Ok::<(), Box<dyn std::error::Error>>(()) ```
 #[derive(Debug, Clone)]
 pub struct MemoryStore {
     shared: Arc<Shared>,
@@ -110,7 +125,7 @@ impl ClientStore for MemoryStore {
             };
             let still = |client: &Arc<Client>| self.shared.remove_if(&client.id, |client| cutoffs.is_idle(client));
             let expired: Vec<_> = idle.iter().filter_map(still).take(limit).collect();
-            // Whoever was idle a moment ago may be gone or used by now; then there may be others.
+            // Clients that were idle a moment ago may be removed or used by now; then other clients may be idle.
             if !expired.is_empty() || idle.is_empty() || limit == 0 {
                 return Ok(expired);
             }

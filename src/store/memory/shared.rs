@@ -1,4 +1,8 @@
-//! What the store keeps for one tenant.
+//! The data of one tenant, and the verbs that change it.
+//!
+//! The order of the locks is in the documentation of the parent module. The number of clients is kept beside the map,
+//! because the map counts by locking all shards, and because a place below the limit must be taken before the client
+//! is in the map.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +21,7 @@ use crate::store::{
     ClientQuery, IdleCutoffs, InsertConditions, InsertOutcome, NonceCache, RemoveConditions, UpdateConditions,
 };
 
-/// How many clients are looked at before other tasks get a turn.
+/// How many clients a list looks at before other tasks run, about a millisecond of work.
 const AT_ONCE: usize = 1024;
 /// How many are looked at when one may be enough.
 const FEW: usize = 16;
@@ -26,25 +30,25 @@ const FEW: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub(super) clients: DashMap<ClientId, Arc<Client>>,
-    /// How many clients there are. Changes only while the client that comes or goes is locked.
+    /// The number of clients. It changes only while the client that is inserted or removed is locked.
     pub(super) places: AtomicU64,
-    /// Locked last, for a moment only.
+    /// Locked last, and for a moment only.
     index: Mutex<Index>,
     pub(super) tokens: DashMap<[u8; 32], InitialAccessTokenRecord>,
-    /// Locked first, and by an insertion or an update until its end.
+    /// The claimed nonces. Locked first, by an insertion, an update or a removal until its end.
     remembered: Mutex<NonceCache>,
 }
 
 impl Shared {
-    /// Takes a place below the limit, unless all are taken.
+    /// Takes a place below the limit. False when all are taken.
     fn take_place(&self, max: Option<u64>) -> bool {
         let max = max.unwrap_or(u64::MAX);
         let below = |taken| (taken < max).then_some(taken + 1);
         self.places.fetch_update(Ordering::AcqRel, Ordering::Acquire, below).is_ok()
     }
 
-    /// What it costs stays locked until the client is in or refused, so it is paid exactly when the client comes in and a
-    /// refusal is in nobody's way.
+    /// What the conditions spend stays locked until the client is inserted or refused. So it is spent exactly when the
+    /// client is inserted, and a refusal is never seen by another insertion.
     pub(super) fn insert(&self, client: &Client, conditions: &InsertConditions) -> InsertOutcome {
         let mut remembered = self.remembered();
         let token = conditions.initial_access_token.as_ref().map(|digest| self.tokens.get_mut(digest.as_bytes()));
@@ -64,6 +68,7 @@ impl Shared {
         outcome
     }
 
+    /// Inserts the client, after token and nonces are known to be good.
     fn insert_client(&self, client: &Client, conditions: &InsertConditions) -> InsertOutcome {
         if self.clients.contains_key(&client.id) {
             return InsertOutcome::Exists;
@@ -82,19 +87,19 @@ impl Shared {
         outcome
     }
 
-    /// The index comes first: until the client is in the map, nobody changes it.
+    /// The index comes first: until the client is in the map, no other caller changes it.
     fn put(&self, client: Arc<Client>) {
         self.index().add(&client);
         self.clients.insert(client.id.clone(), client);
     }
 
-    /// Whether another client has a fingerprint that must be unique. Nobody else inserts or updates at this moment,
-    /// because whoever does has locked what is remembered.
+    /// Whether another client has a fingerprint that must be unique. No other insertion or update runs at this moment,
+    /// because each holds the lock of the nonces.
     fn is_taken(&self, unique: Option<&Digest>, own: &ClientId) -> bool {
         unique.is_some_and(|fingerprint| self.index().is_taken(fingerprint, own))
     }
 
-    /// Removes the first client that is idle; its place stays taken.
+    /// Removes the first idle client; its place stays taken, for the new client.
     fn evict(&self, cutoffs: &IdleCutoffs) -> Option<Arc<Client>> {
         let gone = |id: &ClientId| self.take_out(id, |client| cutoffs.is_idle(client));
         if let Some(ids) = &cutoffs.ids {
@@ -133,13 +138,14 @@ impl Shared {
         }
     }
 
+    /// The clients that a query selects, at most so many.
     pub(super) async fn select(&self, query: &ClientQuery, max: usize) -> Vec<Arc<Client>> {
         let mut selected = Vec::new();
         self.visit(query, max, |client| selected.push(client)).await;
         selected
     }
 
-    /// The idle clients by cutoffs that name whom they are about.
+    /// The idle clients among these identifiers, in the order of the list.
     pub(super) fn idle_with_ids(&self, ids: &[ClientId], cutoffs: &IdleCutoffs) -> Vec<Arc<Client>> {
         let mut idle: Vec<_> = ids.iter().filter_map(|id| self.get(id)).collect();
         idle.retain(|client| cutoffs.is_idle(client));
@@ -152,6 +158,7 @@ impl Shared {
         self.clients.get(id).map(|client| Arc::clone(&client))
     }
 
+    /// The nonces are locked before the client, as in [`insert`](Self::insert).
     pub(super) fn update(&self, client: &Client, conditions: &UpdateConditions) -> Result<(), StoreError> {
         let mut remembered = self.remembered();
         let mut stored = self.clients.get_mut(&client.id).ok_or_else(StoreError::conflict)?;
@@ -172,6 +179,7 @@ impl Shared {
         Ok(())
     }
 
+    /// Only the first use changes the index, so a busy client causes no work there.
     pub(super) fn touch(&self, id: &ClientId, at: SystemTime) -> bool {
         let Some(mut stored) = self.clients.get_mut(id) else { return false };
         if stored.last_used.is_none() {
@@ -206,6 +214,7 @@ impl Shared {
         Ok(true)
     }
 
+    /// Removes a client if the test holds while it is locked, and frees its place.
     pub(super) fn remove_if(&self, id: &ClientId, test: impl FnOnce(&Client) -> bool) -> Option<Arc<Client>> {
         self.take_out(id, |client| {
             let goes = test(client);
@@ -228,16 +237,18 @@ impl Shared {
         taken.map(|(_, client)| client)
     }
 
+    /// A panic while the lock is held leaves the map of nonces valid, so a poisoned lock is used on.
     pub(super) fn remembered(&self) -> MutexGuard<'_, NonceCache> {
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// As [`remembered`](Self::remembered).
     fn index(&self) -> MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Lets other tasks run before this one goes on.
+/// Lets other tasks run before this one continues, so a long list does not block the executor.
 async fn others_turn() {
     let mut waited = false;
     poll_fn(|context| {

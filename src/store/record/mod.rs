@@ -100,10 +100,12 @@ impl Client {
     }
 }
 
+/// The error of a record that cannot be read. It is an outage and not a missing client, so nothing is deleted for it.
 fn unreadable(cause: impl Into<BoxError>) -> StoreError {
     StoreError::unavailable(cause)
 }
 
+/// Reads the JSON of a record; members that are not known are ignored.
 fn parse<'a, T: Deserialize<'a>>(record: &'a [u8]) -> Result<T, StoreError> {
     serde_json::from_slice(record).map_err(unreadable)
 }
@@ -115,7 +117,8 @@ fn check_version(version: u32) -> Result<(), StoreError> {
     }
 }
 
-/// Every group of members counts: what was accepted once stays, whatever is switched on today.
+/// The metadata of a record. Every member that this crate knows is read, whatever is switched on today, so metadata
+/// that were accepted once stay readable.
 fn metadata_of(object: Object) -> Result<ClientMetadata, StoreError> {
     let document = Document::from_object(object, KnownMembers::ALL);
     match document.violations.is_empty() {
@@ -124,6 +127,7 @@ fn metadata_of(object: Object) -> Result<ClientMetadata, StoreError> {
     }
 }
 
+/// The record of a client: version, what the server knows, and what the client said about itself.
 #[derive(Deserialize)]
 struct ClientRecord {
     v: u32,
@@ -131,6 +135,7 @@ struct ClientRecord {
     metadata: Object,
 }
 
+/// The record of an initial access token.
 #[derive(Deserialize)]
 struct TokenRecord {
     v: u32,

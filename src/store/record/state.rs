@@ -1,4 +1,8 @@
-//! The members of a record: what each value of a client and of a token is in JSON, and back.
+//! The members of a record: how each value of a client and of a token is written in JSON, and read.
+//!
+//! These types are the storage format, separate from the types of the program, so that a renamed field never changes
+//! what is stored. A member that is added has a default, because records of earlier versions do not have it. Digests
+//! and sealed texts are base64url, times are milliseconds since 1970.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -35,6 +39,7 @@ pub(super) struct ClientState {
     network: Option<Bytes>,
 }
 
+/// The status, by its name in the store.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum StatusState {
@@ -43,6 +48,7 @@ enum StatusState {
     Disabled,
 }
 
+/// How the client was registered; an initial access token is named by its identifier, never by its text.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum OriginState {
@@ -52,6 +58,7 @@ enum OriginState {
     Application,
 }
 
+/// The client secret: its digest, its sealed text if it can be shown again, and when it expires.
 #[derive(Serialize, Deserialize)]
 struct SecretState {
     digest: Bytes,
@@ -61,12 +68,14 @@ struct SecretState {
     expires_at: Option<i64>,
 }
 
+/// A sealed text and the name of the key that opens it.
 #[derive(Serialize, Deserialize)]
 struct SealedState {
     key: String,
     text: Bytes,
 }
 
+/// The digests of the registration access tokens that are valid.
 #[derive(Serialize, Deserialize)]
 struct TokensState {
     current: Bytes,
@@ -78,7 +87,7 @@ struct TokensState {
     between: Vec<Bytes>,
 }
 
-/// An empty list and none limit nothing.
+/// The limits of an initial access token; an empty list and a missing one limit nothing.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 struct ConstraintsState {
@@ -94,6 +103,7 @@ struct ConstraintsState {
     software_id: Option<String>,
 }
 
+/// What the server knows of an initial access token.
 #[derive(Serialize, Deserialize)]
 pub(super) struct TokenState {
     id: String,
@@ -110,6 +120,7 @@ pub(super) struct TokenState {
 }
 
 impl ClientState {
+    /// The record of a client, without its metadata.
     pub(super) fn of(client: &Client) -> Self {
         Self {
             id: client.id.as_str().to_owned(),
@@ -127,6 +138,7 @@ impl ClientState {
         }
     }
 
+    /// The client of a record and its metadata; `None` when a value is out of its range.
     pub(super) fn with(self, metadata: ClientMetadata) -> Option<Client> {
         Some(Client {
             id: ClientId::parse(&self.id)?,
@@ -273,7 +285,7 @@ impl TokenState {
     }
 }
 
-/// What may be missing, but if it is there must be something.
+/// A value that may be missing, but must be valid if it is there.
 #[expect(clippy::option_option, reason = "the outer one is whether it could be read")]
 fn maybe<T, U>(value: Option<T>, read: impl FnOnce(T) -> Option<U>) -> Option<Option<U>> {
     match value {

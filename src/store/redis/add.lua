@@ -1,4 +1,5 @@
--- Adds a client that costs nothing. Its rows in the index come last and as ZADD takes them.
+-- Inserts a client without conditions. NX makes the check of the identifier and the write one command. The rows in the
+-- index come last, as ZADD takes them.
 local client, index, value = KEYS[1], KEYS[2], ARGV[1]
 
 if not redis.call('SET', client, value, 'NX') then return 0 end

@@ -1,6 +1,6 @@
--- Remembers a key unless it is known.
+-- Claims a nonce unless it is claimed. The time of the first claim stays.
 local key, now = KEYS[1], ARGV[1]
 
-if is_known(key, now) then return 0 end
-remember(key, 2)
+if is_claimed(key, now) then return 0 end
+claim(key, 2)
 return 1

@@ -1,11 +1,15 @@
--- What is kept of a client is a line and its record. The line: the last use (zeros while there is none), the rows of
--- the client in the index, the revision, the digests of its registration access tokens ('-' for none). The first row says what the client is: 'cd' if it is disabled, 'cn' if it was
--- never used, 'cu' otherwise, followed by its place in the order of issue. A client of the last kind has one row more,
--- which is not in the line because it moves with the last use: 'u', that use, the place.
--- Rows that begin with 'n' stand in the line, but in the index only until the client is used.
--- All rows have the score 0, so Redis keeps them in the order of their bytes.
+-- Functions for the value of a client, which is a line and a record. The line has, separated by spaces:
+--   the last use, 16 hexadecimal digits, zeros if there is none;
+--   the rows of the client in the index;
+--   the revision;
+--   the digests of its registration access tokens, '-' for none.
+-- The first row says what the client is: 'cd' disabled, 'cn' never used, 'cu' used, followed by its position. A used
+-- client has one more row, 'u' with its last use and position. It is not in the line, because it changes with each use.
+-- Rows that begin with 'n' are in the line, but in the index only until the client is used.
+-- The rows that are removed are always taken from the line, so a client is removed with the rows it was added with, also
+-- after a newer version of the program has begun to write other rows.
 
--- The last use, the rows and the revision; nothing if there is no client.
+-- The last use, the rows and the revision; nil if there is no client.
 local function line_of(value) return string.match(value or '', '^(%x+) (.-) (%d+)[ \n]') end
 
 local function rows_of(used, rows)
@@ -31,7 +35,8 @@ local function remove_unused_rows(index, value)
   for row in string.gmatch(rows, ' (n%S+)') do redis.call('ZREM', index, row) end
 end
 
--- Whether a client elsewhere than at this place has a fingerprint; 'unique' is what its rows begin with, or nothing.
+-- Whether a client at another position than this one has a fingerprint. 'unique' is what its rows begin with, or ''. Two
+-- rows are enough: at most one of them is the client itself.
 local function is_taken(index, unique, place)
   if unique == '' then return false end
   for _, row in ipairs(redis.call('ZRANGEBYLEX', index, '[' .. unique, '(' .. unique .. '~', 'LIMIT', 0, 2)) do
@@ -40,7 +45,8 @@ local function is_taken(index, unique, place)
   return false
 end
 
--- Records a use unless a later one is known; false if there is no client.
+-- Records a use unless a later one is recorded; false if there is no client. SETRANGE changes the first bytes in place, so
+-- a busy client is not rewritten. Times are text of one length, so they compare as text.
 local function touch(client, index, at)
   local value = redis.call('GET', client)
   local used, kind, place = string.match(value or '', '^(%x+) (c%l)(%S+)')

@@ -1,4 +1,8 @@
-//! The connection to one server or to a cluster. Both reconnect by themselves.
+//! The connection to one Redis server or to a cluster.
+//!
+//! All calls share one connection, on which requests are sent one after the other without waiting for answers, so a
+//! store needs no pool. A call that fails is never repeated here: it may have taken place before the connection broke.
+//! Three limits bound how long a caller waits: to connect, for an answer, and how many requests may queue.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,13 +19,14 @@ use super::{RedisOptions, url};
 use crate::error::StoreError;
 use crate::store::unreachable::unreachable;
 
-/// How long a server may take to accept a connection. A request that waits longer is answered with an error.
+/// How long a server may take to accept a connection. A request that waits longer fails as an outage.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a server may take to answer.
+/// How long a server may take to answer. Longer than any script takes, so an answer that is missing then is lost.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How many requests may wait to be sent.
+/// How many requests may wait to be sent. More fail at once instead of using up memory while Redis is down.
 const QUEUE: usize = 1024;
 
+/// A connection to one server or to a cluster; both reconnect with the next request.
 #[derive(Clone)]
 pub(super) enum Connection {
     Server(Arc<Server>),
@@ -35,7 +40,7 @@ pub(super) struct Server {
     current: Mutex<Current>,
 }
 
-/// The connection that counts, and how many there were before.
+/// The connection in use, and how many there were before it.
 #[derive(Clone)]
 struct Current {
     manager: ConnectionManager,
@@ -43,12 +48,14 @@ struct Current {
 }
 
 impl Server {
+    /// A panic while the lock is held leaves the connection usable.
     fn current(&self) -> MutexGuard<'_, Current> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks the server. A connection on which it did not answer in time is left to itself: the server may be there, and
-    /// only that connection lead nowhere any more.
+    /// Sends a request. A connection on which no answer came in time is abandoned: the server may be well, and only
+    /// this connection be lost, as when a firewall has forgotten it. The number makes sure that of many callers who
+    /// time out together one replaces the connection.
     async fn ask<T>(&self, ask: impl AsyncFnOnce(&mut ConnectionManager) -> RedisResult<T>) -> RedisResult<T> {
         let Current { mut manager, number } = self.current().clone();
         let answer = ask(&mut manager).await;
@@ -63,7 +70,7 @@ impl Server {
     }
 }
 
-/// A connection whose other end does not even confirm what it was sent is lost.
+/// A connection whose other end does not even acknowledge data is lost; Linux closes it after this time.
 fn tcp_settings() -> TcpSettings {
     let settings = TcpSettings::default().set_nodelay(true);
     #[cfg(target_os = "linux")]
@@ -71,6 +78,7 @@ fn tcp_settings() -> TcpSettings {
     settings
 }
 
+/// A client of the driver, with certificates where they are set.
 #[cfg(feature = "redis-tls")]
 fn client(info: ConnectionInfo, options: &RedisOptions) -> RedisResult<Client> {
     settle_cryptography();
@@ -85,6 +93,7 @@ fn client(info: ConnectionInfo, _: &RedisOptions) -> RedisResult<Client> {
     Client::open(info)
 }
 
+/// The settings of a cluster, with certificates where they are set.
 #[cfg(feature = "redis-tls")]
 fn secured(builder: ClusterClientBuilder, options: &RedisOptions) -> ClusterClientBuilder {
     settle_cryptography();
@@ -100,8 +109,8 @@ fn secured(builder: ClusterClientBuilder, _: &RedisOptions) -> ClusterClientBuil
 }
 
 impl Connection {
-    /// Connects once, so that a wrong address is known at the start. A lost connection is made anew with the next
-    /// request: while the server is away that fails at once, so nobody waits for it.
+    /// Connects at once, so that a wrong address is an error at the start. A lost connection is replaced with the next
+    /// request, without retries: while Redis is down that fails at once, so no request waits for it.
     pub(super) async fn to_server(url: &str, options: &RedisOptions) -> Result<Self, StoreError> {
         let info = url::info(url)?.set_tcp_settings(tcp_settings());
         let config = ConnectionManagerConfig::new()
@@ -117,8 +126,8 @@ impl Connection {
         Ok(Self::Server(Arc::new(Server { client, config, current })))
     }
 
-    /// Connects to the nodes of a cluster. A request is sent once, because an insertion that is sent again after a lost
-    /// connection would meet itself; when a slot has moved, that request fails and the next one finds it.
+    /// Connects to the nodes of a cluster. A request is sent once, because an insertion that is repeated after a lost
+    /// connection would find its own client; when a slot has moved, that request fails and the next one finds it.
     pub(super) async fn to_cluster(urls: &[&str], options: &RedisOptions) -> Result<Self, StoreError> {
         let nodes = urls.iter().map(|url| url::info(url)).collect::<Result<Vec<_>, _>>()?;
         let names = Vec::from_iter(nodes.iter().map(|node| node.addr().to_string())).join(", ");

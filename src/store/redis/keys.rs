@@ -1,4 +1,21 @@
 //! What is written where: the keys of a tenant, the rows of the index, and times that sort as text.
+//!
+//! # The rows
+//!
+//! All rows of a tenant are members of one sorted set with the score 0, which Redis orders by bytes. A row is a kind,
+//! then the position of a client: its time of issue as 16 hexadecimal digits, then its identifier.
+//!
+//! | kind | clients |
+//! | --- | --- |
+//! | `cd`, `cn`, `cu` | every client has one of these: disabled, never used, or used |
+//! | `u` and a time | used clients, by their last use |
+//! | `p` | clients that wait for approval |
+//! | `o` and a digest | clients of an owner |
+//! | `f` and a fingerprint | clients of a fingerprint |
+//! | `nt`, `no`, `nw` and a hash | clients that were never used, by initial access token, owner and network |
+//!
+//! A query reads the kind with the fewest rows, and compares the rest of its fields with the clients themselves. The
+//! number of all clients is the number of rows from `c` to `d`, so no counter can go wrong.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -10,15 +27,17 @@ use crate::store::{ClientQuery, IdleCutoffs, RegistrantKey};
 
 /// Sorts after every character of a row.
 const LAST: char = '~';
-/// Sorts before every other time.
+/// The last use of a client that was never used. It sorts before every time, and has its length, so the first use
+/// changes bytes in place.
 const NEVER: &str = "0000000000000000";
 
 /// Of these kinds every client has one row: disabled, never used, or neither.
 const DISABLED: &str = "cd";
 const NEW: &str = "cn";
 const USED: &str = "cu";
-/// The row of the last use of a client that is neither disabled nor new: the time comes before the place.
+/// The row of the last use of a client that is neither disabled nor new. The time comes before the position.
 const LAST_USE: &str = "u";
+/// The row of a client that waits for approval.
 const PENDING: &str = "p";
 /// The rows of clients that were never used, by their registrants. All of them begin with `n`, so that the first use
 /// removes them.
@@ -35,16 +54,19 @@ pub(super) struct Keys {
 }
 
 impl Keys {
+    /// The keys of a tenant under a prefix. Braces are escaped, since they would end the hash tag, and so is the colon
+    /// of a tenant, since it would look like the end of a prefix.
     pub(super) fn new(prefix: &str, tenant: &str) -> Self {
         let base = format!("{{{}:{}}}:", plain(prefix, &['%', '{', '}']), plain(tenant, &['%', '{', '}', ':']));
         Self { prefix: prefix.into(), base: base.into() }
     }
 
+    /// The keys of another tenant under the same prefix.
     pub(super) fn for_tenant(&self, tenant: &str) -> Self {
         Self::new(&self.prefix, tenant)
     }
 
-    /// A string: what is kept of a client.
+    /// A string: the line and the record of a client.
     pub(super) fn client(&self, id: &str) -> String {
         format!("{}client:{id}", self.base)
     }
@@ -59,7 +81,7 @@ impl Keys {
         format!("{}tokens", self.base)
     }
 
-    /// A string: the end of what is remembered. The text may be long, so its digest stands for it.
+    /// A string: until when a nonce is claimed. A nonce may be long, so its digest is the key.
     pub(super) fn remembered(&self, text: &str) -> String {
         format!("{}remembered:{}", self.base, hex(&Digest::of(text)))
     }
@@ -77,6 +99,7 @@ fn plain(text: &str, escaped: &[char]) -> String {
     plain
 }
 
+/// A digest as text of fixed length, which no command of Redis changes.
 pub(super) fn hex(digest: &Digest) -> String {
     digest.as_bytes().iter().fold(String::with_capacity(64), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -84,7 +107,8 @@ pub(super) fn hex(digest: &Digest) -> String {
     })
 }
 
-/// Milliseconds since 1970, rounded down, as text that sorts like the time.
+/// Milliseconds since 1970, rounded down, as text that sorts like the time. The sign bit is inverted, so that times
+/// before 1970 sort first.
 pub(super) fn time(time: SystemTime) -> String {
     let millis = match time.duration_since(UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
@@ -100,7 +124,7 @@ fn time_from(at: SystemTime) -> String {
     time(at.checked_add(Duration::from_nanos(999_999)).unwrap_or(at))
 }
 
-/// The last use of a client; one that was never used has the time before all times.
+/// The last use of a client as it is stored.
 pub(super) fn last_use(client: &Client) -> String {
     client.last_used.map_or_else(|| NEVER.to_owned(), time)
 }
@@ -115,12 +139,12 @@ pub(super) fn read_last_use(text: &str) -> Option<SystemTime> {
     if millis < 0 { UNIX_EPOCH.checked_sub(apart) } else { UNIX_EPOCH.checked_add(apart) }
 }
 
-/// The place of a client in the order of the list: the time of its issue, then its identifier.
+/// The position of a client in the order of the list.
 fn place(issued_at: SystemTime, id: &ClientId) -> String {
     time(issued_at) + id.as_str()
 }
 
-/// The identifier of a place.
+/// The identifier of a position.
 pub(super) fn id_of(place: &str) -> Option<&str> {
     place.get(NEVER.len()..)
 }
@@ -130,7 +154,7 @@ pub(super) fn place_of(client: &Client) -> String {
     place(client.issued_at, &client.id)
 }
 
-/// The rows by which a client is found, except that of its last use. The first one is what every client has.
+/// The rows by which a client is found, apart from that of its last use. The first one says what the client is.
 pub(super) fn rows(client: &Client) -> Vec<String> {
     let kind = match (client.status, client.last_used) {
         (ClientStatus::Disabled, _) => DISABLED,
@@ -154,6 +178,7 @@ pub(super) fn last_use_row(client: &Client) -> Option<String> {
     Some(format!("{LAST_USE}{}{}", time(used), place_of(client)))
 }
 
+/// The kind of the rows of a registrant. A short digest is enough, because the clients that are found are compared.
 fn unused_kind(key: &RegistrantKey) -> String {
     let short = |text: &str| hex(&Digest::of(text))[..16].to_owned();
     match key {
@@ -163,15 +188,17 @@ fn unused_kind(key: &RegistrantKey) -> String {
     }
 }
 
+/// The kind of the rows of an owner, whose name is any text.
 fn owner_kind(owner: &str) -> String {
     format!("o{}", hex(&Digest::of(owner)))
 }
 
+/// The kind of the rows of a fingerprint, which `insert.lua` and `update.lua` search to find out whether it is taken.
 pub(super) fn fingerprint_kind(fingerprint: &Digest) -> String {
     format!("f{}", hex(fingerprint))
 }
 
-/// Rows of one kind that follow one another in the index.
+/// A range of rows of one kind in the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rows {
     kind: String,
@@ -183,6 +210,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
+    /// The rows of a kind between two times of issue.
     fn of(kind: impl Into<String>, from: Option<SystemTime>, before: Option<SystemTime>) -> Self {
         let kind = kind.into();
         let from = from.map(time_from).unwrap_or_default();
@@ -190,7 +218,7 @@ impl Rows {
         Self { before_place: kind.len(), kind, from: format!("[{from}"), before: format!("({before}") }
     }
 
-    /// The fewest rows among which all clients of a query are, each client once. Each part is in the order of the list.
+    /// The fewest rows that have all clients of a query, each client once. Each part is in the order of the list.
     pub(super) fn around(query: &ClientQuery) -> Vec<Self> {
         let kinds = match (&query.fingerprint, &query.owner, query.status) {
             (Some(fingerprint), ..) => vec![fingerprint_kind(fingerprint)],
@@ -202,7 +230,7 @@ impl Rows {
         kinds.into_iter().map(|kind| Self::of(kind, query.issued_from, query.issued_before)).collect()
     }
 
-    /// Without those up to this one. A time between two milliseconds is before all clients of the second one.
+    /// Skips rows up to this position. A time between two milliseconds is before all clients of the second one.
     pub(super) fn after(&mut self, after: &(SystemTime, ClientId)) {
         let (issued_at, id) = after;
         let from = match time(*issued_at) == time_from(*issued_at) {
@@ -215,7 +243,7 @@ impl Rows {
         }
     }
 
-    /// Without those up to this place, which is one of them or comes after one.
+    /// Skips rows up to this position, which is one of them or comes after one.
     pub(super) fn after_place(&mut self, place: &str) {
         self.from = format!("({place}");
     }

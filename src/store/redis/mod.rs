@@ -1,26 +1,46 @@
-//! Redis as a store: every change is one script, so it happens as a whole or not at all.
+//! Redis as a store.
 //!
-//! All keys of a tenant share a hash tag. A cluster therefore keeps a tenant on one node and spreads tenants over all
-//! of them. Beside a string for each client there is one sorted set for each tenant, the index: its rows are texts that
-//! begin with what a client can be found by and end with its time of issue and identifier, so a page of a list is a
-//! range of rows, or is merged from a few.
+//! # How a verb is one step
 //!
-//! Redis answers before its disk or its replicas have a change, unless it is told otherwise: see `docs/stores.md` for
-//! what `appendfsync` and replication mean for clients that were told they are registered.
+//! Redis runs a Lua script as a whole: no other command runs meanwhile. So each verb that changes something is one
+//! script, and a caller who leaves can cancel it only before it begins. `MULTI` would not do, because it cannot decide
+//! by what it reads, and `WATCH` would need a connection for each call. A script is sent by its digest, and loaded
+//! where it is missing.
+//!
+//! A cluster demands that a script is given all keys that it uses. That is no problem for a client, but the victim of
+//! an eviction is not known before: the store asks for some idle clients, gives their keys to the script, and the
+//! script evicts the first one that is unchanged. If all of them have changed, the store asks again.
+//!
+//! # The keys
+//!
+//! All keys of a tenant share a hash tag, `{prefix:tenant}:…`. A cluster therefore keeps a tenant on one node, where
+//! one script may use all of its keys, and spreads tenants over the nodes.
+//!
+//! | key | type | content |
+//! | --- | --- | --- |
+//! | `client:ID` | string | a line for the scripts, then the record; see `value.rs` |
+//! | `index` | sorted set | rows by which clients are found; see `keys.rs` |
+//! | `tokens` | hash | record, uses left and expiry of each initial access token |
+//! | `remembered:DIGEST` | string with a lifetime | until when a nonce is claimed |
+//!
+//! The index is one sorted set whose scores are all 0, so Redis keeps its rows in the order of their bytes. A row
+//! begins with what a client can be found by and ends with its time of issue and identifier. A page of a list is then
+//! a range of rows, or is merged from a few ranges, and a client is added to all of its orders with one command.
+//!
+//! # What Redis may lose
+//!
+//! Redis answers before its disk or its replicas have a change, unless it is configured otherwise: see
+//! `docs/stores.md` for what `appendfsync` and replication mean for clients that were told that they are registered.
 //!
 //! ```no_run
 //! use tower_dcr::credential::SecretStorage;
 //! use tower_dcr::store::RedisStore;
 //! use tower_dcr::{Access, Registry};
 //!
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let store = RedisStore::connect("redis://127.0.0.1:6379").await?.with_prefix("id.example.com");
-//! let registry = Registry::builder("https://id.example.com", Access::Open)
-//!     .with_secrets(SecretStorage::hashed())
-//!     .build(store)?;
-//! # Ok(())
-//! # }
-//! ```
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> { let store =
+//! RedisStore::connect("redis://127.0.0.1:6379").await?.with_prefix("id.example.com"); let registry =
+//! Registry::builder("https://id.example.com", Access::Open) .with_secrets(SecretStorage::hashed()) .build(store)?; #
+//! Ok(()) # } ```
 
 mod connection;
 mod keys;
@@ -49,15 +69,18 @@ use crate::client::InitialAccessTokenRecord;
 use crate::client::credential::{ClientId, Digest};
 use crate::error::StoreError;
 
-/// How many clients are read or removed with one request, so that no request keeps Redis from others for long.
+/// How many clients are read or removed with one request. Redis serves no other caller meanwhile, so this bounds how
+/// long they wait.
 const BATCH: usize = 100;
-/// How many idle clients are put in order before the first of them go.
+/// How many idle clients are sorted before the first of them are removed. The rows of last uses are in the order of
+/// the use and not of the issue, so they must be sorted here; this bounds the memory for that.
 const WINDOW: isize = 10_000;
-/// How often an insertion asks others to make room who were taken by then.
+/// How often an insertion asks for idle clients again, after others have changed all that it was given.
 const ROUNDS: usize = 64;
-/// How much longer a key is remembered than asked, for clocks that run at different speeds.
+/// How much longer Redis keeps a nonce than asked, because its clock and that of the caller may differ. The script
+/// decides by the time of the caller; the lifetime only cleans up.
 const GRACE: Duration = Duration::from_secs(60);
-/// The longest lifetime that is given to Redis, in milliseconds: a thousand years.
+/// The longest lifetime that is given to Redis, in milliseconds: a thousand years. Redis refuses larger ones.
 const LONGEST: u64 = 1000 * 366 * 24 * 3600 * 1000;
 
 /// Keeps clients in Redis 6.2 or newer, or in a Redis Cluster. Clones share a connection.
@@ -73,6 +96,7 @@ impl fmt::Debug for RedisStore {
     }
 }
 
+/// An error of the driver as an outage.
 fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
     StoreError::unavailable(error)
 }
@@ -121,6 +145,7 @@ impl RedisStore {
         Connection::to_cluster(urls, options).await.map(Self::new)
     }
 
+    /// A store with the default prefix.
     fn new(connection: Connection) -> Self {
         Self { connection, keys: Keys::new("tower-dcr", "") }
     }
@@ -133,7 +158,7 @@ impl RedisStore {
         self
     }
 
-    /// Inserts a client that costs nothing, with a script that asks for nothing else.
+    /// Inserts a client without conditions, with a short script that checks nothing but the identifier.
     async fn add(&self, client: &Client) -> Result<InsertOutcome, StoreError> {
         let mut script = script::ADD.key(self.keys.client(client.id.as_str()));
         script.key(self.keys.index()).arg(value::write(client));
@@ -141,7 +166,8 @@ impl RedisStore {
         Ok(if self.run(&script).await? { InsertOutcome::Inserted } else { InsertOutcome::Exists })
     }
 
-    /// Inserts a client for which one of these others makes room, if that is needed.
+    /// Inserts a client under conditions. If the limit is reached, the first of these candidates that is unchanged is
+    /// evicted. The script checks all conditions before it changes anything, since Redis has no rollback.
     async fn insert_among(
         &self,
         client: &Client,
@@ -173,12 +199,13 @@ impl RedisStore {
         })
     }
 
-    /// Gives a script a client as it was seen.
+    /// Gives a script a client as it was read: its key, its revision and its last use. The script acts only if both
+    /// are unchanged, so a client that was used in between is not removed.
     pub(super) fn meant(&self, script: &mut ScriptInvocation<'_>, client: &Client) {
         script.key(self.keys.client(client.id.as_str())).arg(client.revision).arg(keys::last_use(client));
     }
 
-    /// Gives a script keys that count once.
+    /// Gives a script nonces: their keys, the time of expiry and the lifetime.
     fn claim(&self, script: &mut ScriptInvocation<'_>, nonces: &[Nonce], now: SystemTime) {
         for Nonce { key, until } in nonces {
             let lifetime = until.duration_since(now).unwrap_or_default().saturating_add(GRACE);
@@ -187,32 +214,36 @@ impl RedisStore {
         }
     }
 
+    /// Runs a script; the driver loads it where it is missing.
     async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, StoreError> {
         script.invoke_async(&mut self.connection.clone()).await.map_err(unavailable)
     }
 
+    /// Runs a command that only reads.
     async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
         command.query_async(&mut self.connection.clone()).await.map_err(unavailable)
     }
 }
 
-/// Gives a script the rows of a client as `ZADD` takes them.
+/// Gives a script the rows of a client as `ZADD` takes them, score and row in turns. They come last, because their
+/// number differs.
 fn index_rows(script: &mut ScriptInvocation<'_>, client: &Client) {
     for row in keys::rows(client).into_iter().chain(keys::last_use_row(client)) {
         script.arg(0).arg(row);
     }
 }
 
-/// A number of which the script makes what it needs; the empty text is none.
+/// A number for a script; the empty text is none.
 fn text(number: Option<u64>) -> String {
     number.map(|number| number.to_string()).unwrap_or_default()
 }
 
-/// The kind of the rows of a fingerprint that must be unique; the empty text is none.
+/// What the rows of a fingerprint that must be unique begin with; the empty text is none.
 fn unique_kind(fingerprint: Option<&Digest>) -> String {
     fingerprint.map(keys::fingerprint_kind).unwrap_or_default()
 }
 
+/// A digest for a script; the empty text is none.
 fn digest_text(digest: Option<&Digest>) -> String {
     digest.map(keys::hex).unwrap_or_default()
 }
@@ -226,8 +257,9 @@ impl ClientStore for RedisStore {
         Self { connection: self.connection.clone(), keys: self.keys.for_tenant(tenant) }
     }
 
-    /// A store that is full is asked which clients may be evicted, and then once more with their keys, because a script
-    /// must be given all keys that it uses. When all of them are gone by then, others have evicted them.
+    /// A store that is full is asked which clients may be evicted, and then once more with their keys, because a
+    /// script must be given all keys that it uses. If all of them are evicted or used by then, the store is asked
+    /// again.
     async fn insert(&self, client: &Client, conditions: &InsertConditions) -> Result<InsertOutcome, StoreError> {
         if conditions.is_unconditional() {
             return self.add(client).await;
@@ -254,6 +286,8 @@ impl ClientStore for RedisStore {
         self.get(id).await
     }
 
+    /// The script compares the digest with the first line of the client and reads no more before it is right. A client
+    /// that an earlier version wrote has no digests in its line; then they are compared here.
     async fn get_by_registration_token(
         &self,
         id: &ClientId,
@@ -283,6 +317,7 @@ impl ClientStore for RedisStore {
         }
     }
 
+    /// One script for one client. What is given back follows in the script, if the client was removed.
     async fn remove(&self, id: &ClientId, conditions: &RemoveConditions) -> Result<bool, StoreError> {
         let mut script = script::REMOVE.key(self.keys.index());
         script.key(self.keys.tokens()).key(self.keys.client(id.as_str()));
@@ -311,6 +346,7 @@ impl ClientStore for RedisStore {
         self.select(query, query.page_size()).await
     }
 
+    /// Where the rows of the index are exactly the selected clients, Redis counts them without reading clients.
     async fn count(&self, query: &ClientQuery) -> Result<u64, StoreError> {
         if keys::is_exact(query) {
             return self.count_places(&Rows::around(query)).await;
@@ -319,8 +355,9 @@ impl ClientStore for RedisStore {
         Ok(self.select(&all, usize::MAX).await?.len() as u64)
     }
 
-    /// One script, so that whoever is gone is told: the first of those who are idle, at most as many as a script may keep
-    /// Redis busy with. Clients that cannot be read are passed over.
+    /// Reads idle clients and removes those that are unchanged with one script, at most as many as a script may keep
+    /// Redis busy with. So the caller learns of each removed client. Clients that cannot be read are skipped: they
+    /// stay, since their grants could not be revoked.
     async fn expire(&self, cutoffs: &IdleCutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
         let mut expired = Vec::new();
         for places in self.idle_places(cutoffs, WINDOW).await?.chunks(BATCH) {
@@ -342,6 +379,7 @@ impl ClientStore for RedisStore {
         self.run(&script).await
     }
 
+    /// Record and uses of one token.
     async fn get_token(&self, digest: &Digest) -> Result<Option<InitialAccessTokenRecord>, StoreError> {
         let digest = keys::hex(digest);
         let mut command = redis::cmd("HMGET");
@@ -350,6 +388,7 @@ impl ClientStore for RedisStore {
         record.map(|record| select::token(&record, uses.as_deref())).transpose()
     }
 
+    /// All tokens are in one hash and read at once, so the list is a snapshot. There are few: operators issue them.
     async fn list_tokens(&self) -> Result<Vec<InitialAccessTokenRecord>, StoreError> {
         let fields: HashMap<String, Vec<u8>> = self.ask(redis::cmd("HGETALL").arg(self.keys.tokens())).await?;
         let uses = |digest: &str| std::str::from_utf8(fields.get(&format!("{digest}:uses"))?).ok();

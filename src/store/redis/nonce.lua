@@ -1,11 +1,12 @@
--- Keys that count once. The value of each is when it ends by the caller's clock; the lifetime is longer and only cleans
--- up. Before a key come its two arguments: that time and the lifetime in milliseconds.
-local function is_known(key, now)
+-- Functions for nonces. The value of a nonce is its time of expiry, which is compared with the time of the caller. The
+-- lifetime in Redis is longer and only cleans up, since the clock of Redis may differ from that of the caller.
+-- A nonce has two arguments: the time of expiry and the lifetime in milliseconds.
+local function is_claimed(key, now)
   local ends = redis.call('GET', key)
   return ends and ends > now
 end
 
-local function remember(key, argument)
+local function claim(key, argument)
   redis.call('SET', key, ARGV[argument], 'PX', ARGV[argument + 1])
 end
 

@@ -1,7 +1,12 @@
-//! How a store connects to Redis.
+//! How a store connects to Redis, beyond the URL: certificates, which no URL can have.
 
-/// How a [`RedisStore`](super::RedisStore) connects, beyond its URL. By default a certificate is verified by what the
-/// operating system trusts, and none is presented.
+/// How a [`RedisStore`](super::RedisStore) connects, beyond its URL. By default a certificate is verified by the roots
+/// that the operating system trusts, and the store presents none.
+///
+/// ```
+/// use tower_dcr::store::RedisOptions;
+///
+/// let options = RedisOptions::new(); assert!(!format!("{options:?}").is_empty()); ```
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct RedisOptions {
@@ -36,15 +41,15 @@ impl RedisOptions {
         self
     }
 
-    /// What the driver takes; none where nothing is set.
+    /// The certificates for the driver; `None` if none are set.
     pub(super) fn certificates(&self) -> Option<redis::TlsCertificates> {
         let Self { root_certificates: root_cert, client_certificate: client_tls } = self.clone();
         (root_cert.is_some() || client_tls.is_some()).then_some(redis::TlsCertificates { client_tls, root_cert })
     }
 }
 
-/// The driver verifies certificates with the cryptography of the process, and panics where that is not settled because
-/// the program has more than one. An application that cares installs its own before.
+/// The driver verifies certificates with the cryptography provider of the process, and panics if the program has more
+/// than one and has installed none. An application that has a preference installs its own before.
 #[cfg(feature = "redis-tls")]
 pub(super) fn settle_cryptography() {
     use rustls::crypto::{CryptoProvider, ring};

@@ -1,6 +1,7 @@
--- Removes clients, each only if it is still as the caller saw it, and gives a use of a token back for each.
--- After the clients come the client that is restored with them, if there is one, and the keys that are forgotten.
--- Answers per client: 0 it is not there, 1 it was removed, 2 it changed meanwhile.
+-- Removes clients, each only if it is unchanged since the caller read it, and refunds a use of a token for each.
+-- After the clients come the evicted client that is restored, if there is one, and the nonces that are released. These
+-- follow only if a client was removed, so an insertion is undone once.
+-- Answers for each client: 0 it is not there, 1 it was removed, 2 it was changed.
 local index, tokens, refunds = KEYS[1], KEYS[2], ARGV[1] .. ':uses'
 local clients, restored = tonumber(ARGV[2]), tonumber(ARGV[3])
 local answers = {}

@@ -1,4 +1,4 @@
--- Removes the initial access token of this name.
+-- Removes the initial access token of this identifier, with all of its fields.
 local tokens, name = KEYS[1], 'id:' .. ARGV[1]
 
 local digest = redis.call('HGET', tokens, name)

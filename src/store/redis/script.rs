@@ -1,9 +1,13 @@
-//! The scripts: each verb that changes something is one, so each is one step.
+//! The Lua scripts. Each verb that changes something is one script, so each is one step.
+//!
+//! `client.lua` and `nonce.lua` have functions that several scripts use; they are put in front of these, because a
+//! script of Redis cannot call another one.
 
 use std::sync::LazyLock;
 
 use redis::Script;
 
+/// A script is made of files and hashed at its first use.
 macro_rules! scripts {
     ($($(#[$meta:meta])* $name:ident = $($file:literal)+;)+) => {
         $(pub(super) static $name: LazyLock<Script> = LazyLock::new(|| Script::new(concat!($(include_str!($file)),+)));)+
@@ -11,18 +15,27 @@ macro_rules! scripts {
 }
 
 scripts! {
+    /// Inserts a client without conditions.
     ADD = "add.lua";
+    /// Inserts a client under conditions, with or without an eviction.
     INSERT = "client.lua" "nonce.lua" "insert.lua";
+    /// Replaces the revision before, under conditions.
     UPDATE = "client.lua" "nonce.lua" "update.lua";
+    /// Removes clients that are unchanged, and gives back what one of them spent.
     REMOVE = "client.lua" "remove.lua";
+    /// Records a use; changes rows only if the kind of the client changes.
     TOUCH = "client.lua" "touch.lua";
+    /// Inserts or replaces an initial access token.
     INSERT_TOKEN = "insert_token.lua";
+    /// Reads a client if a digest is one of its registration access tokens.
     GET_BY_TOKEN = "get_by_token.lua";
+    /// Removes an initial access token by its identifier.
     REMOVE_TOKEN = "remove_token.lua";
+    /// Claims a nonce.
     CLAIM_NONCE = "nonce.lua" "claim_nonce.lua";
 }
 
-/// What `remove.lua` says of a client that it removed.
+/// The answer of `remove.lua` for a client that it removed.
 pub(super) const REMOVED: u8 = 1;
-/// What `remove.lua` says of a client that is not as it was seen.
+/// The answer of `remove.lua` for a client that was changed since it was read.
 pub(super) const CHANGED: u8 = 2;

@@ -1,4 +1,8 @@
-//! Reading: pages along the index, idle clients, records.
+//! Reading from Redis: pages along the index, idle clients, records.
+//!
+//! Reading takes several commands, and clients change in between. That is safe: a list shows each client that was
+//! there all the time, because a position never changes, and a removal compares what was read in its script. A row
+//! without a client and a client that is no longer idle are skipped.
 
 use std::sync::Arc;
 
@@ -12,9 +16,10 @@ use crate::client::InitialAccessTokenRecord;
 use crate::error::StoreError;
 use crate::store::{ClientQuery, IdleCutoffs, record};
 
-/// How many clients are given to a script as candidates for an eviction.
+/// How many clients are given to a script as candidates for an eviction. One could be changed by another caller in the
+/// meantime; more keys make the script longer.
 const FEW: usize = 16;
-/// As the limit of a range: no limit.
+/// No limit of a range.
 const ALL: isize = -1;
 
 /// The initial access token of a record, with the uses that are kept beside it.
@@ -24,24 +29,25 @@ pub(super) fn token(record: &[u8], uses: Option<&str>) -> Result<InitialAccessTo
 }
 
 impl RedisStore {
-    /// Those of the clients that are there, in the order given.
+    /// Those of the clients that are there, in the order given. A record that cannot be read is an error.
     pub(super) async fn read(&self, ids: impl IntoIterator<Item = &str>) -> Result<Vec<Arc<Client>>, StoreError> {
         self.values(ids).await?.iter().flatten().map(|value| value::read(value)).collect()
     }
 
-    /// The clients in these places that are there and can be read.
+    /// The clients at these positions that are there and can be read.
     pub(super) async fn readable(&self, places: &[String]) -> Result<Vec<Arc<Client>>, StoreError> {
         let found = self.values(places.iter().filter_map(|place| keys::id_of(place))).await?;
         Ok(found.iter().flatten().filter_map(|value| value::read(value).ok()).collect())
     }
 
+    /// The stored values of clients, `None` for those that are not there.
     async fn values(&self, ids: impl IntoIterator<Item = &str>) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
         let keys: Vec<String> = ids.into_iter().map(|id| self.keys.client(id)).collect();
         if keys.is_empty() { Ok(Vec::new()) } else { self.ask(redis::cmd("MGET").arg(keys)).await }
     }
 
-    /// Asks the same of all these parts of the index at one moment, so that a client that moves from one to another is
-    /// in one of them.
+    /// Sends one command for each of these parts of the index in one transaction, so that a client that moves from one
+    /// part to another is in one of them.
     async fn of_each<T: FromRedisValue>(
         &self,
         parts: &[Rows],
@@ -61,7 +67,7 @@ impl RedisStore {
         pipeline.atomic().query_async(&mut self.connection.clone()).await.map_err(unavailable)
     }
 
-    /// The places in parts of the index, in order; at most so many of each part.
+    /// The positions in parts of the index, in order; at most so many of each part.
     async fn places(&self, parts: &[Rows], limit: isize) -> Result<Vec<String>, StoreError> {
         let found: Vec<Vec<String>> = self.of_each(parts, "ZRANGEBYLEX", Some(limit)).await?;
         let of_part = |(rows, found): (&Rows, Vec<String>)| {
@@ -73,6 +79,7 @@ impl RedisStore {
         Ok(places)
     }
 
+    /// How many rows these parts of the index have.
     pub(super) async fn count_places(&self, parts: &[Rows]) -> Result<u64, StoreError> {
         Ok(self.of_each::<u64>(parts, "ZLEXCOUNT", None).await?.iter().sum())
     }
@@ -87,7 +94,7 @@ impl RedisStore {
         Ok(selected)
     }
 
-    /// Along the part of the index that has the fewest rows besides those that are wanted.
+    /// Along the part of the index that has the fewest rows besides the wanted ones, a batch at a time.
     async fn walk(&self, query: &ClientQuery, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
         let mut parts = Rows::around(query);
         if let Some(after) = &query.after {
@@ -106,6 +113,7 @@ impl RedisStore {
         Ok(selected)
     }
 
+    /// The clients that a query with cutoffs selects.
     async fn select_idle(
         &self,
         query: &ClientQuery,
@@ -124,7 +132,7 @@ impl RedisStore {
         Ok(selected)
     }
 
-    /// The places of clients that may be idle, in the order of the list; at most so many of those that were used.
+    /// The positions of clients that may be idle, in the order of the list; at most so many of those that were used.
     pub(super) async fn idle_places(&self, cutoffs: &IdleCutoffs, limit: isize) -> Result<Vec<String>, StoreError> {
         let mut places = Vec::new();
         if let Some(ids) = &cutoffs.ids {
@@ -152,8 +160,8 @@ impl RedisStore {
         Ok(Vec::new())
     }
 
-    /// Some clients that are idle, the first one of all first. Rows without a client and clients that cannot be read are
-    /// passed over.
+    /// Some idle clients, the first one in the order of the list first. Rows without a client and clients that cannot
+    /// be read are skipped.
     async fn first_idle(&self, cutoffs: &IdleCutoffs) -> Result<Vec<Arc<Client>>, StoreError> {
         // The rows of clients that were never used are in order already.
         let most = if cutoffs.idle_since.is_none() { BATCH.cast_signed() } else { super::WINDOW };
@@ -167,7 +175,7 @@ impl RedisStore {
         Ok(first)
     }
 
-    /// Removes those of the clients that are still as they were read, and tells which.
+    /// Removes those of the clients that are unchanged since they were read, and returns them.
     pub(super) async fn remove_unchanged(&self, clients: Vec<Arc<Client>>) -> Result<Vec<Arc<Client>>, StoreError> {
         if clients.is_empty() {
             return Ok(clients);

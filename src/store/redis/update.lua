@@ -1,5 +1,6 @@
--- Replaces the revision before. A use that was recorded since the client was read stays.
--- After the first keys come those that count once and then those that are forgotten.
+-- Replaces the revision before, under conditions, all of which are checked first. A use that was recorded since the
+-- client was read stays. Rows are rewritten only if they differ.
+-- After the first keys come the nonces that are claimed, then those that are released.
 local client, index = KEYS[1], KEYS[2]
 local value, before, now, nonces, unique, place = unpack(ARGV, 1, 6)
 local last_nonce = 2 + nonces
@@ -8,7 +9,7 @@ local used, rows, revision = line_of(redis.call('GET', client))
 if revision ~= before then return 'changed' end
 if is_taken(index, unique, place) then return 'taken' end
 for number = 3, last_nonce do
-  if is_known(KEYS[number], now) then return 'replayed' end
+  if is_claimed(KEYS[number], now) then return 'replayed' end
 end
 
 redis.call('SET', client, value)
@@ -18,6 +19,6 @@ if used ~= used_now or rows ~= rows_now then
   add_rows(index, rows_of(used_now, rows_now))
   touch(client, index, used)
 end
-for number = 3, last_nonce do remember(KEYS[number], 2 * number + 1) end
+for number = 3, last_nonce do claim(KEYS[number], 2 * number + 1) end
 for number = last_nonce + 1, #KEYS do redis.call('DEL', KEYS[number]) end
 return 'updated'

@@ -1,4 +1,7 @@
-//! What is kept of a client: a line for the scripts, which read no JSON, and the record.
+//! The value of a client in Redis: a line for the scripts, which read no JSON, and the record.
+//!
+//! The line is in the value itself and not in a key of its own, so one command reads and writes both. It has the last
+//! use, the rows in the index, the revision, and the digests of the registration access tokens, separated by spaces.
 
 use std::sync::Arc;
 
@@ -7,8 +10,9 @@ use crate::client::Client;
 use crate::error::StoreError;
 use crate::store::record;
 
-/// The line has the last use, the rows in the index and the revision, so that a client goes with the rows that it came
-/// with, and the digests of its registration access tokens, which are compared before the record is read. The last use is first and always as long, so that recording one writes nothing else.
+/// The line has everything that a script needs to know: the rows, so that a client is removed with the rows that it
+/// was added with; the revision, for updates; the digests, which are compared before the record is read. The last use
+/// is first and of fixed length, so that recording one changes some bytes in place.
 pub(super) fn write(client: &Client) -> Vec<u8> {
     let (used, rows) = (keys::last_use(client), keys::rows(client).join(" "));
     let token = client.token.as_ref();
@@ -20,7 +24,7 @@ pub(super) fn write(client: &Client) -> Vec<u8> {
     value
 }
 
-/// The client of a record, with the last use that is kept beside it.
+/// The client of a value: its record with the last use of its line.
 pub(super) fn read(value: &[u8]) -> Result<Arc<Client>, StoreError> {
     let mut parts = value.splitn(2, |byte| *byte == b'\n');
     let (Some(line), Some(record)) = (parts.next(), parts.next()) else {

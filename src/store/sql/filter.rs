@@ -1,4 +1,8 @@
-//! What a query selects, as the condition of a statement.
+//! A query as the condition of a statement.
+//!
+//! [`Filter`] collects conditions that must all hold, and the values that they compare with. Each condition is a text
+//! of this file with a placeholder; values are always bound. The text depends only on which fields are set, so a
+//! database has few statements to prepare.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +12,7 @@ use crate::client::ClientStatus;
 use crate::client::credential::ClientId;
 use crate::store::{ClientQuery, IdleCutoffs, RegistrantKey};
 
-/// Conditions that all must hold, with the values that they compare with.
+/// Conditions that all must hold, with the values of their placeholders.
 #[derive(Debug)]
 pub(super) struct Filter<'a> {
     pub(super) text: String,
@@ -16,7 +20,7 @@ pub(super) struct Filter<'a> {
 }
 
 impl<'a> Filter<'a> {
-    /// The clients of a tenant.
+    /// The clients of a tenant. It is always the first condition, as it is the first column of every index.
     pub(super) fn of(tenant: &'a [u8]) -> Self {
         Self { text: "tenant = $1".to_owned(), values: vec![Value::Bytes(Some(tenant))] }
     }
@@ -28,18 +32,20 @@ impl<'a> Filter<'a> {
         self.text.push_str(&condition.replace("{}", &place));
     }
 
+    /// Adds a condition on a time, if there is one.
     fn and_at(&mut self, condition: &str, time: Option<SystemTime>) {
         if let Some(time) = time {
             self.and(condition, Value::Int(Some(bound(time))));
         }
     }
 
+    /// Adds a value and returns its placeholder. Both databases understand `$1`.
     fn place(&mut self, value: Value<'a>) -> String {
         self.values.push(value);
         format!("${}", self.values.len())
     }
 
-    /// What a query selects, pages aside. `ids` is the JSON of [`ids`] for the query's cutoffs.
+    /// The conditions of a query, apart from pages. `ids` is the JSON of [`ids`] for its cutoffs.
     pub(super) fn matching(mut self, query: &'a ClientQuery, sql: &Statements, ids: Option<&'a str>) -> Self {
         if let Some(owner) = &query.owner {
             self.and("owner = {}", Value::Bytes(Some(owner.as_bytes())));
@@ -63,7 +69,8 @@ impl<'a> Filter<'a> {
         }
     }
 
-    /// Who is idle.
+    /// The conditions under which a client is idle. `never_used` is written exactly as in the partial indexes of
+    /// unused clients, or the planner would not use them.
     pub(super) fn idle(mut self, cutoffs: &'a IdleCutoffs, sql: &Statements, ids: Option<&'a str>) -> Self {
         self.and("status <> {}", Value::Text(Some(ClientStatus::Disabled.as_str())));
         let mut since = |time: SystemTime| self.place(Value::Int(Some(bound(time))));
@@ -88,7 +95,7 @@ impl<'a> Filter<'a> {
         self
     }
 
-    /// Not this client.
+    /// All clients but this one.
     pub(super) fn without(mut self, id: &'a ClientId) -> Self {
         self.and("id <> {}", Value::Text(Some(id.as_str())));
         self
@@ -103,7 +110,7 @@ impl<'a> Filter<'a> {
         self.first(query.page_size())
     }
 
-    /// The first ones in the order of the list.
+    /// The first clients in the order of the list.
     pub(super) fn first(mut self, most: usize) -> Self {
         let most = self.place(Value::Int(Some(i64::try_from(most).unwrap_or(i64::MAX))));
         self.text.push_str(&format!(" ORDER BY issued_at, id LIMIT {most}"));
@@ -111,13 +118,15 @@ impl<'a> Filter<'a> {
     }
 }
 
-/// The identifiers that cutoffs are limited to, as one value whatever their number. Identifiers need no escaping.
+/// The identifiers of cutoffs as one JSON array, and so one value of the statement whatever their number. Identifiers
+/// have no characters that JSON escapes.
 pub(super) fn ids(cutoffs: Option<&IdleCutoffs>) -> Option<String> {
     let ids: Vec<_> = cutoffs?.ids.as_ref()?.iter().map(|id| format!("\"{id}\"")).collect();
     Some(format!("[{}]", ids.join(",")))
 }
 
-/// The first whole millisecond that is not before a time, so that kept times compare with it as with the time itself.
+/// The first whole millisecond that is not before a time. Stored times are whole milliseconds, so comparing with this
+/// is the same as comparing with the time itself.
 fn bound(time: SystemTime) -> i64 {
     time.checked_add(Duration::from_nanos(999_999)).map_or(i64::MAX, millis)
 }

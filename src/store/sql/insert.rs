@@ -1,4 +1,9 @@
-//! An insertion: a client comes in and pays, or all is undone.
+//! An insertion as one statement or one transaction.
+//!
+//! Without conditions a plain `INSERT … ON CONFLICT DO NOTHING` is enough. With conditions the steps of the
+//! transaction have an order that matters: first the lock of a unique fingerprint, so that a caller who waits for it
+//! holds nothing else; then the row of the client; then what few callers share (a token, nonces); last the count of
+//! clients, because that row is shared by all insertions of a tenant and its lock is held until the commit.
 
 use std::sync::atomic::Ordering;
 
@@ -92,7 +97,7 @@ impl<'a> Values<'a> {
     }
 }
 
-/// The values of the statement that inserts a client.
+/// The values of the statement that inserts a client, in the order of its columns.
 pub(super) fn row<'a>(tenant: &'a [u8], client: &'a Client, written: &'a Written) -> [Value<'a>; 14] {
     [
         bytes(tenant),
@@ -115,13 +120,20 @@ pub(super) fn row<'a>(tenant: &'a [u8], client: &'a Client, written: &'a Written
     ]
 }
 
-/// The steps that let a client have a fingerprint only where no other one has it.
+/// The steps that let a client have a fingerprint only if no other client has it.
+///
+/// An index with `UNIQUE` cannot do this, because shared registrations may have the same fingerprint on purpose:
+/// uniqueness is a condition of the call. So the write is followed by a look for another client. In PostgreSQL two
+/// transactions would not see each other's row at that moment, so they first take an advisory lock of the fingerprint;
+/// SQLite has one writer.
 pub(super) struct Unique<'a> {
     lock: [Value<'a>; 1],
     check: [Value<'a>; 3],
 }
 
 impl<'a> Unique<'a> {
+    /// The lock is a 64-bit number made from the fingerprint and the tenant. Fingerprints that share a number wait for
+    /// one another, which costs time and nothing else.
     pub(super) fn new(tenant: &'a [u8], fingerprint: &'a Digest, own: &'a ClientId) -> Self {
         let digest = Sha256::new().chain_update(fingerprint.as_bytes()).chain_update(tenant).finalize();
         let number = digest.iter().take(8).fold(0, |number: i64, byte| number << 8 | i64::from(*byte));
@@ -129,18 +141,20 @@ impl<'a> Unique<'a> {
         Self { lock: [Value::Int(Some(number))], check }
     }
 
-    /// Comes first, so that whoever waits here holds nothing that others wait for.
+    /// The first step, so that a caller who waits here holds nothing that others wait for.
     pub(super) fn lock(&'a self, sql: &'a Statements) -> Option<Step<'a>> {
         sql.lock_fingerprint.map(|text| Step::optional(text, &self.lock))
     }
 
-    /// Comes after the write.
+    /// Comes after the write, so that it sees the rows of transactions that committed while this one waited.
     pub(super) fn check(&'a self, sql: &'a Statements) -> Step<'a> {
         Step::required(&sql.unique, &self.check)
     }
 }
 
-/// The statement that removes the first client that is idle, other than the new one, whose row nobody else changes.
+/// The statement that removes the first idle client, other than the new one. PostgreSQL skips rows that another
+/// transaction has locked: this transaction holds the count, for which that one may wait, so waiting for its row could
+/// be a deadlock.
 fn evicting<'a, B: Backend>(
     backend: &'a B,
     cutoffs: &'a IdleCutoffs,
@@ -152,8 +166,9 @@ fn evicting<'a, B: Backend>(
     ([&*sql.expire.0, &filter.text, sql.locking[1], &sql.expire.1].concat(), filter)
 }
 
-/// Makes sure that the clients of the tenant are counted. They are only where there is a limit, because the count is a
-/// row that every insertion would have to change.
+/// Makes sure that the clients of the tenant are counted. They are counted only for tenants with a limit, because the
+/// count is one row that each insertion would have to change, and insertions would then follow one another for
+/// nothing. In PostgreSQL the table is locked for that moment, so that no insertion that does not count yet is missed.
 async fn begin_counting<B: Backend>(backend: &B) -> Result<(), StoreError> {
     if backend.counting().load(Ordering::Acquire) {
         return Ok(());

@@ -1,8 +1,27 @@
-//! SQLite and PostgreSQL. Both keep the same tables and run the same verbs, so the verbs are written once, for a
-//! [`Backend`] that runs statements; a backend knows its connections, its transactions and its errors.
+//! SQLite and PostgreSQL.
 //!
-//! A client is a row: its record, and beside it what is selected and ordered by. The last use stands in its column
-//! alone as the truth, so that recording one does not rewrite the client; so do the uses that a token has left.
+//! Both have the same tables and run the same verbs, so the verbs are written once, for a [`Backend`] that runs
+//! statements. A backend knows its connections, its transactions and its errors; `statements.rs` has the SQL that both
+//! understand, and a `Dialect` the few statements that differ.
+//!
+//! # The tables
+//!
+//! A client is a row: its record (versioned JSON, see [`record`](crate::store::record)), and beside it the values by
+//! which clients are selected and ordered. Two values are stored in their column alone and not in the record, because
+//! they change often and independently of it: the last use of a client, so that recording one does not rewrite the
+//! record, and the number of uses that a token has left.
+//!
+//! Every table and every index begins with the tenant. Owners, tenants, tokens and nonces are bytes and not text, so
+//! no collation of a database compares them in its own way; identifiers are text with the collation of bytes.
+//!
+//! # How a verb is one step
+//!
+//! A verb is one statement wherever that is possible, since a statement is atomic without a transaction and costs one
+//! round trip. Otherwise it is a list of [`Step`]s that [`Backend::transact`] runs in one transaction. A condition is
+//! a statement that changes or finds a row if the condition holds, such as `UPDATE tokens SET uses_left = uses_left -
+//! 1 … AND uses_left > 0`: the database checks and spends in one go, and a lock on that row makes a second caller wait
+//! for the first one. The first required step that finds no row undoes the transaction, and its index says which
+//! condition failed.
 
 mod filter;
 mod insert;
@@ -29,7 +48,7 @@ use crate::client::Client;
 use crate::clock::unix_millis as millis;
 use crate::error::StoreError;
 
-/// A value of a statement.
+/// A value of a statement, in the three types that all columns have. Borrowed, because a verb is given references.
 #[derive(Debug, Clone, Copy)]
 enum Value<'a> {
     Int(Option<i64>),
@@ -37,7 +56,8 @@ enum Value<'a> {
     Bytes(Option<&'a [u8]>),
 }
 
-/// What a statement finds: a number, and a record beside it unless it only counts.
+/// A row that a statement finds: a number (the last use, the uses left, or a count) and a record, which is empty for a
+/// count.
 struct Found {
     number: Option<i64>,
     record: Vec<u8>,
@@ -47,33 +67,37 @@ struct Found {
 struct Step<'a> {
     text: &'a str,
     values: &'a [Value<'a>],
-    /// Whether the transaction is given up when the statement finds or changes no row.
+    /// Whether the transaction is undone when the statement finds or changes no row.
     required: bool,
-    /// What is tried then, one after the other, before the transaction is given up.
+    /// What is tried then, one after the other, before the transaction is undone: an eviction when the limit is
+    /// reached.
     instead: &'a [Self],
-    /// Whether what it finds are clients that go.
+    /// Whether the statement returns clients that it removes.
     removes: bool,
 }
 
 impl<'a> Step<'a> {
+    /// A condition of the transaction.
     fn required(text: &'a str, values: &'a [Value<'a>]) -> Self {
         Self { text, values, required: true, instead: &[], removes: false }
     }
 
+    /// A statement that may change nothing, such as the refund to a token that was removed meanwhile.
     fn optional(text: &'a str, values: &'a [Value<'a>]) -> Self {
         Self { required: false, ..Self::required(text, values) }
     }
 
+    /// A statement that removes clients and returns them.
     fn removing(text: &'a str, values: &'a [Value<'a>]) -> Self {
         Self { required: false, removes: true, ..Self::required(text, values) }
     }
 }
 
-/// The clients that the steps of a transaction removed, or which step found nothing.
+/// The clients that the steps of a transaction removed, or the index of the step that found nothing.
 type Taken = Result<Vec<Arc<Client>>, usize>;
 
-/// The client of a row. Of one that cannot be read nobody may be told that it is gone, so a transaction that removes it
-/// fails.
+/// The client of a removed row. If its record cannot be read, the transaction fails and the client stays: its grants
+/// could not be revoked, since the caller would not learn which client was removed.
 fn removed<R: Row>(row: &R) -> sqlx::Result<Arc<Client>>
 where
     usize: ColumnIndex<R>,
@@ -85,22 +109,26 @@ where
 
 /// Runs statements on one database, for one tenant.
 trait Backend: Sync {
+    /// The statements with the names of the tables.
     fn statements(&self) -> &Statements;
+    /// The tenant, as it is stored.
     fn tenant(&self) -> &[u8];
 
-    /// Whether it is known that the clients of the tenant are counted.
+    /// Whether it is known that the clients of the tenant are counted. Once they are, they stay so, which saves a
+    /// query for each insertion.
     fn counting(&self) -> &std::sync::atomic::AtomicBool;
 
-    /// What a query finds.
+    /// Runs a statement that reads, and returns its rows.
     fn fetch(&self, text: &str, values: &[Value<'_>]) -> impl Future<Output = Result<Vec<Found>, StoreError>> + Send;
 
-    /// How many rows a statement changes.
+    /// Runs a statement that writes, and returns how many rows it changed.
     fn execute(&self, text: &str, values: &[Value<'_>]) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Takes all steps in one transaction, or none.
+    /// Runs all steps in one transaction, in their order, or none of them.
     fn transact(&self, steps: &[Step<'_>]) -> impl Future<Output = Result<Taken, StoreError>> + Send;
 }
 
+/// A statement with its values. They are always bound and never a part of the text, so no value can become SQL.
 fn bound<'q, D>(text: &'q str, values: &[Value<'q>]) -> Query<'q, D, D::Arguments<'q>>
 where
     D: Database,
@@ -115,6 +143,7 @@ where
     })
 }
 
+/// Reads a row.
 fn found<R: Row>(row: &R) -> sqlx::Result<Found>
 where
     usize: ColumnIndex<R>,
@@ -125,7 +154,7 @@ where
     Ok(Found { number: row.try_get(0)?, record })
 }
 
-/// The schema of a database is newer than the program.
+/// The tables were written by a newer version of the program, which this one could damage.
 #[derive(Debug)]
 struct NewerSchema {
     found: i64,
@@ -141,7 +170,7 @@ impl std::fmt::Display for NewerSchema {
 
 impl std::error::Error for NewerSchema {}
 
-/// The versions of the schema that are still to come, in order: number and statements.
+/// The versions of the tables that are still to come, in order: number and statements.
 fn pending<'a>(migrations: &'a [&'a str], version: i64) -> Result<impl Iterator<Item = (i64, &'a str)>, NewerSchema> {
     let known = migrations.len() as i64;
     if version > known {
@@ -150,7 +179,8 @@ fn pending<'a>(migrations: &'a [&'a str], version: i64) -> Result<impl Iterator<
     Ok((1..).zip(migrations.iter().copied()).filter(move |(number, _)| *number > version))
 }
 
-/// Implements the store for a backend.
+/// Implements the store for a backend by forwarding each verb to the function of that name. A blanket implementation
+/// for all backends is not possible, because `ClientStore` is public and foreign types may implement it.
 macro_rules! client_store {
     ($store:ty) => {
         impl $crate::store::ClientStore for $store {

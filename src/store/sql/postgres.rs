@@ -1,4 +1,17 @@
-//! PostgreSQL, and what speaks like it.
+//! PostgreSQL, and databases that speak its protocol.
+//!
+//! Every verb is one statement or one transaction at `READ COMMITTED`. That level is enough, because conditions are
+//! statements that change rows: a second transaction waits for the row lock of the first one, then evaluates its
+//! condition again with the committed row. At a stricter level it would fail instead and have to be repeated, so the
+//! level is set for each transaction, whatever the database's default.
+//!
+//! - **The limit** is a row with the count. Insertions of a tenant with a limit change it last and so follow one
+//!   another; without a limit there is no such row.
+//! - **Evictions** take a row that no other transaction has locked, since this one holds the count.
+//! - **A unique fingerprint** is protected by an advisory lock of the transaction.
+//! - **Deadlocks and serialization failures** are retried a bounded number of times.
+//!
+//! Nothing depends on a session, so poolers that give each transaction another session work.
 
 mod connections;
 mod url;
@@ -41,10 +54,12 @@ use crate::store::{ClientQuery, IdleCutoffs, InsertConditions, InsertOutcome, Re
 /// ```
 #[derive(Debug, Clone)]
 pub struct PostgresStore {
+    /// The pool, and the connections that are ready beside it.
     connections: Connections,
+    /// Whether statements are prepared anew each time, because a pooler knows none.
     pooler: bool,
-    /// Whether a single statement is made a transaction, because by itself it might run at another isolation level than
-    /// [`BEGIN`] says, or in another session than it was prepared in.
+    /// Whether a single statement is made a transaction, because by itself it might run at another isolation level
+    /// than [`BEGIN`] says, or in another session than the one it was prepared in.
     wraps: bool,
     statements: Arc<Statements>,
     pub(super) tenant: Arc<[u8]>,
@@ -52,6 +67,13 @@ pub struct PostgresStore {
 }
 
 /// How a [`PostgresStore`] uses its database.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_dcr::store::PostgresOptions;
+///
+/// let options = PostgresOptions::new().with_schema("registrations").with_acquire_timeout(Duration::from_secs(1));
+/// assert!(format!("{options:?}").contains("registrations")); ```
 #[derive(Debug, Clone)]
 pub struct PostgresOptions {
     schema: String,
@@ -80,9 +102,9 @@ impl PostgresOptions {
         self
     }
 
-    /// Whether the connections lead through a pooler that gives every transaction another session and knows no
-    /// prepared statements, such as PgBouncer before 1.21. Every verb is then a transaction and prepares its statements
-    /// anew. Default: no.
+    /// Whether the connections lead through a pooler that gives each transaction another session and does not know
+    /// prepared statements, such as PgBouncer before 1.21. Each verb is then a transaction and prepares its statements
+    /// anew, at the price of more round trips. Default: false.
     #[must_use]
     pub fn with_transaction_pooler(mut self, pooler: bool) -> Self {
         self.pooler = pooler;
@@ -110,17 +132,19 @@ impl Default for PostgresOptions {
     }
 }
 
-/// How often a transaction is tried that fails because of others.
+/// How often a transaction is tried that fails because of concurrent ones. With growing pauses these are 0.25 seconds.
 const ATTEMPTS: u32 = 8;
-/// Whoever migrates holds this lock, in whichever database.
+/// The advisory lock of a migration, in any database: the name of the crate as a number.
 const MIGRATION_LOCK: i64 = 0x746f_7765_7264_6372;
+/// The versions of the tables. A version that was released is never changed.
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/postgres/1.sql"),
     include_str!("migrations/postgres/2.sql"),
     include_str!("migrations/postgres/3.sql"),
 ];
 
-/// The place of a client is taken and freed in the same statement that adds and removes it, if places are counted.
+/// A client is counted in the same statement that inserts or removes it, if clients are counted. Triggers would do the
+/// same, but an operator who restores or repairs tables would run them as well.
 const DIALECT: Dialect = Dialect {
     add: "INSERT INTO {p}clients (tenant, id, issued_at, last_used, revision, status, owner, fingerprint, record,
             registration_token, previous_token, between_token, initial_access_token, network)
@@ -208,6 +232,7 @@ impl PostgresStore {
         Self::of(Connections::shared(pool), options).await
     }
 
+    /// The store over connections, after its tables are up to date.
     async fn of(connections: Connections, options: PostgresOptions) -> Result<Self, StoreError> {
         let PostgresOptions { schema, pooler, .. } = options;
         if !is_schema(&schema) {
@@ -227,7 +252,8 @@ impl PostgresStore {
         Ok(())
     }
 
-    /// Runs something until it does not fail because of others, which may take some attempts.
+    /// Runs an attempt again while it fails because of concurrent transactions. Nothing happened then, so repeating is
+    /// safe; an error of the connection is never retried, since the change may have been committed.
     async fn retry<T, F: Future<Output = sqlx::Result<T>>>(&self, attempt: impl Fn() -> F) -> sqlx::Result<T> {
         for number in 1..ATTEMPTS {
             match attempt().await {
@@ -240,8 +266,8 @@ impl PostgresStore {
         attempt().await
     }
 
-    /// Finds rows with one statement. Where that is a transaction, it has the right isolation level, and behind a pooler
-    /// one session to be prepared and run in.
+    /// Finds rows with one statement. Where that is a transaction, it has the right isolation level, and behind a
+    /// pooler one session in which the statement is prepared and run.
     async fn rows(&self, text: &str, values: &[Value<'_>]) -> sqlx::Result<Vec<PgRow>> {
         let mut lease = self.connections.lease().await?;
         let answer = in_time(async {
@@ -275,6 +301,8 @@ impl PostgresStore {
         Ok(answer)
     }
 
+    /// Runs the steps in one transaction. The connection is given back only after the server answered the commit or
+    /// the rollback; in any other case its state is unknown and it is closed.
     async fn transaction(&self, steps: &[Step<'_>]) -> sqlx::Result<Taken> {
         let mut lease = self.connections.lease().await?;
         let answer = in_time(async {
@@ -300,7 +328,7 @@ impl PostgresStore {
         Ok(answer)
     }
 
-    /// Takes one step; tells how many rows it found or changed.
+    /// Runs one step and returns how many rows it found or changed. Removed clients are added to the list.
     async fn step(
         &self,
         connection: &mut PgConnection,
@@ -318,22 +346,22 @@ impl PostgresStore {
 }
 
 /// Lower case only, so that the name means the same with and without quotes. Statements quote it, because it may be a
-/// word of the language.
+/// keyword of SQL.
 fn is_schema(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     (1..=63).contains(&name.len()) && name.bytes().all(plain) && !name.as_bytes()[0].is_ascii_digit()
 }
 
-/// A serialisation failure or a deadlock: nothing happened, and it may go well next time
-/// ([PostgreSQL §13.5](https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html)).
+/// A serialization failure or a deadlock: nothing happened, and another attempt may succeed ([PostgreSQL
+/// §13.5](https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html)).
 fn is_concurrency_failure(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     matches!(code.as_deref(), Some("40001" | "40P01"))
 }
 
-/// Looks first, so that a node whose tables are up to date needs no rights to create any. The lock belongs to the
-/// transaction, not to the session, so it works through a pooler; where it locks nothing, creating a table twice fails
-/// and the node starts on its next attempt.
+/// Brings the tables up to date. It looks first, so that a node whose tables are up to date needs no rights to create
+/// any. The lock belongs to the transaction and not to the session, so it works through a pooler. Where it locks
+/// nothing, creating a table twice fails, and the node starts at its next attempt.
 async fn migrate(pool: &PgPool, schema: &str) -> Result<(), BoxError> {
     let current = in_time(async { version(&mut *pool.acquire().await?, schema).await }).await?;
     if pending(MIGRATIONS, current)?.next().is_none() {
@@ -357,13 +385,13 @@ async fn migrate(pool: &PgPool, schema: &str) -> Result<(), BoxError> {
     Ok(transaction.commit().await?)
 }
 
-/// Whether a statement by itself runs as [`BEGIN`] says.
+/// Whether a single statement runs at the isolation level that [`BEGIN`] sets.
 async fn reads_committed(pool: &PgPool) -> sqlx::Result<bool> {
     let level: String = pool.fetch_one("SHOW transaction_isolation").await?.try_get(0)?;
     Ok(level == "read committed")
 }
 
-/// The version of the tables; 0 where there are none.
+/// The version of the tables; 0 if there are none.
 async fn version(connection: &mut PgConnection, schema: &str) -> sqlx::Result<i64> {
     let exists = format!(
         "SELECT 1 FROM information_schema.tables WHERE table_schema = '{schema}' AND table_name = 'migrations'"

@@ -1,4 +1,14 @@
 //! SQLite: one file, no server.
+//!
+//! SQLite has one writer at a time for a file. The store has one writing connection and hands it out in order, because
+//! a queue in the process is fair, while SQLite's own waiting polls with pauses and may let one caller wait much
+//! longer than others. Readers have connections of their own: in write-ahead mode they neither wait for the writer nor
+//! block it.
+//!
+//! Every transaction begins with a statement that writes. So it waits for the writer before it has read anything, and
+//! what it reads is never older than its own write; there is no transaction that must be repeated.
+//!
+//! Clients of a tenant with a limit are counted by triggers, in the same transaction as the row.
 
 mod backup;
 mod url;
@@ -53,33 +63,40 @@ use crate::store::{ClientQuery, IdleCutoffs, InsertConditions, InsertOutcome, Re
 /// ```
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
-    /// One connection: SQLite has one writer, and a queue here is fairer than its waiting.
+    /// A pool of one connection.
     writer: SqlitePool,
     readers: SqlitePool,
-    /// Whether the pools are the store's own.
+    /// Whether the pools were opened by the store, which then closes them.
     own: bool,
     statements: Arc<Statements>,
     pub(super) tenant: Arc<[u8]>,
     pub(super) counting: Arc<AtomicBool>,
 }
 
+/// The error for a path at which SQLite would open a database in memory, whose clients end with a connection.
 const NO_FILE: &str = "the path names no file that can have a write-ahead log";
+/// What the names of all tables begin with, since the file may have tables of the application.
 const PREFIX: &str = "dcr_";
+/// The number of reading connections. More would compete for the processor, since reads are short.
 const READERS: u32 = 4;
+/// How long a call waits for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// How soon a file is tried again that others are beginning.
+/// The pause before a file is opened again that another process is creating.
 const PAUSE: Duration = Duration::from_millis(20);
+/// The versions of the tables. A version that was released is never changed.
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/sqlite/1.sql"),
     include_str!("migrations/sqlite/2.sql"),
     include_str!("migrations/sqlite/3.sql"),
 ];
 
+/// One statement for both kinds of insertion, since the triggers count.
 const INSERT: &str =
     "INSERT INTO {p}clients (tenant, id, issued_at, last_used, revision, status, owner, fingerprint, record,
             registration_token, previous_token, between_token, initial_access_token, network)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING";
 
+/// Rows are never locked, since there is one writer.
 const DIALECT: Dialect = Dialect {
     add: INSERT,
     insert: INSERT,
@@ -166,6 +183,7 @@ impl SqliteStore {
         Self::migrated(pool.clone(), pool, false).await
     }
 
+    /// The store over two pools, after its tables are up to date.
     async fn migrated(writer: SqlitePool, readers: SqlitePool, own: bool) -> Result<Self, StoreError> {
         migrate(&writer).await.map_err(StoreError::unavailable)?;
         let statements = Arc::new(Statements::new(PREFIX, &DIALECT));
@@ -192,8 +210,9 @@ fn prepare(path: &Path, create: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens a file, which for a fresh one means to begin its write-ahead log. SQLite waits for nobody then: of several
-/// processes that start together all but one are told that the file is locked.
+/// Opens a file, which for a new one includes the switch to a write-ahead log. SQLite does not apply its busy timeout
+/// to that switch: of several processes that start together all but one get an error that the file is locked. They try
+/// again.
 async fn retry_while_busy<F: Future<Output = sqlx::Result<SqlitePool>>>(
     open: impl Fn() -> F,
 ) -> sqlx::Result<SqlitePool> {
@@ -217,7 +236,8 @@ async fn journal_mode(pool: &SqlitePool) -> sqlx::Result<String> {
     pool.fetch_one("PRAGMA journal_mode").await?.try_get(0)
 }
 
-/// Whoever comes first of several processes does it, the others wait and find it done.
+/// Brings the tables up to date in one transaction. `BEGIN IMMEDIATE` makes several processes that start together wait
+/// for the first one, and the others then find the work done.
 async fn migrate(writer: &SqlitePool) -> Result<(), BoxError> {
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
     let table = format!("CREATE TABLE IF NOT EXISTS {PREFIX}migrations (version INTEGER NOT NULL PRIMARY KEY) STRICT");
@@ -263,8 +283,9 @@ impl Backend for SqliteStore {
 }
 
 impl SqliteStore {
-    /// The first step always writes, so it waits for its turn before anything is read, as `BEGIN IMMEDIATE` would; that
-    /// statement itself is not safe to give up halfway with this driver.
+    /// Runs the steps. The first one always writes, so it waits for its turn before anything is read, as `BEGIN
+    /// IMMEDIATE` would; that statement itself is not used, because this driver may leave a transaction open when its
+    /// future is dropped.
     async fn transaction(&self, steps: &[Step<'_>]) -> sqlx::Result<Taken> {
         let mut lease = self.lease().await?;
         let mut transaction = lease.begin().await?;
@@ -301,8 +322,9 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// A connection that writes, outside of any transaction. SQLite ends one by itself when its commit fails, as on a
-    /// full disk; the driver still counts it, and would commit others as parts of one that never ends.
+    /// A connection that writes, outside of any transaction. SQLite ends a transaction by itself when its commit
+    /// fails, as on a full disk; the driver still counts it and would make later transactions parts of one that is
+    /// never committed. Such a connection is closed.
     async fn lease(&self) -> sqlx::Result<PoolConnection<Sqlite>> {
         loop {
             let lease = self.writer.acquire().await?;
@@ -314,7 +336,7 @@ impl SqliteStore {
     }
 }
 
-/// Takes one step; tells how many rows it found or changed.
+/// Runs one step and returns how many rows it found or changed. Removed clients are added to the list.
 async fn take(
     connection: &mut sqlx::SqliteConnection,
     step: &Step<'_>,

@@ -1,4 +1,8 @@
-//! The verbs of a store, for any backend; an insertion is in [`insert`](super::insert).
+//! The verbs of a store for any backend, apart from the insertion, which is in [`insert`](super::insert).
+//!
+//! A verb turns its arguments into values, chooses the statements, and turns rows into clients. What must be atomic is
+//! left to the database: no function here reads a row, decides and then writes. The only look after a write is in
+//! [`remove`], and it cannot be wrong, because revisions only grow.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -15,50 +19,63 @@ use crate::client::credential::{ClientId, Digest};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::store::{ClientQuery, IdleCutoffs, Nonce, RemoveConditions, UpdateConditions, record};
 
+/// A number; one that is too large for the column is the largest one, which means the same for limits.
 pub(super) fn int(value: u64) -> Value<'static> {
     Value::Int(Some(i64::try_from(value).unwrap_or(i64::MAX)))
 }
 
+/// A time in milliseconds since 1970.
 pub(super) fn at(time: SystemTime) -> Value<'static> {
     Value::Int(Some(millis(time)))
 }
 
+/// A time that may be missing.
 pub(super) fn maybe_at(time: Option<SystemTime>) -> Value<'static> {
     Value::Int(time.map(millis))
 }
 
+/// A text that is compared by its bytes.
 pub(super) fn text(text: &str) -> Value<'_> {
     Value::Text(Some(text))
 }
 
+/// Bytes, which no collation changes.
 pub(super) fn bytes(bytes: &[u8]) -> Value<'_> {
     Value::Bytes(Some(bytes))
 }
 
+/// The client of a row: its record with the last use of the column.
 pub(super) fn client(found: &Found) -> Result<Arc<Client>, StoreError> {
     let last_used = found.number.and_then(crate::clock::from_unix_millis);
     Ok(Arc::new(record::decode_client(&found.record)?.with_last_used(last_used)))
 }
 
+/// The clients of rows. One that cannot be read fails the call instead of being left out, since a list that is
+/// silently incomplete would be worse.
 fn clients(found: &[Found]) -> Result<Vec<Arc<Client>>, StoreError> {
     found.iter().map(client).collect()
 }
 
+/// The token of a row: its record with the uses left of the column.
 fn token(found: &Found) -> Result<InitialAccessTokenRecord, StoreError> {
     let uses_left = found.number.map(|uses| u32::try_from(uses).unwrap_or(u32::MAX));
     Ok(InitialAccessTokenRecord { uses_left, ..record::decode_token(&found.record)? })
 }
 
+/// One row by its primary key.
 pub(super) async fn get<B: Backend>(backend: &B, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
     let values = [bytes(backend.tenant()), text(id.as_str())];
     backend.fetch(&backend.statements().get, &values).await?.first().map(client).transpose()
 }
 
+/// The database has no copies, so this is [`get`].
 pub(super) async fn get_current<B: Backend>(backend: &B, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
     get(backend, id).await
 }
 
-/// A token of another client finds that client, which is not the one that is meant.
+/// Finds the row by the digest of the token, through an index, and only then compares the identifier. A lookup by the
+/// identifier would read the row of an existing client before the token is compared, and its size would show in the
+/// time.
 pub(super) async fn get_by_registration_token<B: Backend>(
     backend: &B,
     id: &ClientId,
@@ -70,7 +87,7 @@ pub(super) async fn get_by_registration_token<B: Backend>(
     Ok(found.into_iter().find(|client| client.id == *id))
 }
 
-/// What is written of a client in another form than it has.
+/// The values of a client that are stored in another form than the program has them.
 pub(super) struct Written {
     pub(super) record: Vec<u8>,
     pub(super) registration_token: Option<String>,
@@ -90,7 +107,7 @@ impl Written {
     }
 }
 
-/// A digest as it stands in a record.
+/// A digest as text, in the form that it has in a record, since the migration to version 2 read it from there.
 fn digest_text(digest: &Digest) -> String {
     URL_SAFE_NO_PAD.encode(digest.as_bytes())
 }
@@ -148,7 +165,9 @@ fn updated_row<'a>(tenant: &'a [u8], client: &'a Client, written: &'a Written) -
     ]
 }
 
-/// Revisions only grow, so a client that is still there after nothing was removed had another one.
+/// Removes a client. The delete is the required first step; everything that is given back follows in the same
+/// transaction and only if a row was deleted. If none was, the client is unknown or has another revision: revisions
+/// only grow and a removed client never returns with an old one, so a client that is still there had another revision.
 pub(super) async fn remove<B: Backend>(
     backend: &B,
     id: &ClientId,
@@ -177,17 +196,22 @@ pub(super) async fn remove<B: Backend>(
     Ok(removed)
 }
 
+/// One statement that changes the column of the last use, not the record. The comparison is in the statement, so the
+/// later of two concurrent uses stays.
 pub(super) async fn touch<B: Backend>(backend: &B, id: &ClientId, used: SystemTime) -> Result<bool, StoreError> {
     let values = [bytes(backend.tenant()), text(id.as_str()), at(used)];
     Ok(backend.execute(&backend.statements().touch, &values).await? > 0)
 }
 
+/// One page by the index of the order. The cursor is compared as a pair, so the database begins in the middle of the
+/// index and skips nothing.
 pub(super) async fn list<B: Backend>(backend: &B, query: &ClientQuery) -> Result<Vec<Arc<Client>>, StoreError> {
     let (sql, ids) = (backend.statements(), ids(query.idle.as_ref()));
     let filter = Filter::of(backend.tenant()).matching(query, sql, ids.as_deref()).page(query);
     clients(&backend.fetch(&(sql.list.clone() + &filter.text), &filter.values).await?)
 }
 
+/// All clients of a tenant are counted by the row of the limit if there is one; a filter counts rows.
 pub(super) async fn count<B: Backend>(backend: &B, query: &ClientQuery) -> Result<u64, StoreError> {
     let (sql, ids) = (backend.statements(), ids(query.idle.as_ref()));
     let filter = Filter::of(backend.tenant()).matching(query, sql, ids.as_deref());
@@ -198,6 +222,8 @@ pub(super) async fn count<B: Backend>(backend: &B, query: &ClientQuery) -> Resul
     Ok(counted.first().and_then(|found| found.number).map_or(0, i64::unsigned_abs))
 }
 
+/// Deletes expired nonces and idle clients in one transaction. The idle clients are selected and deleted in one
+/// statement, so a use that is recorded at that moment either comes first and spares the client, or finds no row.
 pub(super) async fn expire<B: Backend>(
     backend: &B,
     cutoffs: &IdleCutoffs,
@@ -213,6 +239,7 @@ pub(super) async fn expire<B: Backend>(
     Ok(expired)
 }
 
+/// One statement that inserts or replaces.
 pub(super) async fn insert_token<B: Backend>(backend: &B, token: &InitialAccessTokenRecord) -> Result<(), StoreError> {
     let record = record::encode_token(token);
     let values = [
@@ -228,6 +255,7 @@ pub(super) async fn insert_token<B: Backend>(backend: &B, token: &InitialAccessT
     Ok(())
 }
 
+/// One row by its primary key.
 pub(super) async fn get_token<B: Backend>(
     backend: &B,
     digest: &Digest,
@@ -236,24 +264,27 @@ pub(super) async fn get_token<B: Backend>(
     backend.fetch(&backend.statements().get_token, &values).await?.first().map(token).transpose()
 }
 
+/// All rows of the tenant, ordered by the statement.
 pub(super) async fn list_tokens<B: Backend>(backend: &B) -> Result<Vec<InitialAccessTokenRecord>, StoreError> {
     let found = backend.fetch(&backend.statements().list_tokens, &[bytes(backend.tenant())]).await?;
     found.iter().map(token).collect()
 }
 
+/// One statement; it changes a row for exactly one caller.
 pub(super) async fn remove_token<B: Backend>(backend: &B, id: &str) -> Result<bool, StoreError> {
     let values = [bytes(backend.tenant()), text(id)];
     Ok(backend.execute(&backend.statements().remove_token, &values).await? > 0)
 }
 
-/// A key that counts once, as it is kept: it is any text, so its digest stands for it.
+/// A nonce as it is stored. A nonce is any text of any length, so its digest is stored.
 pub(super) struct Key {
     digest: Digest,
     until: SystemTime,
 }
 
 impl Key {
-    /// In an order that is the same for all, so that nobody who holds one waits for another who waits for that one.
+    /// In the order of their digests, which is the same for all callers. Two transactions that claim the same two
+    /// nonces in different orders would each wait for the other one.
     pub(super) fn all(keys: &[Nonce]) -> Vec<Self> {
         let mut keys: Vec<_> =
             keys.iter().map(|nonce| Self { digest: Digest::of(&nonce.key), until: nonce.until }).collect();
@@ -261,15 +292,18 @@ impl Key {
         keys
     }
 
+    /// The values of the statement that releases a nonce.
     pub(super) fn named<'a>(&'a self, tenant: &'a [u8]) -> [Value<'a>; 2] {
         [bytes(tenant), bytes(self.digest.as_bytes())]
     }
 
+    /// The values of the statement that claims a nonce.
     pub(super) fn claimed<'a>(&'a self, tenant: &'a [u8], now: SystemTime) -> [Value<'a>; 4] {
         [bytes(tenant), bytes(self.digest.as_bytes()), at(self.until), at(now)]
     }
 }
 
+/// One statement that inserts the nonce, or replaces one that has expired. It changes no row if the nonce is valid.
 pub(super) async fn claim_nonce<B: Backend>(
     backend: &B,
     key: &str,

@@ -157,7 +157,7 @@ caught! {
     TokenIsIgnored in a_token_that_is_ignored_is_caught
         by an_insertion_spends_one_use, "insert: spends one use";
     TokenExpiresByTheClock in a_token_that_expires_by_another_clock_is_caught
-        by an_unusable_token_is_refused, "insert: a token that is expired by the time of the admission is refused";
+        by an_unusable_token_is_refused, "insert: a token that is expired by the time of the insertion is refused";
     NoCountIsNoUse in a_count_that_is_missed_is_caught
         by a_token_without_a_use_limit_is_never_spent, "insert: a token without a count is accepted again and again";
     RoomIsMadeAtTheLimitAlone in room_made_at_the_limit_alone_is_caught

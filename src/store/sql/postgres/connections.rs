@@ -1,4 +1,9 @@
-//! The connections of a store: who has one, and who gets it next.
+//! The connections of a PostgreSQL store: which call has one, and which gets it next.
+//!
+//! A pool of `sqlx` tests each connection when it comes back, which costs a round trip for each statement. A store
+//! that opened its pool itself therefore keeps connections that have just answered beside the pool and hands them to
+//! the next caller. The second task of this file is a connection whose state is unknown, after a timeout or a dropped
+//! call: it must never be given to another caller, and closing it must not wait for a server that does not answer.
 
 use std::future::Future;
 use std::io;
@@ -35,9 +40,11 @@ pub(super) struct Connections {
 /// What a store keeps beside a pool of its own.
 #[derive(Debug)]
 struct Own {
-    /// As many as the pool has connections, so that whoever has one need not wait for the pool.
+    /// As many permits as the pool has connections. A caller with a permit need not wait for the pool.
     turns: Arc<Semaphore>,
+    /// How long a call waits for a connection.
     patience: Duration,
+    /// Connections that have answered and are in no transaction, the last one on top.
     at_hand: Mutex<Vec<Tested>>,
 }
 
@@ -45,6 +52,7 @@ struct Own {
 type Tested = (PoolConnection<Postgres>, Instant);
 
 impl Own {
+    /// A panic while the lock is held leaves the list valid.
     fn at_hand(&self) -> MutexGuard<'_, Vec<Tested>> {
         self.at_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -60,12 +68,12 @@ impl Drop for Own {
 }
 
 impl Connections {
-    /// Those of a pool that others use as well.
+    /// The connections of a pool that the application uses as well.
     pub(super) fn shared(pool: PgPool) -> Self {
         Self { pool, own: None }
     }
 
-    /// Those of a pool that nobody else uses.
+    /// The connections of a pool that is the store's own.
     pub(super) fn own(pool: PgPool) -> Self {
         let options = pool.options();
         let turns = Arc::new(Semaphore::new(options.get_max_connections() as usize));
@@ -73,7 +81,7 @@ impl Connections {
         Self { pool, own: Some(Arc::new(own)) }
     }
 
-    /// Ends a pool of the store's own. One of the application goes on.
+    /// Closes a pool of the store's own. A pool of the application stays open.
     pub(super) async fn close(&self) {
         if let Some(own) = &self.own {
             own.at_hand().clear();
@@ -81,10 +89,12 @@ impl Connections {
         }
     }
 
+    /// The pool, for migrations.
     pub(super) fn pool(&self) -> &PgPool {
         &self.pool
     }
 
+    /// A connection for one call. Waits at most the acquire timeout.
     pub(super) async fn lease(&self) -> sqlx::Result<Lease> {
         let Some(own) = &self.own else {
             return Ok(Lease::of(self.tested().await?, None));
@@ -92,10 +102,13 @@ impl Connections {
         timeout(own.patience, self.next(own)).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
     }
 
+    /// A connection from the pool, which has tested it.
     async fn tested(&self) -> sqlx::Result<Tested> {
         Ok((self.pool.acquire().await?, Instant::now()))
     }
 
+    /// The connection that answered last if that was a moment ago, otherwise one from the pool. The permit is awaited
+    /// first, so callers get their turns in order.
     async fn next(&self, own: &Arc<Own>) -> sqlx::Result<Lease> {
         let turn = Arc::clone(&own.turns).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
         let at_hand = own.at_hand().pop();
@@ -110,9 +123,9 @@ impl Connections {
     }
 }
 
-/// A connection in use. It is closed afterwards if nobody knows what state it is in: the caller left while a
-/// transaction began, which the server may have begun nevertheless, so whoever came next would work in a transaction
-/// that nobody commits; or the server did not answer in time, and may never.
+/// A connection in use. When dropped without [`give_back`](Self::give_back) its state is unknown: the caller left
+/// while a transaction began, which the server may have begun nevertheless, so the next caller would work in a
+/// transaction that is never committed; or the server did not answer in time. It is closed then.
 pub(super) struct Lease {
     tested: Option<Tested>,
     own: Option<(Arc<Own>, OwnedSemaphorePermit)>,
@@ -121,14 +134,17 @@ pub(super) struct Lease {
 }
 
 impl Lease {
+    /// A connection from now on in use.
     fn of(tested: Tested, own: Option<(Arc<Own>, OwnedSemaphorePermit)>) -> Self {
         Self { tested: Some(tested), own, since: Instant::now(), begins: false }
     }
 
+    /// The connection, for a statement without a transaction.
     pub(super) fn connection(&mut self) -> sqlx::Result<&mut PgConnection> {
         self.tested.as_mut().map(|(connection, _)| &mut **connection).ok_or(sqlx::Error::PoolClosed)
     }
 
+    /// Begins a transaction. If the future is dropped meanwhile, the connection is marked as unknown.
     pub(super) async fn begin(&mut self) -> sqlx::Result<Transaction<'_, Postgres>> {
         self.begins = true;
         let (connection, _) = self.tested.as_mut().ok_or(sqlx::Error::PoolClosed)?;
@@ -137,7 +153,7 @@ impl Lease {
         Ok(transaction)
     }
 
-    /// Gives back a connection that answered and is in no transaction.
+    /// Returns a connection that answered and is in no transaction.
     pub(super) fn give_back(mut self) {
         if let Some((own, _)) = &self.own {
             own.at_hand().extend(self.tested.take());
@@ -171,6 +187,7 @@ fn return_if_alive(mut connection: PoolConnection<Postgres>) {
     });
 }
 
+/// Limits how long the server may take to answer. A call that is later fails as an outage.
 pub(super) async fn in_time<T>(work: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
     let late = |_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into()));
     timeout(ANSWER, work).await.unwrap_or_else(late)

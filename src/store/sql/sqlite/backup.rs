@@ -1,4 +1,7 @@
 //! A copy of the database while it is in use.
+//!
+//! A part of the data is in the log beside the file, so copying the file alone is not enough. `VACUUM INTO` writes one
+//! complete file from one snapshot, and neither blocks the writer nor is blocked by it.
 
 use std::fs::{self, File};
 use std::io;
@@ -38,18 +41,21 @@ impl SqliteStore {
     }
 }
 
-/// A file that is removed unless it is complete.
+/// A file that is removed when dropped, unless it is complete, so that a failed backup leaves no file that looks like
+/// one.
 struct NewFile {
     path: PathBuf,
     file: Option<File>,
 }
 
 impl NewFile {
+    /// Creates the file; one that exists is an error.
     fn create(path: &Path) -> io::Result<Self> {
         Ok(Self { path: path.to_owned(), file: Some(private_file::create(path)?) })
     }
 
-    /// SQLite does not wait for the disk when it fills a new file.
+    /// Waits until the file and its name in the folder are on the disk, since SQLite does not do that for a file that
+    /// it fills with `VACUUM INTO`.
     fn keep(mut self) -> io::Result<()> {
         if let Some(file) = &self.file {
             file.sync_all()?;
