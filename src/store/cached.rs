@@ -1,6 +1,6 @@
 //! A cache in front of a store: clients are read often and change rarely.
 //!
-//! [`CachedStore`] keeps what [`get`](ClientStore::get) found, a client or nobody, for a short time. Whatever changes a
+//! [`CachedStore`] keeps what [`get`](ClientStore::get) found, a client or its absence, for a short time. Whatever changes a
 //! client through this store makes it forget the client at once: a client that was deleted or disabled here is never
 //! served again here, not even by a slow read that began before. Everything else goes to the store behind it, so limits
 //! and lists are as exact as there.
@@ -8,7 +8,7 @@
 //! # How old an answer may be
 //!
 //! A change that another node made shows after the lifetime of an entry at the latest, counted from when the store was
-//! asked: 30 seconds for a client that is there, 2 seconds for one that is not. To be told is faster:
+//! asked: 30 seconds for a client that is there, 2 seconds for one that is not. A message is faster:
 //! [`on_change`](CachedStore::on_change) calls back for each change made here, and the application carries it to the
 //! other nodes, which call [`invalidate`](CachedStore::invalidate). A caller who hangs up before the store answered
 //! may leave a change that even this node learns of only by then.
@@ -197,7 +197,7 @@ impl<S: ClientStore> CachedStore<S> {
         self
     }
 
-    /// Forgets a client of a tenant (`""` is the default tenant), because another node told of a change. A read that
+    /// Forgets a client of a tenant (`""` is the default tenant), because another node reported a change. A read that
     /// is under way will not bring back what it found.
     pub fn invalidate(&self, tenant: &str, id: &ClientId) {
         self.generations.of(tenant, id).fetch_add(1, Ordering::AcqRel);

@@ -19,9 +19,13 @@ use crate::client::credential::{ClientId, Digest};
 /// use std::time::SystemTime;
 /// use tower_dcr::store::{InsertConditions, Nonce};
 ///
-/// let now = SystemTime::now(); let mut conditions = InsertConditions::unconditional(now);
-/// assert!(conditions.is_unconditional()); conditions.max_clients = Some(1000); conditions.nonces.push(Nonce::new("jti
-/// of a software statement", now)); assert!(!conditions.is_unconditional()); ```
+/// let now = SystemTime::now();
+/// let mut conditions = InsertConditions::unconditional(now);
+/// assert!(conditions.is_unconditional());
+/// conditions.max_clients = Some(1000);
+/// conditions.nonces.push(Nonce::new("jti of a software statement", now));
+/// assert!(!conditions.is_unconditional());
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct InsertConditions {
@@ -88,10 +92,13 @@ impl Nonce {
 /// use std::time::{Duration, SystemTime};
 /// use tower_dcr::store::{Nonce, NonceCache};
 ///
-/// let now = SystemTime::now(); let jti = Nonce::new("jti", now + Duration::from_secs(60)); let mut nonces =
-/// NonceCache::default(); assert!(nonces.claim(std::slice::from_ref(&jti), now));
+/// let now = SystemTime::now();
+/// let jti = Nonce::new("jti", now + Duration::from_secs(60));
+/// let mut nonces = NonceCache::default();
+/// assert!(nonces.claim(std::slice::from_ref(&jti), now));
 /// assert!(!nonces.claim(std::slice::from_ref(&jti), now), "a replay");
-/// assert!(nonces.claim(std::slice::from_ref(&jti), jti.until), "it has expired"); ```
+/// assert!(nonces.claim(std::slice::from_ref(&jti), jti.until), "it has expired");
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct NonceCache {
     until: HashMap<String, SystemTime>,
@@ -204,8 +211,9 @@ impl UpdateConditions {
 /// ```
 /// use tower_dcr::store::RemoveConditions;
 ///
-/// assert_eq!(RemoveConditions::unconditional().revision, None); assert_eq!(RemoveConditions::at_revision(3).revision,
-/// Some(3)); ```
+/// assert_eq!(RemoveConditions::unconditional().revision, None);
+/// assert_eq!(RemoveConditions::at_revision(3).revision, Some(3));
+/// ```
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct RemoveConditions {

@@ -37,7 +37,7 @@ macro_rules! erase {
     };
 }
 
-/// Nobody measures without the feature `metrics`.
+/// Without the feature `metrics` nothing is measured.
 #[cfg(not(feature = "metrics"))]
 fn timed<F>(_verb: &'static str, call: F) -> F {
     call

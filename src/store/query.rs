@@ -18,9 +18,10 @@ use crate::client::{Client, ClientStatus, RegistrantKey};
 /// use tower_dcr::ClientStatus;
 /// use tower_dcr::store::ClientQuery;
 ///
-/// let last_week = SystemTime::now() - Duration::from_secs(7 * 24 * 3600); let forgotten =
-/// ClientQuery::new().with_status(ClientStatus::Pending).with_issued_before(last_week).with_limit(20);
-/// assert_eq!(forgotten.page_size(), 20); ```
+/// let last_week = SystemTime::now() - Duration::from_secs(7 * 24 * 3600);
+/// let forgotten = ClientQuery::new().with_status(ClientStatus::Pending).with_issued_before(last_week).with_limit(20);
+/// assert_eq!(forgotten.page_size(), 20);
+/// ```
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct ClientQuery {
@@ -193,8 +194,10 @@ impl ClientQuery {
 /// use std::time::{Duration, SystemTime};
 /// use tower_dcr::store::IdleCutoffs;
 ///
-/// let now = SystemTime::now(); let cutoffs = IdleCutoffs::none(now).with_unused_since(now - Duration::from_secs(24 *
-/// 3600)); assert!(cutoffs.idle_since.is_none(), "used clients are not idle"); ```
+/// let now = SystemTime::now();
+/// let cutoffs = IdleCutoffs::none(now).with_unused_since(now - Duration::from_secs(24 * 3600));
+/// assert!(cutoffs.idle_since.is_none(), "used clients are not idle");
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct IdleCutoffs {

@@ -1,4 +1,4 @@
-//! Where somebody damaged what a store keeps.
+//! Records of a store that were damaged.
 
 use tower_dcr::credential::{ClientId, SecretStorage};
 use tower_dcr::metadata::ClientMetadata;
@@ -18,7 +18,7 @@ fn crowded(store: impl ClientStore, most: u64) -> Registry {
         .unwrap()
 }
 
-/// Whoever cannot be read does not go unheard: nobody could be told who it was.
+/// A client that cannot be read is not removed: its grants could not be revoked.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 async fn who_cannot_be_read_does_not_go(store: impl ClientStore + Clone, damage: impl AsyncFnOnce()) {
     use tower_dcr::store::{ClientQuery, IdleCutoffs};
@@ -139,7 +139,7 @@ async fn who_cannot_be_read_in_postgres_does_not_go() {
 /// More clients than one script removes.
 #[cfg(all(feature = "redis", feature = "cache"))]
 #[tokio::test]
-async fn whoever_can_be_read_expires_in_redis_and_everybody_is_told() {
+async fn readable_clients_expire_in_redis_and_are_all_reported() {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::{Arc, Mutex};
 

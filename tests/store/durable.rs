@@ -53,7 +53,7 @@ async fn a_limit_holds_across_nodes(one: impl ClientStore + Clone, other: impl C
     assert_eq!(store.count(&ClientQuery::new()).await.unwrap(), listed.len() as u64);
 }
 
-/// Counting begins while clients come that nobody counts yet: afterwards the count is right nevertheless.
+/// Counting begins while clients are inserted that are not counted yet; afterwards the count is correct.
 async fn counting_begins_in_the_midst(one: impl ClientStore + Clone, other: impl ClientStore) {
     let store = one.clone();
     let (unlimited, limited) = (registry(one, None), registry(other, Some(1 << 40)));
@@ -304,7 +304,7 @@ mod postgres {
         store_under_test.clear().await;
     }
 
-    /// A registration waits for whoever begins to count the clients. Its reads must not be older than that wait.
+    /// A registration waits for the transaction that begins to count the clients. Its reads must not be older than that wait.
     #[tokio::test]
     async fn who_waits_for_the_count_to_begin_is_counted_whatever_the_isolation() {
         let store_under_test = Postgres::make().await;
@@ -355,7 +355,7 @@ mod postgres {
         store_under_test.clear().await;
     }
 
-    /// Time stands still but for the patience of the store, so this waits for nobody.
+    /// Time stands still but for the patience of the store, so this waits for nothing.
     #[tokio::test]
     async fn a_server_that_does_not_answer_is_given_up_and_found_again() {
         let store_under_test = Postgres::make().await;

@@ -167,7 +167,7 @@ async fn scripts_that_redis_forgot_are_loaded_again() {
 }
 
 #[tokio::test]
-async fn whoever_goes_leaves_nothing_behind() {
+async fn a_removed_client_leaves_no_key_behind() {
     let server = RedisServer::start(&[]);
     let store = RedisStore::connect(&server.url()).await.unwrap();
     let registry = registry(store.clone());

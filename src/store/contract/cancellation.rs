@@ -14,6 +14,9 @@ use crate::client::Client;
 use crate::store::{ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, RemoveConditions};
 
 /// A cancelled insertion has inserted the client and spent the use, or neither.
+///
+/// Two statements without a transaction fail this, and so does a transaction whose connection goes back to its pool
+/// while the server still has it open: the next caller would work inside it.
 pub(super) async fn a_cancelled_insertion_is_atomic<S: ClientStore>(store: Subject<S>) {
     let (now, plenty) = (now(), token("plenty", Some(100), now()));
     store.insert_token(&plenty).await;
@@ -40,6 +43,8 @@ pub(super) async fn a_cancelled_insertion_is_atomic<S: ClientStore>(store: Subje
 }
 
 /// After a cancelled update the client is entirely the old one or entirely the new one.
+///
+/// A client whose record is new and whose index entries are old would not be found by its owner any more.
 pub(super) async fn a_cancelled_update_is_atomic<S: ClientStore>(store: Subject<S>) {
     for polls in 1..=POLLS {
         let old = client(&format!("abandoned-{polls}"), now());
@@ -58,6 +63,9 @@ pub(super) async fn a_cancelled_update_is_atomic<S: ClientStore>(store: Subject<
 
 /// After a cancelled removal the client is there or not, and its capacity and its use were given back or not,
 /// together.
+///
+/// A removed client whose capacity was not freed makes the limit smaller with each cancelled request, until the
+/// endpoint accepts no registration.
 pub(super) async fn a_cancelled_removal_is_atomic<S: ClientStore>(store: Subject<S>) {
     let token = token("refunded", Some(0), now());
     store.insert_token(&token).await;
@@ -102,6 +110,8 @@ pub(super) async fn a_cancelled_removal_refunds_its_token_with_the_client<S: Cli
 }
 
 /// A cancelled use is recorded or not; the client stays complete.
+///
+/// A use is recorded on the path of every token request, so it is dropped more often than any other call.
 pub(super) async fn a_cancelled_touch_is_atomic<S: ClientStore>(store: Subject<S>) {
     for polls in 1..=POLLS {
         let unused = client(&format!("abandoned-{polls}"), now());
@@ -118,6 +128,9 @@ pub(super) async fn a_cancelled_touch_is_atomic<S: ClientStore>(store: Subject<S
 }
 
 /// After a cancelled expiry each client is complete or removed; none is marked and left.
+///
+/// A store may remove fewer clients than were asked for, but each removed one must be returned by a call that
+/// completed, or not be removed.
 pub(super) async fn a_cancelled_expiry_is_atomic<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let cutoffs = IdleCutoffs::none(now).with_unused_since(now - HOUR);

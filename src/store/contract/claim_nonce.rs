@@ -29,6 +29,9 @@ pub(super) async fn a_nonce_is_claimed_once_until_it_expires<S: ClientStore>(sto
 }
 
 /// A nonce is any text, also an empty one, a long one, and one with U+0000 or wildcards of a database.
+///
+/// An issuer chooses its `jti`, and two that differ only in case or normalization are different ([RFC 7519
+/// §4.1.7](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.7)).
 pub(super) async fn nonces_are_compared_byte_by_byte<S: ClientStore>(store: Subject<S>) {
     let (now, long) = (now(), "k".repeat(4096));
     let longer = format!("{long}k");

@@ -27,6 +27,8 @@ pub(super) fn evicting(evicted: &Client) -> InsertOutcome {
 
 /// The first idle client in the order of the list is evicted and returned, and cutoffs that name clients choose only
 /// among these.
+///
+/// Returned is the whole client with its last values, since the registry revokes its grants and records it.
 pub(super) async fn the_first_idle_client_is_evicted<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let mut old = clients("old", 4, now - DAY);
@@ -41,8 +43,8 @@ pub(super) async fn the_first_idle_client_is_evicted<S: ClientStore>(store: Subj
     for (new, gone) in new[1..].iter().zip(&old[2..]) {
         let outcome = store.insert_with(new, &evicting_above(6, now)).await;
         assert_eq!(outcome, evicting(gone), "insert: evicts the first client that is idle");
-        let InsertOutcome::InsertedEvicting(told) = outcome else { return };
-        assert_same(Some(&*told), gone, "insert: returns the evicted client");
+        let InsertOutcome::InsertedEvicting(returned) = outcome else { return };
+        assert_same(Some(&*returned), gone, "insert: returns the evicted client");
         assert!(store.get(&gone.id).await.is_none(), "insert: the evicted client is removed");
         assert_same(store.get(&new.id).await.as_deref(), new, "insert: the new client is there");
         assert_eq!(store.count().await, 6, "count: one client was inserted for one evicted");
@@ -68,6 +70,8 @@ async fn evicts_only_named_clients<S: ClientStore>(store: &Subject<S>, named: [&
 }
 
 /// No client is evicted if the insertion is refused for another reason, and the new client is not its own victim.
+///
+/// Otherwise an attacker without a valid token could empty the store: each refused attempt would cost a client.
 pub(super) async fn no_client_is_evicted_for_itself_or_for_a_refused_client<S: ClientStore>(store: Subject<S>) {
     let (now, spent) = (now(), token("spent", Some(0), now()));
     let (old, new) = (client("old", now - DAY), client("new", now));
@@ -97,6 +101,8 @@ pub(super) async fn no_client_is_evicted_for_itself_or_for_a_refused_client<S: C
 }
 
 /// A removal that undoes the insertion restores the evicted client with it, once, within the limit and in all indexes.
+///
+/// The restored client must again be found by its owner and be evictable, so its index entries are restored as well.
 pub(super) async fn a_removal_restores_the_evicted_client<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let mut old = clients("old", 2, now - DAY);
@@ -145,6 +151,9 @@ pub(super) async fn above_a_lowered_limit_an_insertion_evicts_one_client<S: Clie
 
 /// There are more callers than idle clients, and more idle clients than uses of the token, so each of the three bounds
 /// the others in some round.
+///
+/// A store that evicts in one step and inserts in another has fewer clients than the limit at some moment, and another
+/// caller may take that place.
 pub(super) async fn as_many_clients_are_evicted_as_inserted<S: ClientStore>(store: Subject<S>) {
     const IDLE: usize = 24;
     for (round, uses) in (0..ROUNDS).zip([1, 7, 20, 100].into_iter().cycle()) {
@@ -158,13 +167,13 @@ pub(super) async fn as_many_clients_are_evicted_as_inserted<S: ClientStore>(stor
             let client = client(&format!("rush-{round}-{caller}"), conditions.now);
             async move { (store.insert_with(&client, &conditions).await, client.id) }
         };
-        let told = race(CALLERS, insert).await;
-        let gone: Vec<&ClientId> = told.iter().filter_map(|(outcome, _)| outcome.evicted()).collect();
+        let returned = race(CALLERS, insert).await;
+        let gone: Vec<&ClientId> = returned.iter().filter_map(|(outcome, _)| outcome.evicted()).collect();
         let distinct: BTreeSet<_> = gone.iter().collect();
         let expected = IDLE.min(uses as usize);
         assert_eq!(gone.len(), expected, "insert: evicts as many clients as there are uses or idle clients");
         assert_eq!(distinct.len(), expected, "insert: evicts each client once");
-        let outcome: Vec<_> = told.iter().map(|(outcome, _)| outcome.clone()).collect();
+        let outcome: Vec<_> = returned.iter().map(|(outcome, _)| outcome.clone()).collect();
         assert_eq!(times(&outcome, &InsertOutcome::Inserted), 0, "insert: inserts no client above the limit");
         assert_eq!(store.count().await, IDLE as u64, "count: exactly the limit");
         assert_eq!(
@@ -172,7 +181,7 @@ pub(super) async fn as_many_clients_are_evicted_as_inserted<S: ClientStore>(stor
             uses - expected as u32,
             "insert: spends a use for each inserted client"
         );
-        for (outcome, id) in &told {
+        for (outcome, id) in &returned {
             assert_eq!(
                 store.get(id).await.is_some(),
                 outcome.is_inserted(),
@@ -194,6 +203,9 @@ async fn remove_all<S: ClientStore>(store: &Subject<S>, most: usize) {
 }
 
 /// Clients that are removed, updated and used at the same moment are evicted once or not at all.
+///
+/// A client that was confirmed as used must not be evicted in the same moment, and one that was removed cannot be
+/// evicted, or one place would be given to two clients.
 pub(super) async fn evictions_and_other_changes_exclude_each_other<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let now = now();
@@ -226,6 +238,8 @@ pub(super) async fn evictions_and_other_changes_exclude_each_other<S: ClientStor
 }
 
 /// A cancelled insertion has evicted one client and inserted the other, or neither.
+///
+/// A store that evicts first and is dropped before it inserts has deleted a client for nothing.
 pub(super) async fn a_cancelled_insertion_evicts_only_with_its_client<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let plenty = token("plenty", Some(100), now);

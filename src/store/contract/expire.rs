@@ -22,6 +22,8 @@ fn names(clients: &[Arc<Client>]) -> Vec<&str> {
 }
 
 /// A client that was never used is idle if it was issued before `unused_since`; one issued at that time is not.
+///
+/// The comparison is strict: a client that was issued exactly at the cutoff is not idle.
 pub(super) async fn expire_removes_unused_clients_by_time_of_issue<S: ClientStore>(store: Subject<S>) {
     let since = now() - DAY;
     let used_long_ago = Client { last_used: Some(since - DAY), ..client("used", since - 2 * DAY) };
@@ -36,6 +38,8 @@ pub(super) async fn expire_removes_unused_clients_by_time_of_issue<S: ClientStor
 }
 
 /// A used client is idle if its last use was before `idle_since`, however long ago it was issued.
+///
+/// A cutoff for used clients alone does not make unused ones idle, and the reverse.
 pub(super) async fn expire_removes_used_clients_by_last_use<S: ClientStore>(store: Subject<S>) {
     let since = now() - DAY;
     let issued = since - 30 * DAY;
@@ -53,6 +57,9 @@ pub(super) async fn expire_removes_used_clients_by_last_use<S: ClientStore>(stor
 }
 
 /// With `ids` no other client is removed, not even with an empty list. Identifiers may be unknown or occur twice.
+///
+/// The registry uses this after it has asked a hook which of the idle clients are protected. Any other client may be
+/// one that the hook has never seen.
 pub(super) async fn expire_removes_only_the_named_clients<S: ClientStore>(store: Subject<S>) {
     let old = clients("old", 6, now() - DAY);
     store.hold(&old).await;
@@ -105,6 +112,8 @@ pub(super) async fn expire_keeps_disabled_clients<S: ClientStore>(store: Subject
 }
 
 /// The limit is kept, and of more idle clients those that were issued first are removed.
+///
+/// So that repeated calls with a small limit work through all idle clients, in an order that an operator can predict.
 pub(super) async fn expire_removes_the_oldest_clients_first<S: ClientStore>(store: Subject<S>) {
     let start = now() - DAY;
     let rows = [(3, "c"), (1, "b"), (2, "z"), (2, "Z"), (0, "d"), (2, "_")];
@@ -119,6 +128,8 @@ pub(super) async fn expire_removes_the_oldest_clients_first<S: ClientStore>(stor
 }
 
 /// Each removed client is returned once, with its last values.
+///
+/// A client that is removed and not returned would keep its grants and be missing on the audit trail.
 pub(super) async fn expire_returns_the_removed_clients<S: ClientStore>(store: Subject<S>) {
     let mut old = client("old", now() - DAY);
     old.owner = Some("team".into());

@@ -28,6 +28,9 @@ pub(super) async fn insert_never_replaces_a_client<S: ClientStore>(store: Subjec
 }
 
 /// Identifiers that differ in case, in a separator or in a trailing character are different clients.
+///
+/// [RFC 6749 §2.2](https://www.rfc-editor.org/rfc/rfc6749#section-2.2) makes the identifier an opaque string. The
+/// default collation of some databases ignores case, and then two clients would be one.
 pub(super) async fn identifiers_are_compared_byte_by_byte<S: ClientStore>(store: Subject<S>) {
     let longest = "x".repeat(128);
     let names = ["abc", "ABC", "aBc", "ab", "a-c", "a_c", "-", "_", "0", "00", &longest];
@@ -56,6 +59,8 @@ pub(super) async fn remove_is_true_once<S: ClientStore>(store: Subject<S>) {
 }
 
 /// A removal at a revision removes that revision only, so a DELETE cannot remove a client that was changed since.
+///
+/// Revisions far away and the largest number are tried too, since a column may be signed.
 pub(super) async fn a_removal_is_for_one_revision<S: ClientStore>(store: Subject<S>) {
     let first = client("moved", now());
     let second = renamed(&first, "Second");

@@ -10,6 +10,9 @@ use crate::client::InitialAccessTokenRecord;
 use crate::store::{ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, RemoveConditions};
 
 /// An unknown, spent or expired token is refused, by the time of the caller and not by a clock of the store.
+///
+/// All nodes must decide by one time. A store that compares with the clock of its database would refuse a token early
+/// or accept it late when clocks differ, and no test could turn the clock.
 pub(super) async fn an_unusable_token_is_refused<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let until = |name, time| InitialAccessTokenRecord { expires_at: Some(time), ..token(name, Some(5), now - DAY) };
@@ -39,6 +42,8 @@ pub(super) async fn an_unusable_token_is_refused<S: ClientStore>(store: Subject<
 }
 
 /// Each insertion spends one use, and after the last one the token is refused.
+///
+/// The stored number is what remains, so an operator sees how much of the budget is left.
 pub(super) async fn an_insertion_spends_one_use<S: ClientStore>(store: Subject<S>) {
     let (spent, other) = (token("three uses", Some(3), now()), token("other", Some(3), now()));
     store.insert_token(&spent).await;
@@ -68,6 +73,8 @@ pub(super) async fn a_token_without_a_use_limit_is_never_spent<S: ClientStore>(s
 }
 
 /// At the limit an insertion is `Full`; above a limit that was lowered as well; a limit of 0 allows no client.
+///
+/// Clients that are pending or disabled are included in the number: the limit protects the storage.
 pub(super) async fn a_full_store_refuses_every_insertion<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let rows = [
@@ -90,6 +97,9 @@ pub(super) async fn a_full_store_refuses_every_insertion<S: ClientStore>(store: 
 }
 
 /// Whatever the reason of a refusal, no use is spent, since the caller will try again.
+///
+/// A client that registers with a mistake gets an error and tries again; with a token for one use the second attempt
+/// must not find it spent.
 pub(super) async fn a_refused_insertion_spends_no_use<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let (good, spent) = (token("good", Some(9), now), token("spent", Some(0), now));
@@ -115,6 +125,9 @@ pub(super) async fn a_refused_insertion_spends_no_use<S: ClientStore>(store: Sub
 
 /// A removal with a refund gives exactly one use back, and only with the client; it restores no removed token and
 /// gives no number of uses to a token that has none.
+///
+/// The refund belongs to the undo of a registration that could not be recorded on the audit trail. A plain deletion by
+/// the client refunds nothing, or a token for one use would register without end.
 pub(super) async fn a_removal_refunds_one_use<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let counted = token("counted", Some(1), now - DAY);
@@ -148,7 +161,7 @@ pub(super) async fn a_removal_refunds_one_use<S: ClientStore>(store: Subject<S>)
     }
     store.remove(&goners[3].id).await;
     assert_eq!(store.uses_left(&expired.digest).await, 2, "remove: refunds the use to an expired token too");
-    assert_eq!(store.uses_left(&counted.digest).await, 0, "remove: refunds no use unless it is told to");
+    assert_eq!(store.uses_left(&counted.digest).await, 0, "remove: refunds no use unless it is answers to");
     let free = store.get_token(&free.digest).await;
     assert!(free.is_some_and(|free| free.uses_left.is_none()), "remove: a token without a count gets none");
     assert_eq!(store.list_tokens().await.len(), 3, "remove: restores no token");

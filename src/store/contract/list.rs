@@ -46,6 +46,9 @@ async fn pages<S: ClientStore>(store: &Subject<S>, query: &ClientQuery, most: us
 }
 
 /// The order is the time of issue and then the bytes of the identifier, also where a database has another collation.
+///
+/// Many clients have the same time of issue, since it has milliseconds. Without the identifier as second key, pages of
+/// a database may repeat or omit them.
 pub(super) async fn list_is_ordered_by_issue_and_identifier<S: ClientStore>(store: Subject<S>) {
     assert!(store.list(&ClientQuery::new()).await.is_empty(), "list: nothing where there is nobody");
     store.hold(&shuffled(now())).await;
@@ -55,6 +58,8 @@ pub(super) async fn list_is_ordered_by_issue_and_identifier<S: ClientStore>(stor
 }
 
 /// A list has at most as many clients as the query allows: 0, a few, more than there are, and `usize::MAX`.
+///
+/// A limit of the backend, such as 100 items for each request, must not show: the store asks again.
 pub(super) async fn list_keeps_to_its_limit<S: ClientStore>(store: Subject<S>) {
     store.hold(&clients("many", 101, now())).await;
     for (limit, expected) in [(0, 0), (1, 1), (100, 100), (101, 101), (102, 101), (usize::MAX, 101)] {
@@ -65,6 +70,8 @@ pub(super) async fn list_keeps_to_its_limit<S: ClientStore>(store: Subject<S>) {
 }
 
 /// Owners are compared byte by byte, so one owner never sees the clients of another one with a similar name.
+///
+/// Owners are chosen by the application and may be any text: addresses, URLs, names in capital and small letters.
 pub(super) async fn list_selects_one_owner<S: ClientStore>(store: Subject<S>) {
     let owners = [Some("team"), None, Some("Team"), Some("team"), Some("team "), Some("tea%"), Some("team"), Some("")];
     let mut owned = clients("owned", owners.len(), now());
@@ -129,6 +136,8 @@ fn queries(start: SystemTime) -> Vec<(&'static str, ClientQuery)> {
 }
 
 /// Each filter selects exactly the clients that [`ClientQuery::matches`] selects, with and without pages.
+///
+/// The expectation is computed in memory with [`ClientQuery::matches`], which is the definition of each filter.
 pub(super) async fn list_selects_by_every_filter<S: ClientStore>(store: Subject<S>) {
     let start = now();
     let varied = varied(start);
@@ -143,6 +152,9 @@ pub(super) async fn list_selects_by_every_filter<S: ClientStore>(store: Subject<
 }
 
 /// A list finds a client by its present values and no longer by its former ones, so no index is left behind.
+///
+/// Each index entry has to be removed by the former value and added by the new one. A store that computes the former
+/// entry from the new client leaves the old entry behind.
 pub(super) async fn list_follows_changes_of_a_client<S: ClientStore>(store: Subject<S>) {
     let print = |text| Some(Digest::of(text));
     let before = Client { status: ClientStatus::Pending, fingerprint: print("before"), ..client("changing", now()) };
@@ -166,6 +178,8 @@ pub(super) async fn list_follows_changes_of_a_client<S: ClientStore>(store: Subj
 }
 
 /// A count equals the length of the list for every filter, and ignores page and limit.
+///
+/// Administration pages show the count beside the list, and a difference would look like lost clients.
 pub(super) async fn count_equals_the_list<S: ClientStore>(store: Subject<S>) {
     let start = now();
     let varied = varied(start);
@@ -191,6 +205,8 @@ pub(super) async fn pages_are_complete_and_repeat_no_client<S: ClientStore>(stor
 
 /// Clients that are inserted and removed between two pages, the last one of the page before included, neither hide nor
 /// repeat another client.
+///
+/// An offset as cursor fails this: it shifts with every insertion and removal.
 pub(super) async fn pages_stay_complete_under_concurrent_changes<S: ClientStore>(store: Subject<S>) {
     let start = now();
     let stay = clients("stay", 12, start);

@@ -13,7 +13,7 @@
 //! contract::verify(|| async { MyStore::new() }).await;
 //! # });
 //!
-//! // Or one by one, which tells at once all that is broken.
+//! // Or one by one, which shows all broken promises at once.
 //! # runtime.block_on(async {
 //! for check in contract::checks() {
 //!     let outcome = tokio::spawn(async move { check.run(MyStore::new()).await });
@@ -35,8 +35,8 @@
 //!   the collation of the database. A remembered key is any text, also a long one and one that contains U+0000; keep
 //!   a digest of it if in doubt.
 //! - **Numbers are as large as their types.** `usize::MAX` is a limit and `u64::MAX` a number of clients.
-//! - **A refusal is an answer.** Where several reasons refuse an insertion, any of them may be told; nothing is spent,
-//!   nobody goes, and nobody else sees a place or a use gone meanwhile.
+//! - **A refusal is an answer.** Where several reasons refuse an insertion, any of them may be returned; nothing is
+//!   spent, no client is evicted, and no other caller misses a place or a use meanwhile.
 //! - **The name of a tenant is any text** and is compared byte by byte, as identifiers are.
 //! - **A use is later or it is not.** Of two uses of a client the later one stays, in whatever order they arrive and
 //!   whatever is updated meanwhile.
@@ -82,7 +82,7 @@ impl<S: ClientStore> Check<S> {
         self.name
     }
 
-    /// Checks a store that holds nothing yet and is used by nobody else. Needs a multi-thread Tokio runtime.
+    /// Checks a store that is empty and is used by no other caller. Needs a multi-thread Tokio runtime.
     ///
     /// # Panics
     ///

@@ -10,6 +10,8 @@ use crate::error::StoreErrorKind;
 use crate::store::{ClientStore, InsertConditions, InsertOutcome, RemoveConditions, UpdateConditions};
 
 /// An insertion claims all of its nonces; one that is known refuses it, and then none of the others is claimed.
+///
+/// A document may have several statements, so there may be several nonces.
 pub(super) async fn an_insertion_claims_its_nonces<S: ClientStore>(store: Subject<S>) {
     let (now, good) = (now(), token("good", Some(9), now()));
     store.insert_token(&good).await;
@@ -85,6 +87,8 @@ pub(super) async fn an_update_claims_its_nonces<S: ClientStore>(store: Subject<S
 }
 
 /// A removal that undoes an insertion releases its nonces, with the client and once.
+///
+/// A registration that was undone must not use the statement up: the developer would have to ask for another one.
 pub(super) async fn a_removal_releases_nonces<S: ClientStore>(store: Subject<S>) {
     let (now, conditions) = (now(), claiming(&["one", "two"], now()));
     let used = client("used", now);
@@ -103,6 +107,8 @@ pub(super) async fn a_removal_releases_nonces<S: ClientStore>(store: Subject<S>)
 }
 
 /// Insertions and an update that claim the same nonce at the same moment: one succeeds.
+///
+/// A statement for one use that is sent to all nodes of a cluster at the same moment registers one client.
 pub(super) async fn a_nonce_is_accepted_from_one_of_many<S: ClientStore>(store: Subject<S>) {
     let mut renewed = client("changing", now());
     store.hold(std::slice::from_ref(&renewed)).await;
@@ -124,9 +130,13 @@ pub(super) async fn a_nonce_is_accepted_from_one_of_many<S: ClientStore>(store: 
                 }
             }
         };
-        let told = race(CALLERS, act).await;
-        assert_eq!(times(&told, &InsertOutcome::Inserted), 1, "insert, update: a nonce is accepted from one of many");
-        assert_eq!(times(&told, &InsertOutcome::Replayed), CALLERS - 1, "insert, update: all others are Replayed");
+        let answers = race(CALLERS, act).await;
+        assert_eq!(
+            times(&answers, &InsertOutcome::Inserted),
+            1,
+            "insert, update: a nonce is accepted from one of many"
+        );
+        assert_eq!(times(&answers, &InsertOutcome::Replayed), CALLERS - 1, "insert, update: all others are Replayed");
         let updated = store.get(&renewed.id).await.is_some_and(|found| found.revision == renewed.revision);
         assert_eq!(store.update(&renewed).await, !updated, "update: a used key changes nothing");
     }

@@ -24,6 +24,8 @@ async fn rush<S: ClientStore>(store: &Subject<S>, prefix: &str, conditions: &Ins
 
 /// A token with one use left lets exactly one of many concurrent insertions succeed. This finds a store that reads the
 /// number of uses, compares it and writes it back.
+///
+/// Cure: decrement in one statement that also compares, or hold a lock from the comparison to the insertion.
 pub(super) async fn one_use_is_spent_by_one_of_many<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let token = token(&format!("once-{round}"), Some(1), now());
@@ -38,6 +40,9 @@ pub(super) async fn one_use_is_spent_by_one_of_many<S: ClientStore>(store: Subje
 
 /// The limit of clients is exact under concurrent insertions: as many are inserted as there was room for, all others
 /// are `Full`, and the count agrees.
+///
+/// A count of rows before the insertion fails this: many callers count the same number. The count must be a value that
+/// an insertion changes in its own step, such as a locked row or an atomic number.
 pub(super) async fn many_insertions_stop_at_the_limit<S: ClientStore>(store: Subject<S>) {
     let token = token("plenty", Some(1000), now());
     store.insert_token(&token).await;
@@ -55,6 +60,10 @@ pub(super) async fn many_insertions_stop_at_the_limit<S: ClientStore>(store: Sub
 
 /// Of many insertions of one identifier one is `Inserted`, all others find that it `Exists`, and the stored client is
 /// that of the winner. This finds a store that looks for the identifier first and then overwrites.
+///
+/// Identifiers are random, so two registrations never have the same one by chance. An application that restores
+/// clients may still insert one twice, and a request that a proxy repeats must not change the secret of the first
+/// client.
 pub(super) async fn one_of_many_insertions_of_an_identifier_wins<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let (name, now) = (format!("same-{round}"), now());
@@ -66,7 +75,7 @@ pub(super) async fn one_of_many_insertions_of_an_identifier_wins<S: ClientStore>
             race(CALLERS, insert).await.into_iter().partition(|(outcome, _)| *outcome == InsertOutcome::Inserted);
         let [(_, winner)] = &winners[..] else { panic!("insert: one of many of an identifier, not {}", winners.len()) };
         assert!(
-            others.iter().all(|(told, _)| *told == InsertOutcome::Exists),
+            others.iter().all(|(answers, _)| *answers == InsertOutcome::Exists),
             "insert: the client Exists for all others"
         );
         assert_same(store.get(&winner.id).await.as_deref(), winner, "insert: the one Inserted stays");
@@ -108,6 +117,9 @@ pub(super) async fn refused_insertions_block_no_other_insertion<S: ClientStore>(
 
 /// A token that is revoked while insertions spend it stays revoked. A store that writes the whole token back with one
 /// use less would restore it, and with it the right to register.
+///
+/// An operator removes a token because it has leaked. From then on no insertion may succeed with it, however many are
+/// under way.
 pub(super) async fn spending_restores_no_removed_token<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let name = format!("revoked-{round}");
@@ -126,14 +138,16 @@ pub(super) async fn spending_restores_no_removed_token<S: ClientStore>(store: Su
                 }
             }
         };
-        let told = race(CALLERS, act).await;
-        assert_eq!(times(&told, &true), 1, "remove_token: true for one of many");
+        let answers = race(CALLERS, act).await;
+        assert_eq!(times(&answers, &true), 1, "remove_token: true for one of many");
         assert!(store.get_token(&token.digest).await.is_none(), "insert: spending restores no removed token");
     }
 }
 
 /// Of many updates of the same revision one succeeds and the others are conflicts, so no reply with new credentials is
 /// given for a change that another caller has overwritten.
+///
+/// Cure: the revision is a condition of the statement that writes, as in `… WHERE revision = $3 - 1`.
 pub(super) async fn one_of_many_updates_of_a_revision_wins<S: ClientStore>(store: Subject<S>) {
     let mut current = client("contested", now());
     store.hold(std::slice::from_ref(&current)).await;
@@ -150,6 +164,9 @@ pub(super) async fn one_of_many_updates_of_a_revision_wins<S: ClientStore>(store
 }
 
 /// Of many removals one returns true, so the grants of a client are revoked once and its capacity is freed once.
+///
+/// The registry revokes the grants of a client and writes an event for the caller who got true. If two got it, the
+/// trail would show two deletions; if none did, the grants would stay.
 pub(super) async fn one_of_many_removals_is_true<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let client = client(&format!("gone-{round}"), now());
@@ -166,6 +183,8 @@ pub(super) async fn one_of_many_removals_is_true<S: ClientStore>(store: Subject<
 
 /// An update or a recorded use that is under way during a removal never restores the client. [RFC 7592
 /// §2.3](https://www.rfc-editor.org/rfc/rfc7592#section-2.3) makes a deleted client unusable at once.
+///
+/// A store that writes a client with an "insert or replace" fails this.
 pub(super) async fn a_removal_survives_concurrent_updates<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let client = client(&format!("gone-{round}"), now());
@@ -193,6 +212,9 @@ pub(super) async fn a_removal_survives_concurrent_updates<S: ClientStore>(store:
 
 /// A use that is recorded during an update stays recorded, and the update succeeds: a busy client must not lose its
 /// update to its own traffic, nor expire because its use was overwritten.
+///
+/// A store that writes the last use of the client that the caller passed fails this: that value was read some time
+/// ago. The later of the stored and the passed use must stay.
 pub(super) async fn updates_lose_no_use<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let start = client(&format!("used-{round}"), now());
@@ -218,6 +240,8 @@ pub(super) async fn updates_lose_no_use<S: ClientStore>(store: Subject<S>) {
 }
 
 /// Half of the callers update the client, the others remove the revision that they read: of all of them one succeeds.
+///
+/// A DELETE with an outdated registration access token must not remove a client whose token has just been rotated.
 pub(super) async fn a_removal_at_a_revision_and_an_update_exclude_each_other<S: ClientStore>(store: Subject<S>) {
     let token = token("refunded", Some(1000), now());
     store.insert_token(&token).await;
@@ -238,20 +262,23 @@ pub(super) async fn a_removal_at_a_revision_and_an_update_exclude_each_other<S: 
         let (removed, updated): (Vec<_>, Vec<_>) = race(CALLERS, act).await.into_iter().unzip();
         let (removed, updated) = (times(&removed, &true), times(&updated, &true));
         assert_eq!(removed + updated, 1, "remove, update: of all at one revision one wins");
-        assert_eq!(store.get(&start.id).await.is_some(), updated == 1, "remove, update: what was told is so");
+        assert_eq!(store.get(&start.id).await.is_some(), updated == 1, "remove, update: what was answers is so");
         removals += removed as u32;
         let given_back = store.uses_left(&token.digest).await - 1000;
         assert_eq!(given_back, removals, "remove: gives one use back for each client that it removes");
     }
 }
 
-enum Told {
+enum Answer {
     Touched(ClientId, bool),
     Expired(Vec<ClientId>),
 }
 
 /// Every second client is used while idle clients are removed two at a time, so both are after the same clients. A
 /// client whose use was confirmed must not be removed as idle.
+///
+/// A store that selects idle clients and then removes them by identifier fails this. The condition must be evaluated
+/// again in the step that removes.
 pub(super) async fn expire_spares_clients_that_are_used_in_time<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let now = now();
@@ -263,23 +290,23 @@ pub(super) async fn expire_spares_clients_that_are_used_in_time<S: ClientStore>(
             async move {
                 if caller.is_multiple_of(2) {
                     let touched = store.touch(&id, now).await;
-                    return Told::Touched(id, touched);
+                    return Answer::Touched(id, touched);
                 }
                 let expired = store.expire(&cutoffs, 2).await;
-                Told::Expired(expired.iter().map(|client| client.id.clone()).collect())
+                Answer::Expired(expired.iter().map(|client| client.id.clone()).collect())
             }
         };
-        let told = race(CALLERS, act).await;
+        let answers = race(CALLERS, act).await;
         let mut expired: Vec<&ClientId> = Vec::new();
-        for ids in &told {
-            let Told::Expired(ids) = ids else { continue };
+        for ids in &answers {
+            let Answer::Expired(ids) = ids else { continue };
             expired.extend(ids);
         }
-        for told in &told {
-            let Told::Touched(id, touched) = told else { continue };
+        for answers in &answers {
+            let Answer::Touched(id, touched) = answers else { continue };
             let there = store.get(id).await.is_some();
-            assert_eq!(there, *touched, "expire: spares a client that was used in time, and touch tells truly");
-            assert_ne!(there, expired.contains(&id), "expire: tells exactly whom it removed");
+            assert_eq!(there, *touched, "expire: spares a client that was used in time, and touch returns the truth");
+            assert_ne!(there, expired.contains(&id), "expire: returns exactly the removed clients");
         }
         let removals = expired.len();
         expired.sort();

@@ -137,10 +137,10 @@ pub(super) async fn registrants_evict_only_their_own_clients_at_once<S: ClientSt
             let client = client(&format!("rush-{round}-{caller}"), now);
             async move { (network, store.insert_with(&client, &conditions).await) }
         };
-        let told = race(CALLERS, insert).await;
+        let returned = race(CALLERS, insert).await;
         for (network, own) in [(0, HELD * 3 / 4), (1, HELD / 4)] {
-            let told = told.iter().filter(|(caller, _)| *caller == network);
-            let evicted: BTreeSet<_> = told.filter_map(|(_, outcome)| outcome.evicted()).collect();
+            let returned = returned.iter().filter(|(caller, _)| *caller == network);
+            let evicted: BTreeSet<_> = returned.filter_map(|(_, outcome)| outcome.evicted()).collect();
             assert_eq!(evicted.len(), own, "insert: a registrant evicts its own clients, each once");
             let own = |id: &ClientId| held.iter().any(|held| held.id == *id && held.network == Some(network));
             assert!(evicted.into_iter().all(own), "insert: a registrant evicts no client of another one");

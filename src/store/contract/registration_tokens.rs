@@ -19,6 +19,9 @@ fn with_token(name: &str, current: &str, earlier: &[&str]) -> Client {
 
 /// The current token and each earlier one find the client. A token of another client, of another tenant or of nobody
 /// finds none, also together with an identifier that exists.
+///
+/// A wrong token must be refused like an unknown client ([RFC 7592
+/// §2.1](https://www.rfc-editor.org/rfc/rfc7592#section-2.1)), so that no one can find out which clients exist.
 pub(super) async fn a_registration_token_finds_its_client_alone<S: ClientStore>(store: Subject<S>) {
     let rotated = with_token("rotated", "rotated-now", &["rotated-first", "rotated-before"]);
     let plain = with_token("plain", "plain-now", &[]);
@@ -41,6 +44,8 @@ pub(super) async fn a_registration_token_finds_its_client_alone<S: ClientStore>(
 }
 
 /// A token is valid from the update that brings it to the one that removes it, and not after the client is removed.
+///
+/// With rotation, several tokens are valid until a later one is used, because a reply with a new token may be lost.
 pub(super) async fn a_registration_token_follows_every_change<S: ClientStore>(store: Subject<S>) {
     let first = with_token("changing", "first", &[]);
     store.hold(std::slice::from_ref(&first)).await;

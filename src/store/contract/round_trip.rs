@@ -81,6 +81,9 @@ async fn assert_comes_back<S: ClientStore>(store: &Subject<S>, client: &Client) 
 }
 
 /// Each value of a client, for each origin of a registration.
+///
+/// A value that a store loses is a right that a client loses, or gains: without its constraints a client could ask for
+/// any scope.
 pub(super) async fn every_field_of_a_client_comes_back<S: ClientStore>(store: Subject<S>) {
     let origins = [
         ("open", RegistrationOrigin::Open),
@@ -118,6 +121,9 @@ pub(super) async fn every_field_of_a_token_comes_back<S: ClientStore>(store: Sub
 }
 
 /// Metadata with text that careless escaping, encodings or columns damage.
+///
+/// [RFC 7591 §2.2](https://www.rfc-editor.org/rfc/rfc7591#section-2.2) lets names be in any language, and unknown
+/// members are any JSON.
 pub(super) async fn unusual_metadata_come_back_unchanged<S: ClientStore>(store: Subject<S>) {
     let unusual = Client { metadata: metadata(UNUSUAL), ..client("unusual", now()) };
     assert_comes_back(&store, &unusual).await;
@@ -135,6 +141,8 @@ pub(super) async fn a_document_near_64_kib_comes_back<S: ClientStore>(store: Sub
 }
 
 /// Times of whole milliseconds come back exactly, also before 1970 and far in the future.
+///
+/// Pages are cut at a time and an identifier. If a time came back rounded, the next page would repeat or omit clients.
 pub(super) async fn times_keep_their_milliseconds<S: ClientStore>(store: Subject<S>) {
     let exact = Client { last_used: Some(now() + Duration::from_millis(1)), ..client("exact", now()) };
     assert_comes_back(&store, &exact).await;
@@ -150,6 +158,8 @@ pub(super) async fn times_keep_their_milliseconds<S: ClientStore>(store: Subject
 }
 
 /// A store hides no client because of its status or an expired secret; that decision is the registry's.
+///
+/// The registry distinguishes a disabled client from an unknown one in its reply and on the audit trail.
 pub(super) async fn disabled_and_expired_clients_are_kept<S: ClientStore>(store: Subject<S>) {
     let expired = Some(Secret { stored: secret("expired"), expires_at: Some(now() - DAY) });
     for status in [ClientStatus::Pending, ClientStatus::Active, ClientStatus::Disabled] {

@@ -15,6 +15,8 @@ use crate::store::{ClientQuery, ClientStore, IdleCutoffs, InsertOutcome, RemoveC
 const NAMES: [&str; 8] = ["", "a", "A", "a:b", "a%", "é", "https://id.example.com/a", "a b"];
 
 /// No verb of one tenant finds, changes or removes a client of another one, also with the same identifier.
+///
+/// The check uses the same identifier in all tenants, so a key without the tenant is found at once.
 pub(super) async fn tenants_are_isolated<S: ClientStore>(store: Subject<S>) {
     let fingerprint = Some(Digest::of("the same"));
     for name in NAMES {
@@ -51,6 +53,9 @@ pub(super) async fn tenants_are_isolated<S: ClientStore>(store: Subject<S>) {
 }
 
 /// Initial access tokens, nonces and the limit of clients are separate for each tenant.
+///
+/// A full tenant must not keep other tenants from registering clients, and a token issued for one endpoint must not
+/// open another one.
 pub(super) async fn tokens_and_limits_belong_to_a_tenant<S: ClientStore>(store: Subject<S>) {
     let (one, two) = (store.for_tenant("one"), store.for_tenant("two"));
     let now = now();
@@ -86,6 +91,8 @@ pub(super) async fn tokens_and_limits_belong_to_a_tenant<S: ClientStore>(store: 
 }
 
 /// An expiry removes idle clients and expired nonces of its own tenant only.
+///
+/// Tenants may have different retention periods, and their expiry runs at different times.
 pub(super) async fn a_tenant_expires_alone<S: ClientStore>(store: Subject<S>) {
     let (one, two) = (store.for_tenant("one"), store.for_tenant("two"));
     let old = clients("old", 3, now() - DAY);

@@ -24,6 +24,8 @@ fn unique(text: &str) -> Option<Digest> {
 
 /// A taken fingerprint refuses an insertion before anything is spent, claimed or evicted. A disabled client keeps its
 /// fingerprint; another tenant has its own.
+///
+/// Disabled clients are included, because an operator disables a software so that it stays away.
 pub(super) async fn a_fingerprint_that_is_taken_is_refused<S: ClientStore>(store: Subject<S>) {
     let (now, good) = (now(), token("good", Some(9), now()));
     store.insert_token(&good).await;
@@ -76,6 +78,8 @@ async fn a_disabled_client_keeps_its_fingerprint<S: ClientStore>(store: &Subject
 }
 
 /// The same for an update; the fingerprint that the client has itself is free for it.
+///
+/// Without this a client could register as one software and turn into another one with its first update.
 pub(super) async fn an_update_to_a_fingerprint_that_is_taken_is_refused<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let (holder, changing) = (with_fingerprint("one", client("holder", now)), client("changing", now));
@@ -106,6 +110,9 @@ pub(super) async fn an_update_to_a_fingerprint_that_is_taken_is_refused<S: Clien
 }
 
 /// Half of the callers insert, the others update a client that is there: one of all gets the fingerprint.
+///
+/// At the usual isolation level of a database neither transaction sees the row of the other one, so each finds the
+/// fingerprint free. Cure: a lock on the fingerprint before the write, and the look after it.
 pub(super) async fn one_of_many_of_a_unique_fingerprint_wins<S: ClientStore>(store: Subject<S>) {
     let mut held = clients("held", CALLERS / 2, now());
     store.hold(&held).await;
@@ -127,14 +134,18 @@ pub(super) async fn one_of_many_of_a_unique_fingerprint_wins<S: ClientStore>(sto
                 }
             }
         };
-        let (told, clients): (Vec<_>, Vec<_>) = race(CALLERS, act).await.into_iter().unzip();
-        assert_eq!(times(&told, &InsertOutcome::Inserted), 1, "insert, update: one of many has a unique fingerprint");
+        let (answers, clients): (Vec<_>, Vec<_>) = race(CALLERS, act).await.into_iter().unzip();
         assert_eq!(
-            times(&told, &InsertOutcome::FingerprintTaken),
+            times(&answers, &InsertOutcome::Inserted),
+            1,
+            "insert, update: one of many has a unique fingerprint"
+        );
+        assert_eq!(
+            times(&answers, &InsertOutcome::FingerprintTaken),
             CALLERS - 1,
             "insert, update: it is taken for all others"
         );
-        let winner = told.iter().zip(clients).find(|(told, _)| **told == InsertOutcome::Inserted);
+        let winner = answers.iter().zip(clients).find(|(answers, _)| **answers == InsertOutcome::Inserted);
         let Some((_, winner)) = winner else { return };
         match held.iter_mut().find(|held| held.id == winner.id) {
             Some(held) => *held = winner,

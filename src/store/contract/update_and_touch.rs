@@ -10,6 +10,9 @@ use crate::client::Client;
 use crate::store::ClientStore;
 
 /// The next revision replaces every value of the client.
+///
+/// A value that the client has left out is removed, as [RFC 7592
+/// §2.2](https://www.rfc-editor.org/rfc/rfc7592#section-2.2) demands.
 pub(super) async fn update_replaces_the_revision_before<S: ClientStore>(store: Subject<S>) {
     let mut current = client("changing", now());
     let bystander = client("bystander", now());
@@ -23,6 +26,8 @@ pub(super) async fn update_replaces_the_revision_before<S: ClientStore>(store: S
 }
 
 /// Any revision other than the next one is a conflict and changes nothing.
+///
+/// Also for the same revision: an update that is sent twice by a proxy must not take place twice.
 pub(super) async fn update_conflicts_with_any_other_revision<S: ClientStore>(store: Subject<S>) {
     let first = client("moved", now());
     let second = renamed(&first, "Second");
@@ -79,6 +84,8 @@ pub(super) async fn touch_keeps_the_latest_use<S: ClientStore>(store: Subject<S>
 }
 
 /// A use changes neither the revision nor another value.
+///
+/// If a use raised the revision, a busy client could never be updated: each update would be a conflict.
 pub(super) async fn touch_changes_nothing_else<S: ClientStore>(store: Subject<S>) {
     let client = client("used", now());
     let bystander = self::client("bystander", now());

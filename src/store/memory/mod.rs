@@ -35,9 +35,15 @@ use crate::error::StoreError;
 /// ```
 /// use tower_dcr::store::{ClientQuery, ClientStore, MemoryStore};
 ///
-/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?; # runtime.block_on(async { let store =
-/// MemoryStore::new(); assert!(!store.is_durable()); assert_eq!(store.clone().count(&ClientQuery::new()).await?, 0); #
-/// Ok::<(), tower_dcr::StoreError>(()) # })?; # Ok::<(), Box<dyn std::error::Error>>(()) ```
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// let store = MemoryStore::new();
+/// assert!(!store.is_durable());
+/// assert_eq!(store.clone().count(&ClientQuery::new()).await?, 0);
+/// # Ok::<(), tower_dcr::StoreError>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct MemoryStore {
     shared: Arc<Shared>,

@@ -101,14 +101,14 @@ impl Shared {
 
     /// Removes the first idle client; its place stays taken, for the new client.
     fn evict(&self, cutoffs: &IdleCutoffs) -> Option<Arc<Client>> {
-        let gone = |id: &ClientId| self.take_out(id, |client| cutoffs.is_idle(client));
+        let take_idle = |id: &ClientId| self.take_out(id, |client| cutoffs.is_idle(client));
         if let Some(ids) = &cutoffs.ids {
-            return self.idle_with_ids(ids, cutoffs).iter().find_map(|client| gone(&client.id));
+            return self.idle_with_ids(ids, cutoffs).iter().find_map(|client| take_idle(&client.id));
         }
         let (query, mut last) = (ClientQuery::new().with_idle(cutoffs.clone()), None);
         loop {
             let places = self.index().places(&query, last.as_ref(), FEW);
-            let found = places.iter().find_map(|(_, id)| gone(id));
+            let found = places.iter().find_map(|(_, id)| take_idle(id));
             if found.is_some() || places.len() < FEW {
                 return found;
             }

@@ -33,7 +33,7 @@
 //!   [`Client::with_last_used`].
 //! - **Versions.** A record of an older version is read; the bytes of every released version are part of the tests. One
 //!   of a newer version is a [`StoreError`], because an older program would lose what it does not know. The version
-//!   changes only when an older program could not read it truly: members that are new and may be missing do not count.
+//!   changes only when an older program could not read a record correctly: a new member that may be missing is no reason.
 
 mod state;
 

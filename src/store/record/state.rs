@@ -16,6 +16,8 @@ use crate::protocol::constraints::Constraints;
 use crate::protocol::metadata::ClientMetadata;
 
 /// What the server knows of a client. Members that may be missing have a default, now and in every later version.
+///
+/// Text and numbers are as in the program; a member that is missing in an older record has its default.
 #[derive(Serialize, Deserialize)]
 pub(super) struct ClientState {
     id: String,
@@ -211,6 +213,7 @@ impl ConstraintsState {
         }
     }
 
+    /// Whether nothing is limited, so that the member is not written.
     fn is_empty(&self) -> bool {
         let lists = [&self.redirect_hosts, &self.scopes, &self.grant_types, &self.auth_methods];
         lists.iter().all(|list| list.is_empty()) && self.software_id.is_none()
@@ -240,6 +243,7 @@ impl SecretState {
         }
     }
 
+    /// The secret of a record; `None` when the digest has another length.
     fn into_secret(self) -> Option<Secret> {
         let sealed = self.sealed.map(|state| SealedText { key: state.key.into(), sealed: state.text.0.into() });
         let stored = StoredSecret::from_parts(self.digest.digest()?, sealed);
@@ -253,6 +257,7 @@ impl TokensState {
         Self { current: Bytes::of(&token.current), previous: earlier.next(), between: earlier.collect() }
     }
 
+    /// The tokens of a record, the oldest of the earlier ones first.
     fn into_token(self) -> Option<RegistrationToken> {
         let earlier = self.previous.iter().chain(&self.between).map(Bytes::digest).collect::<Option<_>>()?;
         Some(RegistrationToken { current: self.current.digest()?, earlier })
@@ -272,6 +277,7 @@ impl TokenState {
         }
     }
 
+    /// The token of a record; `None` when a value is out of its range.
     pub(super) fn into_token(self) -> Option<InitialAccessTokenRecord> {
         Some(InitialAccessTokenRecord {
             id: self.id.into(),

@@ -37,10 +37,14 @@
 //! use tower_dcr::store::RedisStore;
 //! use tower_dcr::{Access, Registry};
 //!
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> { let store =
-//! RedisStore::connect("redis://127.0.0.1:6379").await?.with_prefix("id.example.com"); let registry =
-//! Registry::builder("https://id.example.com", Access::Open) .with_secrets(SecretStorage::hashed()) .build(store)?; #
-//! Ok(()) # } ```
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let store = RedisStore::connect("redis://127.0.0.1:6379").await?.with_prefix("id.example.com");
+//! let registry = Registry::builder("https://id.example.com", Access::Open)
+//!     .with_secrets(SecretStorage::hashed())
+//!     .build(store)?;
+//! # Ok(())
+//! # }
+//! ```
 
 mod connection;
 mod keys;
@@ -192,9 +196,9 @@ impl RedisStore {
             "full" => InsertOutcome::Full,
             "taken" => InsertOutcome::FingerprintTaken,
             number => {
-                let gone = number.parse().ok().and_then(|number: usize| candidates.get(number.checked_sub(1)?));
-                let gone = gone.ok_or_else(|| StoreError::unavailable("the script gave no answer"))?;
-                InsertOutcome::InsertedEvicting(Arc::clone(gone))
+                let evicted = number.parse().ok().and_then(|number: usize| candidates.get(number.checked_sub(1)?));
+                let evicted = evicted.ok_or_else(|| StoreError::unavailable("the script gave no answer"))?;
+                InsertOutcome::InsertedEvicting(Arc::clone(evicted))
             }
         })
     }
@@ -306,8 +310,8 @@ impl ClientStore for RedisStore {
         script.arg(conditions.nonces.len()).arg(unique_kind(conditions.unique_fingerprint.as_ref()));
         script.arg(keys::place_of(client));
         self.claim(&mut script, &conditions.nonces, conditions.now);
-        for forgotten in &conditions.release_nonces {
-            script.key(self.keys.remembered(&forgotten.key));
+        for released in &conditions.release_nonces {
+            script.key(self.keys.remembered(&released.key));
         }
         match &*self.run::<String>(&script).await? {
             "updated" => Ok(()),
@@ -327,8 +331,8 @@ impl ClientStore for RedisStore {
             script.key(self.keys.client(restored.id.as_str())).arg(value::write(restored));
             index_rows(&mut script, restored);
         }
-        for forgotten in &conditions.release_nonces {
-            script.key(self.keys.remembered(&forgotten.key));
+        for released in &conditions.release_nonces {
+            script.key(self.keys.remembered(&released.key));
         }
         match self.run::<Vec<u8>>(&script).await?[..] {
             [script::CHANGED] => Err(StoreError::conflict()),

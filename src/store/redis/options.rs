@@ -6,7 +6,9 @@
 /// ```
 /// use tower_dcr::store::RedisOptions;
 ///
-/// let options = RedisOptions::new(); assert!(!format!("{options:?}").is_empty()); ```
+/// let options = RedisOptions::new();
+/// assert!(!format!("{options:?}").is_empty());
+/// ```
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct RedisOptions {
@@ -55,7 +57,7 @@ pub(super) fn settle_cryptography() {
     use rustls::crypto::{CryptoProvider, ring};
 
     if CryptoProvider::get_default().is_none() {
-        // Somebody else may have settled it at the same moment, which is as good.
+        // Another thread may have installed one at the same moment, which is equally good.
         let _ = ring::default_provider().install_default();
     }
 }

@@ -1,4 +1,9 @@
 //! What a Redis URL says.
+//!
+//! The driver ignores what it does not understand, so a mistake in a URL could mean plain text where the operator
+//! meant TLS, or another database than the one that was meant. A URL is therefore read strictly: an unknown parameter,
+//! a fragment and a scheme without its feature are errors that say how to write the URL. No error shows the URL
+//! itself, because it may have a password.
 
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _};
 

@@ -168,7 +168,7 @@ fn evicting<'a, B: Backend>(
 
 /// Makes sure that the clients of the tenant are counted. They are counted only for tenants with a limit, because the
 /// count is one row that each insertion would have to change, and insertions would then follow one another for
-/// nothing. In PostgreSQL the table is locked for that moment, so that no insertion that does not count yet is missed.
+/// nothing. In PostgreSQL the table is locked for that moment, so that no concurrent insertion is missed.
 async fn begin_counting<B: Backend>(backend: &B) -> Result<(), StoreError> {
     if backend.counting().load(Ordering::Acquire) {
         return Ok(());

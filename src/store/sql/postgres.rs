@@ -73,7 +73,8 @@ pub struct PostgresStore {
 /// use tower_dcr::store::PostgresOptions;
 ///
 /// let options = PostgresOptions::new().with_schema("registrations").with_acquire_timeout(Duration::from_secs(1));
-/// assert!(format!("{options:?}").contains("registrations")); ```
+/// assert!(format!("{options:?}").contains("registrations"));
+/// ```
 #[derive(Debug, Clone)]
 pub struct PostgresOptions {
     schema: String,
@@ -174,8 +175,8 @@ const DIALECT: Dialect = Dialect {
     ),
     expire_nonces: "DELETE FROM {p}remembered WHERE tenant = $1 AND key IN (
             SELECT key FROM {p}remembered WHERE tenant = $1 AND until <= $2 FOR UPDATE SKIP LOCKED)",
-    // Whoever expires waits for rows that others change. Whoever needs a place holds the count, for which they wait, so
-    // it takes a row that nobody changes.
+    // An expiry waits for rows that other transactions change. An eviction holds the count, for which these may wait, so
+    // it takes a row that no transaction has locked.
     locking: [" FOR UPDATE", " FOR UPDATE SKIP LOCKED"],
     ids: "id IN (SELECT json_array_elements_text({}::json))",
     never_used: "never_used",

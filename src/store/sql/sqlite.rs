@@ -323,7 +323,7 @@ impl SqliteStore {
     }
 
     /// A connection that writes, outside of any transaction. SQLite ends a transaction by itself when its commit
-    /// fails, as on a full disk; the driver still counts it and would make later transactions parts of one that is
+    /// fails, as on a full disk; the driver does not notice that and would make later transactions parts of one that is
     /// never committed. Such a connection is closed.
     async fn lease(&self) -> sqlx::Result<PoolConnection<Sqlite>> {
         loop {

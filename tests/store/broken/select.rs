@@ -136,7 +136,7 @@ impl Broken {
         self.inner.list(&ClientQuery::new().with_idle(cutoffs.clone()).with_limit(limit)).await
     }
 
-    /// Removes clients whatever became of them, and tells which of them were there.
+    /// Removes clients in whatever state they are, and returns those that were there.
     async fn remove_all(&self, clients: Vec<Arc<Client>>) -> Result<Vec<Arc<Client>>, StoreError> {
         let mut removed = Vec::new();
         for client in clients {

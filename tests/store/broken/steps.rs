@@ -79,7 +79,7 @@ impl Broken {
         Ok(token.filter(|token| token.is_usable(conditions.now)))
     }
 
-    /// Looks for the identifier and then, when somebody else has looked too, takes it.
+    /// Looks for the identifier and then, when another caller has looked too, takes it.
     pub(super) async fn look_then_overwrite(&self, client: &Client) -> Result<InsertOutcome, StoreError> {
         if self.inner.get(client.id()).await?.is_some() {
             return Ok(InsertOutcome::Exists);
@@ -100,7 +100,7 @@ impl Broken {
         Ok(None)
     }
 
-    /// Makes room and then, after a pause, inserts.
+    /// Evicts a client and then, after a pause, inserts the new one.
     pub(super) async fn make_room_then_insert(
         &self,
         client: &Client,
@@ -122,7 +122,7 @@ impl Broken {
         })
     }
 
-    /// Chooses who makes room and then, after a pause, lets that one go whatever it did meanwhile.
+    /// Chooses the client to evict and then, after a pause, evicts it, whatever happened to it meanwhile.
     pub(super) async fn choose_then_make_room(
         &self,
         client: &Client,

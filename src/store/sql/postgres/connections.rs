@@ -23,7 +23,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// How long the server may take to answer a test.
 const TEST: Duration = Duration::from_secs(1);
 /// Every transaction sees what was committed while it waited for a lock, whatever the database does by default. One whose
-/// node stopped in the midst is ended by the server, so that others do not wait for its locks.
+/// node stopped before the commit is ended by the server, so that others do not wait for its locks.
 pub(super) const BEGIN: &str =
     "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = 1000";
 

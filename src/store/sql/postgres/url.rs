@@ -1,4 +1,9 @@
 //! What a PostgreSQL URL says, and what it must say about TLS.
+//!
+//! `sslmode` has a default, `prefer`, that uses plain text if the server, or an attacker in between, says so. For
+//! another machine the operator must therefore choose; for a socket and for loopback the default is accepted.
+//! Parameters that the driver would ignore are errors, because `sslmod=require` would be plain text. No error shows
+//! the password.
 
 use std::fs::File;
 use std::net::IpAddr;

@@ -1,7 +1,8 @@
 //! The file that a `sqlite:` URL names.
 //!
-//! There is no standard for these URLs. Two slashes begin a path as they do for `sqlx`, so that `sqlite://x.db` is the
-//! file `x.db` and not a host of that name; what another program would read as something else is refused.
+//! There is no standard for these URLs. Two slashes begin a path as they do for `sqlx`, so `sqlite://x.db` is the file
+//! `x.db` and not a host of that name. A URL that another program would read as something else is refused: a server
+//! that opens another file than the operator meant starts with an empty database, and no one notices.
 
 use std::path::PathBuf;
 
