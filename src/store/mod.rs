@@ -34,7 +34,7 @@
 //! assert_eq!(store.list(&ClientQuery::new()).await?[0].id(), &id);
 //! assert!(store.touch(&id, SystemTime::now()).await?);
 //! assert!(store.for_tenant("another").get(&id).await?.is_none());
-//! assert!(store.remove(&id, &RemoveConditions::new()).await? && !store.remove(&id, &RemoveConditions::new()).await?);
+//! assert!(store.remove(&id, &RemoveConditions::unconditional()).await? && !store.remove(&id, &RemoveConditions::unconditional()).await?);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())

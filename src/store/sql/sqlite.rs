@@ -191,8 +191,8 @@ impl SqliteStore {
     }
 }
 
-/// Makes the files of a database its owner's alone. SQLite gives the log and its index the rights of the database when it
-/// creates them.
+/// Creates the database file with mode 0600 before SQLite does, and removes wider rights of files that exist. SQLite gives
+/// the log and its index the rights of the database. Without `create` a file that is missing is an error.
 fn prepare(path: &Path, create: bool) -> io::Result<()> {
     let found = match create {
         true => private_file::create(path).map(drop),
