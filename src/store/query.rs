@@ -19,8 +19,8 @@ use crate::client::{Client, ClientStatus, RegistrantKey};
 /// use tower_dcr::store::ClientQuery;
 ///
 /// let last_week = SystemTime::now() - Duration::from_secs(7 * 24 * 3600);
-/// let forgotten = ClientQuery::new().with_status(ClientStatus::Pending).with_issued_before(last_week).with_limit(20);
-/// assert_eq!(forgotten.page_size(), 20);
+/// let stale = ClientQuery::new().with_status(ClientStatus::Pending).with_issued_before(last_week).with_limit(20);
+/// assert_eq!(stale.page_size(), 20);
 /// ```
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]

@@ -54,7 +54,7 @@ impl Server {
     }
 
     /// Sends a request. A connection on which no answer came in time is abandoned: the server may be well, and only
-    /// this connection be lost, as when a firewall has forgotten it. The number makes sure that of many callers who
+    /// this connection be lost, as when a firewall has dropped it. The number makes sure that of many callers who
     /// time out together one replaces the connection.
     async fn ask<T>(&self, ask: impl AsyncFnOnce(&mut ConnectionManager) -> RedisResult<T>) -> RedisResult<T> {
         let Current { mut manager, number } = self.current().clone();
