@@ -259,6 +259,7 @@ impl<S: ClientStore> ClientStore for CachedStore<S> {
     }
 
     async fn insert(&self, client: &Client, conditions: &InsertConditions) -> Result<InsertOutcome, StoreError> {
+        // Also an insertion invalidates: the absence of the client may be cached.
         let _change = self.change(&client.id);
         let outcome = self.store.insert(client, conditions).await?;
         if let Some(gone) = outcome.evicted() {
@@ -271,6 +272,7 @@ impl<S: ClientStore> ClientStore for CachedStore<S> {
     /// entry expires does not cause a burst of reads.
     async fn get(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
         let ask = async {
+            // Taken before the store is asked: a change during the read must not make the answer younger than it is.
             let asked = Instant::now();
             self.store.get(id).await.map(|found| Answer { found, asked })
         };
@@ -298,6 +300,7 @@ impl<S: ClientStore> ClientStore for CachedStore<S> {
 
     async fn remove(&self, id: &ClientId, conditions: &RemoveConditions) -> Result<bool, StoreError> {
         let _change = self.change(id);
+        // The restored client may be cached as absent.
         let _restored = conditions.restore.as_ref().map(|client| self.change(&client.id));
         self.store.remove(id, conditions).await
     }
@@ -316,6 +319,7 @@ impl<S: ClientStore> ClientStore for CachedStore<S> {
         };
         let kept = self.answers.entry(self.key(id)).and_compute_with(write).await.into_entry();
         let is_written = touched && kept.is_some_and(|kept| kept.into_value().found.is_some());
+        // The entry was missing or contradicts the store, so a read that is under way must not be cached either.
         if !is_written {
             self.invalidate(&self.tenant, id);
         }

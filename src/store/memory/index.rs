@@ -93,6 +93,7 @@ impl Index {
     /// select. The caller still compares each client with the query.
     pub(super) fn places(&self, query: &ClientQuery, last: Option<&Place>, max: usize) -> Vec<Place> {
         let unused_only = query.idle.as_ref().filter(|cutoffs| cutoffs.idle_since.is_none());
+        // Without a cutoff for unused clients none of them is idle.
         if unused_only.is_some_and(|cutoffs| cutoffs.unused_since.is_none()) {
             return Vec::new();
         }
@@ -102,6 +103,7 @@ impl Index {
             (None, Some(_)) => Some(&self.unused),
             (None, None) => Some(&self.all),
         };
+        // The index is ordered by issue, so the walk ends at the earlier of the two bounds.
         let ends = [query.issued_before, unused_only.and_then(|cutoffs| cutoffs.unused_since)];
         let end = ends.into_iter().flatten().min();
         let from = match (last, query.issued_from.and_then(first_at)) {

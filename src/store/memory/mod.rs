@@ -113,9 +113,11 @@ impl ClientStore for MemoryStore {
     }
 
     async fn count(&self, query: &ClientQuery) -> Result<u64, StoreError> {
+        // The number is kept, so the usual count looks at no client.
         if query.is_unfiltered() {
             return Ok(self.shared.places.load(Ordering::Acquire));
         }
+        // The position of a page does not belong to a count.
         let (mut count, query) = (0, ClientQuery { after: None, ..query.clone() });
         self.shared.visit(&query, usize::MAX, |_| count += 1).await;
         Ok(count)
@@ -154,6 +156,7 @@ impl ClientStore for MemoryStore {
     }
 
     async fn remove_token(&self, id: &str) -> Result<bool, StoreError> {
+        // Tokens are few and found by their digest; a second index for the identifier would not pay.
         let found = self.shared.tokens.iter().find(|token| &*token.id == id).map(|token| *token.key());
         Ok(found.is_some_and(|digest| self.shared.tokens.remove_if(&digest, |_, token| &*token.id == id).is_some()))
     }

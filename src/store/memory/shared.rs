@@ -50,12 +50,15 @@ impl Shared {
     /// What the conditions spend stays locked until the client is inserted or refused. So it is spent exactly when the
     /// client is inserted, and a refusal is never seen by another insertion.
     pub(super) fn insert(&self, client: &Client, conditions: &InsertConditions) -> InsertOutcome {
+        // The first lock of every change, so that all of them take locks in the same order.
         let mut remembered = self.remembered();
         let token = conditions.initial_access_token.as_ref().map(|digest| self.tokens.get_mut(digest.as_bytes()));
         let token = token.map(|token| token.filter(|token| token.is_usable(conditions.now)));
         if matches!(token, Some(None)) {
             return InsertOutcome::TokenRefused;
         }
+        // The claim is taken back below if the client is refused; no other caller sees it, because the lock is still
+        // held.
         if !remembered.claim(&conditions.nonces, conditions.now) {
             return InsertOutcome::Replayed;
         }
@@ -70,6 +73,7 @@ impl Shared {
 
     /// Inserts the client, after token and nonces are known to be good.
     fn insert_client(&self, client: &Client, conditions: &InsertConditions) -> InsertOutcome {
+        // No other insertion runs now, so the identifier stays free until the client is put in.
         if self.clients.contains_key(&client.id) {
             return InsertOutcome::Exists;
         }
@@ -172,6 +176,7 @@ impl Shared {
             return Err(StoreError::replayed());
         }
         remembered.forget(&conditions.release_nonces);
+        // A use may have been recorded after the caller read the client.
         let last_used = stored.last_used.max(client.last_used);
         let client = Client { last_used, ..client.clone() };
         self.index().change(&stored, &client);
@@ -208,6 +213,7 @@ impl Shared {
             *token = token.refunded_once();
         }
         if let Some(client) = &conditions.restore {
+            // Restored even above the limit: the client was there before, and its place went to the removed one.
             self.places.fetch_add(1, Ordering::AcqRel);
             self.put(Arc::clone(client));
         }

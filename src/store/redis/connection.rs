@@ -116,6 +116,7 @@ impl Connection {
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT))
+            // A retry inside the driver would make requests wait while Redis is down.
             .set_number_of_retries(0)
             .set_pipeline_buffer_size(QUEUE);
         let address = info.addr().clone();
@@ -135,6 +136,7 @@ impl Connection {
             .connection_timeout(CONNECT_TIMEOUT)
             .response_timeout(RESPONSE_TIMEOUT)
             .tcp_settings(tcp_settings())
+            // A repeated insertion would find its own client and report a collision.
             .retries(0);
         let connect = async { secured(builder, options).build()?.get_async_connection().await };
         let connected = connect.await.map_err(|error| unreachable(format!("the Redis Cluster at {names}"), error));

@@ -179,6 +179,7 @@ impl RedisStore {
         candidates: &[Arc<Client>],
     ) -> Result<InsertOutcome, StoreError> {
         let mut script = script::INSERT.key(self.keys.client(client.id.as_str()));
+        // The order of keys and arguments is that of the script.
         script.key(self.keys.index()).key(self.keys.tokens());
         script.arg(value::write(client)).arg(keys::time(conditions.now)).arg(text(conditions.max_clients));
         script.arg(digest_text(conditions.initial_access_token.as_ref())).arg(conditions.nonces.len());
@@ -212,6 +213,7 @@ impl RedisStore {
     /// Gives a script nonces: their keys, the time of expiry and the lifetime.
     fn claim(&self, script: &mut ScriptInvocation<'_>, nonces: &[Nonce], now: SystemTime) {
         for Nonce { key, until } in nonces {
+            // A nonce that has expired already is claimed for the grace period only.
             let lifetime = until.duration_since(now).unwrap_or_default().saturating_add(GRACE);
             let lifetime = u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX).min(LONGEST);
             script.key(self.keys.remembered(key)).arg(keys::time(*until)).arg(lifetime);
@@ -317,6 +319,7 @@ impl ClientStore for RedisStore {
             "updated" => Ok(()),
             "replayed" => Err(StoreError::replayed()),
             "taken" => Err(StoreError::fingerprint_taken()),
+            // An unknown client and another revision are the same conflict.
             _ => Err(StoreError::conflict()),
         }
     }
@@ -399,6 +402,7 @@ impl ClientStore for RedisStore {
         let records = fields.iter().filter_map(|(field, record)| Some((field.strip_suffix(":record")?, record)));
         let tokens = records.map(|(digest, record)| select::token(record, uses(digest)));
         let mut tokens = tokens.collect::<Result<Vec<_>, _>>()?;
+        // A hash has no order.
         tokens.sort_unstable_by(|one, other| (one.issued_at, &one.id).cmp(&(other.issued_at, &other.id)));
         Ok(tokens)
     }

@@ -105,6 +105,7 @@ impl RedisStore {
         while selected.len() < limit {
             let mut places = self.places(&parts, batch.cast_signed()).await?;
             places.truncate(batch);
+            // The next batch begins after the last position, also if its client has been removed.
             let Some(last) = places.last() else { break };
             parts.iter_mut().for_each(|rows| rows.after_place(last));
             let found = self.read(places.iter().filter_map(|place| keys::id_of(place))).await?;
@@ -145,6 +146,7 @@ impl RedisStore {
         } else {
             places = self.places(&Rows::idle(cutoffs), limit).await?;
         }
+        // A client that was used at this moment may occur among the unused and the used ones.
         places.dedup();
         Ok(places)
     }

@@ -78,6 +78,7 @@ impl<'a> Filter<'a> {
         let used = cutoffs.idle_since.map(|time| format!("last_used < {}", since(time)));
         let either = match (unused, used) {
             (Some(unused), Some(used)) => format!("({unused} OR {used})"),
+            // Without a cutoff no client is idle.
             (one, other) => one.or(other).unwrap_or_else(|| "FALSE".to_owned()),
         };
         self.text.push_str(&format!(" AND {either}"));
@@ -105,6 +106,7 @@ impl<'a> Filter<'a> {
     pub(super) fn page(mut self, query: &'a ClientQuery) -> Self {
         if let Some((issued_at, id)) = &query.after {
             let issued_at = self.place(Value::Int(Some(millis(*issued_at))));
+            // A comparison of pairs uses the index; `OR` would read all clients up to the position.
             self.and(&format!("(issued_at, id) > ({issued_at}, {{}})"), Value::Text(Some(id.as_str())));
         }
         self.first(query.page_size())

@@ -35,6 +35,7 @@ pub(super) async fn insert<B: Backend>(
         let is_inserted = backend.execute(&sql.add, &row).await? > 0 || backend.execute(&sql.insert, &row).await? > 0;
         return Ok(if is_inserted { InsertOutcome::Inserted } else { InsertOutcome::Exists });
     }
+    // In a transaction of its own, which commits before this insertion: the lock on the table must be short.
     if conditions.max_clients.is_some() {
         begin_counting(backend).await?;
     }

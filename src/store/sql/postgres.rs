@@ -258,6 +258,7 @@ impl PostgresStore {
     async fn retry<T, F: Future<Output = sqlx::Result<T>>>(&self, attempt: impl Fn() -> F) -> sqlx::Result<T> {
         for number in 1..ATTEMPTS {
             match attempt().await {
+                // The pause doubles each time, so that the competing transactions spread out.
                 Err(error) if is_concurrency_failure(&error) => {
                     tokio::time::sleep(Duration::from_millis(1 << number)).await
                 }
@@ -369,8 +370,10 @@ async fn migrate(pool: &PgPool, schema: &str) -> Result<(), BoxError> {
         return Ok(());
     }
     let mut transaction = pool.begin_with(BEGIN).await?;
+    // Nodes that start together wait here; all but the first one then find the work done.
     let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
     (&mut *transaction).execute(lock.as_str()).await?;
+    // `CREATE SCHEMA IF NOT EXISTS` needs the right to create a schema even where it exists.
     let exists = format!("SELECT 1 FROM pg_namespace WHERE nspname = '{schema}'");
     if (&mut *transaction).fetch_all(exists.as_str()).await?.is_empty() {
         (&mut *transaction).execute(format!("CREATE SCHEMA \"{schema}\"").as_str()).await?;

@@ -309,6 +309,7 @@ impl SqliteStore {
     /// Writes the log into the database file, so that a copy of that file is complete, and closes the connections that
     /// are the store's own. While another process reads, a part of the log stays; the last one to close writes it.
     pub(super) async fn shut_down(&self) -> Result<(), StoreError> {
+        // Readers first: a reader that is open keeps a part of the log from being written back.
         if self.own {
             self.readers.close().await;
         }
@@ -342,6 +343,7 @@ async fn take(
     step: &Step<'_>,
     removed_clients: &mut Vec<Arc<Client>>,
 ) -> sqlx::Result<usize> {
+    // The driver reports rows and changes by different calls, so a step that reads or removes is fetched.
     let query = bound::<Sqlite>(step.text, step.values);
     if !step.removes && !step.text.starts_with("SELECT") {
         return Ok(query.execute(connection).await?.rows_affected() as usize);

@@ -83,6 +83,7 @@ pub(super) async fn get_by_registration_token<B: Backend>(
 ) -> Result<Option<Arc<Client>>, StoreError> {
     let token = digest_text(token);
     let values = [bytes(backend.tenant()), text(&token)];
+    // A digest occurs once in practice; the query may still return several rows.
     let found = clients(&backend.fetch(&backend.statements().get_by_registration_token, &values).await?)?;
     Ok(found.into_iter().find(|client| client.id == *id))
 }
@@ -123,6 +124,7 @@ pub(super) async fn update<B: Backend>(
     let (sql, tenant, written) = (backend.statements(), backend.tenant(), Written::of(client));
     let row = updated_row(tenant, client, &written);
     let UpdateConditions { now, nonces, release_nonces, unique_fingerprint } = conditions;
+    // The usual update has no conditions and needs no transaction.
     if nonces.is_empty() && release_nonces.is_empty() && unique_fingerprint.is_none() {
         let updated = backend.execute(&sql.update, &row).await?;
         return if updated > 0 { Ok(()) } else { Err(StoreError::conflict()) };
@@ -187,6 +189,7 @@ pub(super) async fn remove<B: Backend>(
     let restored = restored.map(|(client, written)| super::insert::row(backend.tenant(), client, written));
     steps.extend(restored.iter().map(|values| Step::optional(&sql.insert, values)));
     let removed = match &steps[..] {
+        // A plain removal is one statement.
         [alone] => backend.execute(alone.text, alone.values).await? > 0,
         steps => backend.transact(steps).await?.is_ok(),
     };
@@ -235,6 +238,7 @@ pub(super) async fn expire<B: Backend>(
     let over = [bytes(backend.tenant()), at(cutoffs.now)];
     let steps = [Step::optional(&sql.expire_nonces, &over), Step::removing(&text, &filter.values)];
     let mut expired = backend.transact(&steps).await?.unwrap_or_default();
+    // `RETURNING` promises no order.
     expired.sort_unstable_by(|one, other| (one.issued_at, &one.id).cmp(&(other.issued_at, &other.id)));
     Ok(expired)
 }
@@ -288,6 +292,7 @@ impl Key {
     pub(super) fn all(keys: &[Nonce]) -> Vec<Self> {
         let mut keys: Vec<_> =
             keys.iter().map(|nonce| Self { digest: Digest::of(&nonce.key), until: nonce.until }).collect();
+        // The same order for all callers prevents deadlocks.
         keys.sort_unstable_by_key(|key| *key.digest.as_bytes());
         keys
     }

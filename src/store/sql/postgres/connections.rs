@@ -62,6 +62,7 @@ impl Own {
 impl Drop for Own {
     fn drop(&mut self) {
         for (connection, _) in self.at_hand().drain(..) {
+            // Without a runtime the pool cannot take it back; the socket is closed when the process ends.
             drop(connection.leak());
         }
     }
@@ -84,6 +85,7 @@ impl Connections {
     /// Closes a pool of the store's own. A pool of the application stays open.
     pub(super) async fn close(&self) {
         if let Some(own) = &self.own {
+            // These connections would otherwise be missing in the pool, whose closing waits for all of them.
             own.at_hand().clear();
             self.pool.close().await;
         }
@@ -110,6 +112,7 @@ impl Connections {
     /// The connection that answered last if that was a moment ago, otherwise one from the pool. The permit is awaited
     /// first, so callers get their turns in order.
     async fn next(&self, own: &Arc<Own>) -> sqlx::Result<Lease> {
+        // Tokio gives permits in the order of the requests, so no caller is passed over.
         let turn = Arc::clone(&own.turns).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
         let at_hand = own.at_hand().pop();
         let tested = match at_hand {
@@ -166,6 +169,8 @@ impl Drop for Lease {
         let Some((mut connection, _)) = self.tested.take() else { return };
         let is_unknown = self.begins || self.since.elapsed() >= ANSWER;
         match self.own {
+            // Detached and dropped: the socket closes at once, without a goodbye that a lost server would never
+            // answer.
             Some(_) if is_unknown => drop(connection.detach()),
             Some(_) => return_if_alive(connection),
             None if is_unknown => connection.close_on_drop(),
