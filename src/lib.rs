@@ -157,14 +157,20 @@ pub use trust::fetch;
 pub use trust::{jwt, software_statement};
 
 pub mod gate {
-    //! Ready-made gates: for signed access tokens, and against too many attempts.
+    //! Ready-made gates: one that verifies signed access tokens, and one that limits the rate of requests.
     //!
-    //! A [`Gate`](crate::access::Gate) decides on anything that a request contains. `BearerTokens` (feature
-    //! `software-statements`) permits callers with an access token of the authorization server. `RateLimit` (feature
-    //! `rate-limit`) stands before every other decision: for registrations with
-    //! [`with_registration_gate`](crate::RegistryBuilder::with_registration_gate), for reads, updates and deletions with
-    //! [`with_management_gate`](crate::RegistryBuilder::with_management_gate). Use a separate limit for each. With a common
-    //! one, registrations of others could lock registered clients out.
+    //! A [`Gate`](crate::access::Gate) of the application can decide by every part of a request except its body. This
+    //! module has two for common cases:
+    //!
+    //! - `BearerTokens` (feature `software-statements`) allows callers with an access token of your authorization server.
+    //!   Use it as [`Access::custom`](crate::Access::custom).
+    //! - `RateLimit` (feature `rate-limit`) runs before all other decisions. Add one for registrations with
+    //!   [`with_registration_gate`](crate::RegistryBuilder::with_registration_gate), and another one for the requests of
+    //!   registered clients with [`with_management_gate`](crate::RegistryBuilder::with_management_gate). With a shared one,
+    //!   a flood of registrations would also refuse registered clients.
+    //!
+    //! Rate limits and [retention](crate::retention) use the [`PeerAddress`] that the server puts into the extensions of a
+    //! request.
     //!
     #![cfg_attr(feature = "rate-limit", doc = "```")]
     #![cfg_attr(not(feature = "rate-limit"), doc = "```ignore")]

@@ -83,6 +83,7 @@ impl ClientCredentials {
             (None, None, secret, None) => Self::in_form(id, secret),
             (Some(header), None, None, None) => {
                 let read = Self::in_header(header)?;
+                // Many clients repeat their identifier in the form. It must then be the same.
                 match id.is_none_or(|id| id == read.client_id) {
                     true => Ok(read),
                     false => Err(AuthenticationCause::AmbiguousCredentials.into()),
@@ -127,9 +128,11 @@ impl ClientCredentials {
     /// HTTP Basic, with identifier and secret encoded as in forms
     /// ([RFC 6749 §2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
     fn basic(credentials: &str) -> Option<Self> {
+        // The buffer contains the secret, so it is erased when it is dropped.
         let decoded = Zeroizing::new(STANDARD.decode(credentials).ok()?);
         let (id, secret) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
         let (client_id, secret) = (form_decoded(id)?, form_decoded(secret).map(ClientSecret::new)?);
+        // A public client that sends `Basic` with an empty secret presents no secret.
         let proof = if secret.expose().is_empty() { Proof::Nothing } else { Proof::Basic(secret) };
         Some(Self { client_id, proof })
     }

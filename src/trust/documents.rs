@@ -102,6 +102,7 @@ pub trait FetchDocument: Send + Sync + 'static {
 #[derive(Debug)]
 pub struct DocumentError {
     outage: bool,
+    /// `None` for the default of the reply.
     retry_after: Option<Duration>,
     source: BoxError,
 }
@@ -205,7 +206,9 @@ pub(crate) struct DocumentSource {
 /// Who chose the URLs that are fetched.
 #[derive(Clone, Copy)]
 enum NamedBy {
+    /// A client, or a software statement that it presented.
     Client,
+    /// The operator, in the configuration.
     #[cfg(feature = "software-statements")]
     Operator,
 }
@@ -244,6 +247,7 @@ impl fmt::Debug for DocumentSource {
 pub(crate) fn check_sector(document: &[u8], metadata: &ClientMetadata) -> Result<(), Violation> {
     let listed: Vec<String> = serde_json::from_slice(document)
         .map_err(|_| refuse("sector_identifier_uri", "M16", "the document is not a JSON array of strings"))?;
+    // RFC 3986 has several spellings of one URI. They are not normalized, because clients send the registered spelling.
     match rules::uris_of_sector(metadata).all(|uri| listed.iter().any(|listed| listed == uri)) {
         true => Ok(()),
         false => {

@@ -33,6 +33,14 @@ const DENIED: &[(&str, &str)] = &[
     ("brings along", "has, sends"),
     ("reach that far", "permit this operation"),
     ("moved on to another", "has another"),
+    ("tell apart", "distinguish"),
+    ("tells apart", "distinguishes"),
+    ("is believed", "is trusted"),
+    ("are believed", "are trusted"),
+    ("is good for", "permits"),
+    ("of its own accord", "by itself"),
+    ("stays away", "sends no request"),
+    ("so long after", "this long after"),
 ];
 
 /// The table above, and what is generated from the standards' own words.

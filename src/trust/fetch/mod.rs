@@ -206,6 +206,7 @@ impl Inner {
         let answered = timeout(self.limits.timeout, self.exchange(target)).await;
         let outcome = answered.unwrap_or_else(|_| Err(FetchError::new(FetchErrorKind::Timeout)));
         let now = self.clock.now();
+        // Measured after the fetch: a failure is remembered for the full time, however long it took.
         let until = now.checked_add(self.limits.failure_ttl).unwrap_or(now);
         outcome.map_err(|error| error.remembered_until(until))
     }
@@ -216,6 +217,7 @@ impl Inner {
         let response = self.http.get(target).header(ACCEPT, accept).send().await.map_err(FetchError::of_client)?;
         match response.status() {
             StatusCode::OK => {}
+            // Another host would escape the check of the URL, so a redirection is a failure and not followed.
             status if status.is_redirection() => return Err(FetchError::new(FetchErrorKind::Redirect)),
             status => return Err(FetchError::new(FetchErrorKind::Status(status.as_u16()))),
         }

@@ -62,6 +62,7 @@ impl Permits {
     fn host(&self, name: &str) -> Option<(HostUse<'_>, Arc<Semaphore>)> {
         let mut hosts = self.lock();
         let new = || Host { permits: Arc::new(Semaphore::new(self.max_per_host)), fetches: 0 };
+        // The entry is created under the same lock that counts its users, so no other fetch can remove it in between.
         let host = hosts.entry(name.to_owned()).or_insert_with(new);
         if host.fetches.saturating_sub(self.max_per_host) >= MAX_WAITING {
             return None;

@@ -56,6 +56,7 @@ impl SingleFlight {
         F: Future<Output = Outcome>,
     {
         let cell = self.start(url, now).ok_or_else(|| FetchError::new(FetchErrorKind::Busy))?;
+        // The map is not locked during the fetch, so that other URLs are not delayed.
         let fetch = || async {
             let outcome = fetch().await;
             self.finish(url, &outcome);

@@ -1,4 +1,7 @@
 //! Access tokens of an authorization server as initial access tokens.
+//!
+//! [RFC 7591 §3](https://www.rfc-editor.org/rfc/rfc7591#section-3) leaves open how an initial access token is issued. This
+//! gate accepts JWT access tokens of any authorization server that publishes its keys.
 
 use std::sync::Arc;
 
@@ -30,11 +33,15 @@ use crate::hooks::access::{Decision, Gate, Registrant};
 /// ```
 #[derive(Debug)]
 pub struct BearerTokens {
+    /// With `aud` and `exp` among its required claims.
     issuer: Issuer,
     audience: String,
     scope: Option<Arc<str>>,
+    /// Names and values of required claims.
     claims: Vec<(String, String)>,
+    /// The name of the claim with the owner.
     owner: Option<String>,
+    /// The name of the claim with the tenant.
     tenant: Option<String>,
     clock: Arc<dyn Clock>,
 }
@@ -98,6 +105,7 @@ impl BearerTokens {
     /// The decision that refuses it: 401 for a token that is not valid, 403 for a valid one that does not permit a
     /// registration, 503 while the keys of the issuer cannot be read.
     async fn decide(&self, token: &str) -> Result<Registrant, Decision> {
+        // No reason goes into the reply: RFC 6750 has one code for every token that is not valid.
         let token = Token::read(token).map_err(|_| Decision::InvalidToken)?;
         let times = Times { now: self.clock.now(), max_age: None };
         self.issuer.verify(&token, &times).await.map_err(|error| match error {
@@ -114,6 +122,7 @@ impl BearerTokens {
         if !self.claims.iter().all(|(name, value)| has_claim(&token, name, value)) {
             return Err(Decision::Forbidden);
         }
+        // A configured claim is required: without the owner or the tenant the registration would have no limit.
         let named = |claim: &Option<String>| match claim {
             Some(claim) => token.text(claim).map(|name| Some(name.into())),
             None => Some(None),

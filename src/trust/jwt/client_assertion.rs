@@ -119,9 +119,11 @@ impl Verifier<'_> {
             token.is_authenticated_by(UNKNOWN_SECRET);
             return Err(Cause::UnknownClient.into());
         };
+        // `typ` is optional for assertions: deployed clients omit it.
         if token.has_header("typ") && !TOKEN_TYPES.iter().any(|media_type| token.has_type(media_type)) {
             return Err(Cause::WrongTokenType.into());
         }
+        // RFC 7523 §3: a client that authenticates itself is both the issuer and the subject.
         if ["iss", "sub"].iter().any(|claim| token.text(claim) != Some(client.id.as_str())) {
             return Err(Cause::WrongSubject.into());
         }
@@ -153,6 +155,7 @@ impl Verifier<'_> {
         if !token.is_authenticated_by(text.expose()) {
             return Err(Cause::BadSignature.into());
         }
+        // After the code: an expired secret is reported only to a client that knows it.
         match secret.is_expired(self.now) {
             true => Err(Cause::ExpiredSecret.into()),
             false => Ok(()),

@@ -27,6 +27,7 @@ impl KeySets {
     /// The keys at this URL, which has passed the rules for fetched URLs. Nothing is fetched yet.
     pub(crate) fn at(&self, url: &str, now: SystemTime) -> Keys {
         let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        // Evicting needs a search, which is cheap beside the signature that is verified next.
         if cached.len() >= MAX && !cached.contains_key(url) {
             let oldest = cached.iter().min_by_key(|(_, (used, _))| *used).map(|(url, _)| url.clone());
             oldest.and_then(|url| cached.remove(&url));

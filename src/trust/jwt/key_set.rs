@@ -23,6 +23,7 @@ impl KeySet {
     /// Reads a JWK Set; `None` for an object without `keys`.
     pub(super) fn read(set: &Object) -> Option<Self> {
         let keys = set.get("keys")?.as_array()?.iter().filter_map(Key::read);
+        // An unusable key is skipped and does not spoil the set: issuers publish encryption keys and new key types in it.
         Some(Self(keys.filter(|key| key.can_sign(None)).collect()))
     }
 

@@ -38,7 +38,7 @@ struct State {
     attempted: Option<(SystemTime, Duration)>,
 }
 
-/// Whether less than this time has passed since a point in time. A clock that was set back counts as no time.
+/// Whether less than this time has passed since a point in time. If the clock was set back, no time has passed.
 fn is_within(now: SystemTime, since: SystemTime, time: Duration) -> bool {
     now.duration_since(since).unwrap_or_default() < time
 }
@@ -87,6 +87,7 @@ impl PublishedKeys {
             let set = read_object(&document).ok().and_then(|object| KeySet::read(&object));
             set.map(Arc::new).ok_or_else(|| "the document is not a JWK Set".into())
         });
+        // The attempt is recorded after the fetch, which may take seconds, so the pause is a pause between fetches.
         let mut state = self.lock();
         state.attempted = Some((now, if fetched.is_ok() { PAUSE } else { RETRY }));
         if let Ok(set) = &fetched {

@@ -40,6 +40,7 @@ impl<'a> Token<'a> {
     /// As [`read`](Self::read), for a token that may also be authenticated with a client secret.
     pub(crate) fn read_any(text: &'a str) -> Result<Self, &'static str> {
         const PARTS: &str = "three base64url parts, separated by dots, are expected";
+        // Split from the end, so that a fourth part is in the payload, where a dot is not base64url.
         let (signed, signature) = text.rsplit_once('.').ok_or(PARTS)?;
         let (header, claims) = signed.split_once('.').ok_or(PARTS)?;
         let [header, claims, signature] = [header, claims, signature].map(decode);

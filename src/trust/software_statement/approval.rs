@@ -42,6 +42,20 @@ impl<F: Fn(&Statement) -> bool + Send + Sync + 'static> Approval for F {
 
 /// The claims of a verified software statement
 /// ([RFC 7591 §2.3](https://www.rfc-editor.org/rfc/rfc7591#section-2.3)).
+///
+/// ```
+/// use tower_dcr::metadata::ClientMetadata;
+/// use tower_dcr::software_statement::Statement;
+///
+/// let mut metadata = ClientMetadata::new();
+/// assert!(Statement::of(&metadata).is_none());
+///
+/// let (header, claims) = ("eyJhbGciOiJFUzI1NiJ9", "eyJpc3MiOiJodHRwczovL2RpcmVjdG9yeS5leGFtcGxlIiwic29mdHdhcmVfaWQiOiJhY21lLTEifQ");
+/// metadata.software_statement = Some(format!("{header}.{claims}.c2ln"));
+/// let statement = Statement::of(&metadata).unwrap();
+/// assert_eq!(statement.issuer(), Some("https://directory.example"));
+/// assert_eq!(statement.software_id(), Some("acme-1"));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Statement(pub(super) Object);
 

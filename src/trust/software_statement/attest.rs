@@ -48,6 +48,7 @@ impl SoftwareStatements {
             true => Some(nonce_of("statement", &token, issuer).ok_or_else(|| invalid("jti and exp are required"))?),
             false => None,
         };
+        // Last, so that a refused statement changes nothing in the document.
         document.overlay(Document::from_object(token.into_claims(), server.known));
         Ok((document, nonce))
     }

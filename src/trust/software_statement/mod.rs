@@ -67,6 +67,7 @@ pub(crate) struct Server<'a> {
 #[derive(Clone, Default)]
 pub struct SoftwareStatements {
     issuers: Vec<Issuer>,
+    /// Accepted in addition to the names of the server.
     audiences: Vec<String>,
     max_age: Option<Duration>,
     single_use: bool,
@@ -157,6 +158,7 @@ impl SoftwareStatements {
         server: &Server<'_>,
     ) -> Result<(Token<'a>, &Issuer), RegistrationError> {
         let token = read(statement).map_err(invalid)?;
+        // Read before it is verified, only to choose the keys. An unknown issuer causes no fetch.
         let name = token.text("iss").ok_or_else(|| invalid("iss is missing"))?;
         let issuer = self.issuer(name).ok_or_else(|| unapproved("its issuer is not trusted here"))?;
         issuer

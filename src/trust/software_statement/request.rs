@@ -73,6 +73,7 @@ fn software_keys(claims: &Object, server: &Server<'_>) -> Result<Keys, Registrat
         return Keys::from_jwks(&set.to_string()).map_err(|_| invalid("jwks has no key that can sign"));
     }
     let url = ["jwks_uri", "software_jwks_endpoint"].iter().find_map(|claim| claims.get(*claim)?.as_str());
+    // The issuer chose the URL, but it must not lead this server into its own network either.
     let url = url.filter(|url| uri::check_fetched(url).is_ok());
     match url.zip(server.published_keys) {
         Some((url, published)) => Ok(published.at(url, server.now)),

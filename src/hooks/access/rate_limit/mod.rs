@@ -47,7 +47,7 @@ use builder::Key;
 /// attempt of the peer.
 ///
 /// All users behind one address (network address translation, a proxy, a mobile network) are one peer. Choose the number
-/// of attempts for such a group, put the real address into the request with [`PeerAddress`](super::peer::PeerAddress), or
+/// of attempts for such a group, put the real address into the request with [`PeerAddress`](crate::gate::PeerAddress), or
 /// distinguish peers with [`with_key`](RateLimitBuilder::with_key). All requests without an address are one peer. No
 /// header is read by default, not even `X-Forwarded-For`.
 ///
