@@ -75,7 +75,7 @@ const ROWS: [(&str, u16, &str); 11] = [
     ("/busy", 503, "status 429"),
     ("/failing", 503, "status 500"),
     ("/restarting", 503, "status 503"),
-    ("/silent", 503, "did not come in time"),
+    ("/silent", 503, "no complete response in time"),
 ];
 
 #[track_caller]
