@@ -190,7 +190,7 @@ fn rsa_numbers_stand_at_their_boundaries() {
         ("2048 bits", rsa(&modulus(0x80, 256), F4), ""),
         ("2047 bits", rsa(&modulus(0x7f, 256), F4), "/n"),
         ("2048 bits after zeros", rsa(&[vec![0; 2], modulus(0x80, 256)].concat(), F4), ""),
-        ("zeros do not count", rsa(&[vec![0; 128], modulus(0x80, 128)].concat(), F4), "/n"),
+        ("zeros are ignored", rsa(&[vec![0; 128], modulus(0x80, 128)].concat(), F4), "/n"),
         ("8192 bits", rsa(&modulus(0xff, 1024), F4), ""),
         ("8193 bits", rsa(&modulus(1, 1025), F4), "/n"),
         ("zero", rsa(&[0; 256], F4), "/n"),
