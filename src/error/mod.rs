@@ -18,6 +18,7 @@ mod authentication;
 mod code;
 mod config;
 mod fault;
+mod kind;
 mod shortened;
 mod store;
 mod violation;
@@ -32,6 +33,7 @@ pub use code::ErrorCode;
 pub(crate) use config::unknown_name;
 pub use config::{ConfigError, ConfigErrorKind};
 pub(crate) use fault::Fault;
+pub use kind::RegistrationErrorKind;
 pub(crate) use shortened::shortened;
 pub use store::{StoreError, StoreErrorKind};
 pub use violation::Violation;
@@ -39,100 +41,6 @@ pub(crate) use violation::Violations;
 
 /// A cause of any type, as [`source`](std::error::Error::source) returns it.
 pub type BoxError = Box<dyn Error + Send + Sync>;
-
-/// Why a registration, a read, an update or a deletion was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum RegistrationErrorKind {
-    /// The document breaks rules; [`RegistrationError::violations`] says which.
-    InvalidDocument,
-    /// No credentials, or none of a kind that this endpoint reads.
-    MissingCredentials,
-    /// The presented token is not valid here. The reply is the same when the client does not exist
-    /// ([RFC 7592 §2.1](https://www.rfc-editor.org/rfc/rfc7592#section-2.1)).
-    InvalidToken,
-    /// More than one set of credentials.
-    AmbiguousCredentials,
-    /// The caller is known and may not do this.
-    Forbidden,
-    /// The token is valid, but does not permit this operation.
-    InsufficientScope,
-    /// Registration is switched off. Clients that are registered can still be managed.
-    RegistrationDisabled,
-    /// The method is not defined for the resource.
-    MethodNotAllowed,
-    /// The body did not arrive.
-    IncompleteBody,
-    /// `Content-Length` is not one number.
-    InvalidContentLength,
-    /// The request names its host in more than one way, or not as a host, where the host chooses the tenant.
-    AmbiguousHost,
-    /// Another request changed the client at the same time.
-    Conflict,
-    /// `If-Match` names another state of the client.
-    PreconditionFailed,
-    /// The body is larger than allowed.
-    BodyTooLarge,
-    /// The body is not `application/json` in UTF-8 without content coding.
-    UnsupportedMediaType,
-    /// `If-Match` is missing, and the server requires it.
-    PreconditionRequired,
-    /// The caller has sent too many requests.
-    TooManyRequests,
-    /// The store cannot be reached, or the limit of clients is reached and no client can be evicted.
-    Unavailable,
-    /// The operating system gave no random bytes.
-    Internal,
-    /// The client was removed, but the revocation of its tokens and grants failed. No reply to a client contains this.
-    RevocationFailed,
-}
-
-impl RegistrationErrorKind {
-    /// HTTP status, error code and text of the reply.
-    ///
-    /// There is no code where no credentials were sent ([RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
-    /// A body that did not arrive is a 408 and not a 400, because the client may repeat the request on a new connection
-    /// ([RFC 9110 §15.5.9](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.9)).
-    const fn reply(self) -> (u16, Option<ErrorCode>, &'static str) {
-        use ErrorCode as Code;
-        match self {
-            Self::InvalidDocument => (400, Some(Code::InvalidClientMetadata), "the document breaks a rule"),
-            Self::MissingCredentials => (401, None, "a bearer token is required"),
-            Self::InvalidToken => (401, Some(Code::InvalidToken), "the token is not valid here"),
-            Self::AmbiguousCredentials => {
-                (400, Some(Code::InvalidRequest), "credentials were sent more than once or in more than one way")
-            }
-            Self::Forbidden => (403, Some(Code::AccessDenied), "this is not permitted"),
-            Self::InsufficientScope => (403, Some(Code::InsufficientScope), "the token does not permit this"),
-            Self::RegistrationDisabled => (403, Some(Code::AccessDenied), "client registration is switched off"),
-            Self::MethodNotAllowed => (405, Some(Code::InvalidRequest), "the method is not defined for this resource"),
-            Self::IncompleteBody => (408, Some(Code::InvalidRequest), "the request body did not arrive completely"),
-            Self::InvalidContentLength => (400, Some(Code::InvalidRequest), "Content-Length must be one number"),
-            Self::AmbiguousHost => (400, Some(Code::InvalidRequest), "the request must name one host"),
-            Self::Conflict => {
-                (409, Some(Code::InvalidRequest), "the client was changed at the same time; read it again")
-            }
-            Self::PreconditionFailed => {
-                (412, Some(Code::InvalidRequest), "the client is in another state than If-Match says")
-            }
-            Self::BodyTooLarge => (413, Some(Code::InvalidClientMetadata), "the request body is too large"),
-            Self::UnsupportedMediaType => (
-                415,
-                Some(Code::InvalidClientMetadata),
-                "the body must be application/json in UTF-8 without content coding",
-            ),
-            Self::PreconditionRequired => (428, Some(Code::InvalidRequest), "If-Match is required"),
-            Self::TooManyRequests => (429, Some(Code::TemporarilyUnavailable), "too many requests; try again later"),
-            Self::Unavailable => {
-                (503, Some(Code::TemporarilyUnavailable), "registration is not available; try again later")
-            }
-            Self::Internal => (500, Some(Code::ServerError), "an internal error occurred"),
-            Self::RevocationFailed => {
-                (500, Some(Code::ServerError), "the client was removed, but its grants could not be revoked")
-            }
-        }
-    }
-}
 
 /// A refusal, ready to become a JSON reply.
 ///

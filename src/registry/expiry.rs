@@ -27,19 +27,26 @@ impl Registry {
     ///
     /// As [`expire`](Self::expire), and when it cannot be told who is protected.
     pub async fn sweep(&self, limit: usize) -> Result<Vec<Arc<Client>>, RegistrationError> {
+        let swept = self.try_to_sweep(limit).await;
+        self.attempt(Operation::Expire).finish(swept).await
+    }
+
+    async fn try_to_sweep(&self, limit: usize) -> Result<Vec<Arc<Client>>, RegistrationError> {
         let cutoffs = self.settings().lifecycle.retention.cutoffs(self.now());
         if !self.settings().lifecycle.retention.is_protected() {
-            return self.expire(&cutoffs, limit).await;
+            return self.try_to_expire(&cutoffs, limit).await;
         }
         let mut query = ClientQuery::new().with_idle(cutoffs.clone()).with_limit(PAGE);
-        let mut swept = self.expire(&cutoffs.clone().with_ids(Vec::new()), 0).await?;
+        let mut swept = self.try_to_expire(&cutoffs.clone().with_ids(Vec::new()), 0).await?;
         while swept.len() < limit {
             let idle = self.inner.store.list(&query).await?;
             let Some(last) = idle.last() else { break };
             query = query.after(last);
             let free = self.unprotected(idle).await?;
             if !free.is_empty() {
-                swept.extend(self.expire(&cutoffs.clone().with_ids(free), limit.saturating_sub(swept.len())).await?);
+                swept.extend(
+                    self.try_to_expire(&cutoffs.clone().with_ids(free), limit.saturating_sub(swept.len())).await?,
+                );
             }
         }
         Ok(swept)
@@ -73,8 +80,8 @@ impl Registry {
         F: Future<Output = ()>,
     {
         loop {
-            let swept = self.sweep(limit).await;
-            drop(self.attempt(Operation::Expire).finish(swept).await);
+            // A failure is on the audit trail already.
+            drop(self.sweep(limit).await);
             sleep(every).await;
         }
     }
@@ -86,6 +93,11 @@ impl Registry {
     /// When the store fails; or, the clients being gone, when the audit trail fails or what one of them was granted may
     /// not be gone ([`RegistrationErrorKind::RevocationFailed`]).
     pub async fn expire(&self, cutoffs: &IdleCutoffs, limit: usize) -> Result<Vec<Arc<Client>>, RegistrationError> {
+        let expired = self.try_to_expire(cutoffs, limit).await;
+        self.attempt(Operation::Expire).finish(expired).await
+    }
+
+    async fn try_to_expire(&self, cutoffs: &IdleCutoffs, limit: usize) -> Result<Vec<Arc<Client>>, RegistrationError> {
         let mut all = Vec::new();
         loop {
             let expired = self.expire_some(cutoffs, limit.saturating_sub(all.len())).await?;

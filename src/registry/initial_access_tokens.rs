@@ -27,6 +27,14 @@ impl Registry {
         &self,
         options: TokenOptions,
     ) -> Result<(InitialAccessToken, InitialAccessTokenRecord), RegistrationError> {
+        let issued = self.try_to_issue(options).await;
+        self.attempt(Operation::IssueToken).finish(issued).await
+    }
+
+    async fn try_to_issue(
+        &self,
+        options: TokenOptions,
+    ) -> Result<(InitialAccessToken, InitialAccessTokenRecord), RegistrationError> {
         let token = InitialAccessToken::generate()?;
         let now = self.now();
         let record = InitialAccessTokenRecord {
@@ -70,6 +78,11 @@ impl Registry {
     ///
     /// When the store fails.
     pub async fn revoke_initial_access_token(&self, id: &str) -> Result<bool, RegistrationError> {
+        let revoked = self.try_to_revoke(id).await;
+        self.attempt(Operation::RevokeToken).finish(revoked).await
+    }
+
+    async fn try_to_revoke(&self, id: &str) -> Result<bool, RegistrationError> {
         let revoked = self.inner.store.remove_token(id).await?;
         if revoked {
             self.record(&AuditEvent::token(Operation::RevokeToken, id)).await?;

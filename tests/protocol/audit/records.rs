@@ -287,7 +287,7 @@ async fn a_token_that_cannot_be_recorded_is_not_issued() {
     assert_eq!(refused.unwrap_err().status(), 503);
     assert_eq!(server.registry.initial_access_tokens().await.unwrap().len(), 0);
     let told: Vec<_> = ledger.take().into_iter().map(|entry| entry.action).collect();
-    assert_eq!(told, ["issue_token", "take_back"]);
+    assert_eq!(told, ["issue_token", "take_back", "refused"]);
 }
 
 #[cfg(feature = "audit-channel")]
