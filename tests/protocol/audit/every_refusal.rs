@@ -21,7 +21,7 @@ use tower_dcr::audit::{AuditEvent, AuditRecord, AuditSink, Operation, Outcome, R
 use tower_dcr::config::{Preconditions, RegistryBuilder};
 use tower_dcr::credential::ClientId;
 use tower_dcr::management::ManagementOperation;
-use tower_dcr::metadata::{ClientMetadata, Extensions, SubjectType, TokenEndpointAuthMethod};
+use tower_dcr::metadata::{ClientMetadata, Extensions, GrantType, SubjectType, TokenEndpointAuthMethod};
 use tower_dcr::policy::{self, Review, SameHost, Verdict};
 use tower_dcr::store::IdleCutoffs;
 use tower_dcr::{Access, BoxError, Client, Profile, RegistrationErrorKind as Kind, Registry, Revoke, Switch};
@@ -375,6 +375,12 @@ async fn refused_by_a_setting(covered: &mut Covered) {
     let pairwise = ["https://a.example/", "https://b.example/"];
     let rows: Vec<(&str, Configure, Value)> = vec![
         ("E-027", |builder| builder.with_switch(Switch::PrivateUseDotRequired, true), native("myapp:/cb")),
+        (
+            "E-028",
+            |builder| builder.with_grant_types([GrantType::AuthorizationCode, GrantType::Implicit]),
+            json!({ "redirect_uris": ["https://localhost/cb"], "grant_types": ["implicit"],
+                "response_types": ["token"], "application_type": "web" }),
+        ),
         ("E-029", |builder| builder.with_profile(Profile::Oidc), native("http://client.example.org/cb")),
         ("E-030", |builder| builder.with_profile(Profile::Oidc), json!({ "redirect_uris": ["com.example.app:/cb"] })),
         (
@@ -513,8 +519,18 @@ fn rows() -> BTreeSet<String> {
     table.lines().skip(1).filter_map(|line| line.split('\t').next()).map(str::to_owned).collect()
 }
 
-#[tokio::test]
-async fn every_refusal_is_on_the_trail_once() {
+/// In a debug build, the futures of all cases together are larger than the stack of a test's thread.
+#[test]
+fn every_refusal_is_on_the_trail_once() {
+    let walk = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(every_refusal());
+    };
+    let walked = std::thread::Builder::new().stack_size(64 << 20).spawn(walk).unwrap().join();
+    walked.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+}
+
+async fn every_refusal() {
     let mut covered = Covered::default();
     refused_callers(&mut covered).await;
     refused_bodies(&mut covered).await;
