@@ -154,7 +154,6 @@ pub(crate) fn rate_limited(limit: &'static str) {
 }
 
 /// Counts one event that the channel of the audit trail dropped.
-#[cfg(feature = "audit-channel")]
 pub(crate) fn audit_dropped() {
     counter!(AUDIT_DROPPED).increment(1);
 }
