@@ -42,7 +42,7 @@ impl Registry {
     /// request object under it, an assertion that the application verifies itself
     /// ([OpenID Connect Core §10](https://openid.net/specs/openid-connect-core-1_0.html#SigEnc)).
     ///
-    /// The text is as good as the client: whoever reads it can sign as the client and get its tokens. It must not reach
+    /// A person who reads the text can sign as the client and get its tokens. It must not reach
     /// logs, replies and other processes, and must not be kept longer than the signature takes. To check a secret that
     /// was presented, call [`Client::verify_secret`], which needs no text.
     ///

@@ -18,7 +18,7 @@ impl RegistryBuilder {
         self
     }
 
-    /// Where the documents that clients name are gotten from, such as a `Fetcher` (feature `fetch`). Default: nowhere,
+    /// What fetches the documents that clients name by URL, such as a `Fetcher` (feature `fetch`). Default: nothing,
     /// and a client whose `sector_identifier_uri` must be read is refused.
     pub fn with_document_fetcher(mut self, documents: impl FetchDocument) -> Self {
         self.trust.documents = Some(DocumentSource::new(documents));
