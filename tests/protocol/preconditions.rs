@@ -91,7 +91,7 @@ async fn if_match_still_holds_when_the_client_is_removed() {
     assert_eq!(server.get(&client).await.json()["client_name"], "Newer");
 }
 
-/// Sends the head of an update and waits until the server, which knows by then who asks, wants the body.
+/// Sends the head of an update and waits until the server, which has authorized the caller by then, asks for the body.
 async fn begun_update(server: &Server, client: &Registered, if_match: &str, body: &str) -> TcpStream {
     let mut stream = TcpStream::connect(server.address().await).await.unwrap();
     let head = format!(

@@ -172,7 +172,7 @@ fn rows() -> Vec<(Profile, &'static str, Value, Verdict)> {
 #[tokio::test]
 async fn each_profile_lets_in_and_refuses_its_own() {
     for profile in Profile::ALL {
-        // Whoever has a token may ask for client_credentials too.
+        // A caller with a token may ask for client_credentials too.
         let configure = |builder: tower_dcr::config::RegistryBuilder| {
             builder.with_profile(*profile).with_initial_access_token("a-token-of-the-tests")
         };

@@ -395,7 +395,7 @@ fn has_type(value: &Value, kind: &str) -> bool {
     }
 }
 
-/// No reply wraps the document, whoever asks and however.
+/// No reply wraps the document, for any caller and any request.
 #[tokio::test]
 async fn registration_read_and_update_give_one_flat_object_with_the_same_members() {
     let server = Server::open().await;

@@ -165,7 +165,7 @@ async fn a_broken_update_is_refused_and_the_record_stays() {
     assert_eq!(reply.header("accept"), Some("application/json"));
 }
 
-/// Who asks is settled before anything that they sent is looked at.
+/// The caller is authenticated before the document is read.
 #[tokio::test]
 async fn a_broken_update_with_a_wrong_token_is_about_the_token() {
     let (server, client, _) = two_clients().await;

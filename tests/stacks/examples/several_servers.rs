@@ -1,4 +1,4 @@
-//! Several servers on one database, asked by turns: whoever looks from outside sees one server.
+//! Several servers on one database, called in turn: a caller sees one server.
 
 use std::sync::atomic::Ordering;
 

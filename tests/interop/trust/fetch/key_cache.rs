@@ -22,7 +22,7 @@ const BASE: &str = "https://id.example.com";
 const URL: &str = "https://client.example.com/jwks";
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// A source of documents that remembers nothing: whoever asks it costs a call.
+/// A source of documents that caches nothing: every fetch is a call.
 #[derive(Clone, Default)]
 struct Page {
     keys: Arc<Mutex<Option<String>>>,
