@@ -1,6 +1,7 @@
 //! `private_key_jwt`: a client that signs with its own key is let in once per assertion.
 
 mod audiences;
+mod every_cause;
 mod registered_keys;
 mod shared_secrets;
 
