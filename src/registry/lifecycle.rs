@@ -16,7 +16,8 @@ const MORE_ATTEMPTS: usize = 100;
 
 impl Registry {
     /// Lets a client that waits for approval do all that it is registered for. Answers with the client as it is
-    /// afterwards, `None` when there is none. Whoever does not wait stays as it is: a disabled client stays disabled.
+    /// afterwards, `None` when there is none. A client that does not wait for approval is not changed: a disabled
+    /// client stays disabled.
     ///
     /// A client that waits may still update itself. What the answer shows is what was approved, so compare it, or its
     /// [`revision`](Client::revision), with what was looked at.
@@ -60,7 +61,7 @@ impl Registry {
     }
 
     /// Gives a disabled client back all that it is registered for, approved before or not. Answers with the client as
-    /// it is afterwards, `None` when there is none. Whoever waits for approval goes on waiting.
+    /// it is afterwards, `None` when there is none. A client that waits for approval still waits.
     ///
     /// # Errors
     ///

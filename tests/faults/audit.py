@@ -47,8 +47,8 @@ def present(load):
 def verdicts(load, there):
     """How many clients are lost, locked out or back.
 
-    Where clients make room, the oldest goes first. So one that is gone was not displaced if an older one is there. One
-    that was updated proves nothing: who is held by an update at that moment is passed over.
+    With a limit of clients the oldest client is evicted first. So a client that is missing was not evicted if an older
+    one is in the store. An older client that was updated proves nothing: eviction skips a client that an update locks.
     """
     proof = (client.answered for client in load.clients if client.name in there and not client.updates)
     oldest = min(proof, default=float("inf")) if load.most else 0

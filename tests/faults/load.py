@@ -61,7 +61,7 @@ class Load:
             self.complaints.append(text)
 
     def _caller(self, seed):
-        # Where clients make room, the youngest are those that are likely to be there.
+        # With a limit of clients the oldest are evicted, so the youngest are likely to be in the store.
         own = collections.deque(maxlen=self.most and max(1, self.most // CALLERS))
         chance, line = random.Random(seed), Line(self)
         while not self.stopped.is_set():

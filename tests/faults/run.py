@@ -7,8 +7,8 @@
     run.py full sqlite                    lets the disk be full for a while
     run.py short                          a little of everything
 
-Options: --times N, --registrations N (at least so many acknowledged ones); --most N (so many clients at most, of which
-the oldest makes room) and --uses N (an initial access token that admits so many), so that registrations cost something.
+Options: --times N repeats the fault; --registrations N waits for at least N acknowledged registrations; --most N limits
+the number of clients, the oldest of which is evicted; --uses N registers with an initial access token of N uses.
 Build the server first: cargo build --example server --features sqlite,postgres,redis
 """
 

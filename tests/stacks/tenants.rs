@@ -1,4 +1,4 @@
-//! Several issuers behind one layer, over real HTTP: what one of them issued is nothing to the others.
+//! Several issuers behind one layer, over real HTTP: what one of them issued is not valid at the others.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

@@ -8,7 +8,7 @@ use crate::error::{BoxError, shortened};
 /// The audit trail as `tracing` events of target `tower_dcr::audit`: `INFO` for what was done, `WARN` for what was
 /// refused. It is the default where the feature `tracing` is on. Changed members are told by name.
 #[derive(Debug, Clone, Copy, Default)]
-#[expect(clippy::exhaustive_structs, reason = "there is nothing to add to it")]
+#[expect(clippy::exhaustive_structs, reason = "a unit struct without settings")]
 pub struct TracingAudit;
 
 impl AuditSink for TracingAudit {

@@ -25,7 +25,7 @@ fn unique(text: &str) -> Option<Digest> {
 /// A taken fingerprint refuses an insertion before anything is spent, claimed or evicted. A disabled client keeps its
 /// fingerprint; another tenant has its own.
 ///
-/// Disabled clients are included, because an operator disables a software so that it stays away.
+/// Disabled clients are included, because an operator disables a software so that it cannot register again.
 pub(super) async fn a_fingerprint_that_is_taken_is_refused<S: ClientStore>(store: Subject<S>) {
     let (now, good) = (now(), token("good", Some(9), now()));
     store.insert_token(&good).await;

@@ -181,7 +181,7 @@ async fn a_secret_comes_and_goes_with_the_authentication_method() {
         assert!(public.get(member).is_none(), "{member}");
     }
     let stored = server.registry.client(client.id()).await.unwrap().unwrap();
-    assert!(!stored.verify_secret(&first, server.registry.now()), "the old secret counts no more");
+    assert!(!stored.verify_secret(&first, server.registry.now()), "the old secret is not valid any more");
 
     let method = json!({ "token_endpoint_auth_method": "client_secret_post" });
     let again = Registered::of(&server.put(&client, &minimal_and(method)).await);

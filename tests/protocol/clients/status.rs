@@ -147,7 +147,7 @@ async fn what_was_reviewed_is_what_is_approved() {
     let approved = server.registry.approve_revision(&id, waiting.revision()).await.unwrap().unwrap();
     assert_eq!((approved.status(), approved.revision()), (ClientStatus::Active, reviewed + 2));
     let again = server.registry.approve_revision(&id, reviewed).await.unwrap().unwrap();
-    assert_eq!(again.revision(), approved.revision(), "whoever is approved already stays so");
+    assert_eq!(again.revision(), approved.revision(), "an approved client is not changed");
     let nobody = ClientId::parse("nobody").unwrap();
     assert!(server.registry.approve_revision(&nobody, 1).await.unwrap().is_none());
     let told: Vec<_> = ledger.take().iter().map(|entry| (entry.operation, entry.status)).collect();

@@ -73,7 +73,7 @@ async fn several_are_as_one(name: &str, store: &[&str]) {
 async fn there_are_never_more_than_there_may_be(name: &str, both: &Balancer) {
     let created = join_all((0..4 * LIMIT).map(|_| registered(both))).await;
     let reads = created.iter().map(|client| ask(both, Method::GET, client, &client["registration_access_token"]));
-    assert_eq!(how_many(name, &join_all(reads).await, 200, 401), LIMIT, "{name}: the others made room");
+    assert_eq!(how_many(name, &join_all(reads).await, 200, 401), LIMIT, "{name}: the others were evicted");
 }
 
 async fn one_of_many_deletions_is_told(name: &str, both: &Balancer) {

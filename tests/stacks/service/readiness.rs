@@ -38,7 +38,7 @@ async fn the_layer_is_ready_when_the_inner_service_is() {
     handle.allow(0);
     assert!(service.poll_ready::<Requested>().is_pending());
     handle.allow(1);
-    assert!(service.is_woken(), "the inner service wakes whoever waits for the layer");
+    assert!(service.is_woken(), "the inner service wakes the task that waits for the layer");
     assert!(matches!(service.poll_ready::<Requested>(), Poll::Ready(Ok(()))));
 
     let response = service.call(request(Method::GET, "/"));

@@ -99,7 +99,7 @@ async fn the_keys_of_a_client_are_kept_and_a_new_one_is_found() {
 
     story.page.publish(Some(&new));
     story.clock.advance(Duration::from_secs(60));
-    assert_eq!(story.by(&old).await, (200, 1), "what is known counts until it is read again");
+    assert_eq!(story.by(&old).await, (200, 1), "the known keys are used until they are fetched again");
     assert_eq!(story.by(&new).await, (200, 2), "a new key is found");
     assert_eq!(story.by(&old).await, (401, 2), "and the old one is gone");
 
@@ -136,7 +136,7 @@ async fn who_makes_keys_up_has_the_keys_read_once_a_minute() {
     story.page.publish(None);
     for call in 4..=6 {
         for _ in 0..5 {
-            assert_eq!(story.by(&stranger).await, (401, call), "what is known still counts");
+            assert_eq!(story.by(&stranger).await, (401, call), "the known keys are still used");
             assert_eq!(story.by(&known).await, (200, call));
         }
         story.clock.advance(Duration::from_secs(5));

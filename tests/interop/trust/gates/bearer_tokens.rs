@@ -201,7 +201,7 @@ async fn published_keys_are_read_when_they_are_needed_and_not_more_often() {
 
     *published.lock().unwrap() = None;
     clock.advance(Duration::from_secs(60));
-    assert_eq!((register(&stranger).await.status, site.requests()), (401, 3), "what is known still counts");
+    assert_eq!((register(&stranger).await.status, site.requests()), (401, 3), "the known keys are still used");
     assert_eq!((register(&new).await.status, site.requests()), (201, 3));
     clock.advance(Duration::from_secs(540));
     let reply = register(&new).await;
