@@ -59,7 +59,6 @@ mod tests {
     }
 
     /// What an authorization server supports by default.
-    #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     pub(super) fn supported() -> Supported {
         SupportedBuilder::default().build(false).unwrap()
     }

@@ -66,9 +66,12 @@ const NOT_HERE: &[(&str, &str)] = &[
 /// Kinds that never reach a registry: the tenant is not known yet (the documented exception), or no random bytes.
 const NOT_PROVOKED: [Kind; 2] = [Kind::AmbiguousHost, Kind::Internal];
 
+/// A record, and the kind of the refusal in it.
+type Entry = (AuditRecord, Option<Kind>);
+
 /// The records of a trail, with the kind of each refusal.
 #[derive(Debug, Clone, Default)]
-struct Trail(Arc<Mutex<Vec<(AuditRecord, Option<Kind>)>>>);
+struct Trail(Arc<Mutex<Vec<Entry>>>);
 
 impl AuditSink for Trail {
     async fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
@@ -224,7 +227,9 @@ const MANAGED: [(Method, Operation); 4] = [
 async fn refused_bodies(covered: &mut Covered) {
     let scene = Scene::new(Access::Open, |builder| builder.with_dry_run(true)).await;
     let many = format!("{{\"a\":{}{}}}", "[".repeat(40), "]".repeat(40));
-    let rows: Vec<(&str, Vec<(&str, &str)>, Vec<u8>, Kind)> = vec![
+    /// Name, headers, body and what the refusal is.
+    type Row = (&'static str, Vec<(&'static str, &'static str)>, Vec<u8>, Kind);
+    let rows: Vec<Row> = vec![
         ("E-011", vec![("content-type", "text/plain")], vec![], Kind::UnsupportedMediaType),
         ("E-012", vec![("content-type", "application/json; charset=utf-16")], vec![], Kind::UnsupportedMediaType),
         ("E-013", vec![JSON, ("content-encoding", "gzip")], vec![], Kind::UnsupportedMediaType),
