@@ -17,6 +17,9 @@ use crate::store::{ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, Re
 ///
 /// Two statements without a transaction fail this, and so does a transaction whose connection goes back to its pool
 /// while the server still has it open: the next caller would work inside it.
+///
+/// A use that is spent without a client locks out a developer. A client without a spent use is a registration that the
+/// operator did not allow.
 pub(super) async fn a_cancelled_insertion_is_atomic<S: ClientStore>(store: Subject<S>) {
     let (now, plenty) = (now(), token("plenty", Some(100), now()));
     store.insert_token(&plenty).await;
@@ -25,6 +28,7 @@ pub(super) async fn a_cancelled_insertion_is_atomic<S: ClientStore>(store: Subje
     for polls in 1..=POLLS {
         let client = client(&format!("abandoned-{polls}"), now);
         abandon(store.insert_with(&client, &conditions), polls).await;
+        // The state is read before the second call, because that call could complete a half that the first one left.
         if let Some(found) = store.get(&client.id).await {
             assert_same(Some(&*found), &client, "insert: dropped halfway, the client is whole or not there");
         }
@@ -36,6 +40,8 @@ pub(super) async fn a_cancelled_insertion_is_atomic<S: ClientStore>(store: Subje
     assert_eq!(store.count().await, POLLS as u64, "count: every client once");
     let left = store.uses_left(&plenty.digest).await;
     assert_eq!(left, 100 - POLLS as u32, "insert: dropped halfway, it spends a use only with the client");
+    // The number that the store keeps must equal the number of its clients: neither above, which would waste capacity,
+    // nor below, which would exceed the limit.
     let beyond = store.insert_with(&client("last", now), &limited(POLLS)).await;
     assert_eq!(beyond, InsertOutcome::Full, "insert: dropped halfway, it takes a place with the client");
     let last = store.insert_with(&client("last", now), &conditions).await;
@@ -55,6 +61,7 @@ pub(super) async fn a_cancelled_update_is_atomic<S: ClientStore>(store: Subject<
         let is_old = found.as_ref().is_some_and(|found| found.revision == old.revision);
         let expected = if is_old { &old } else { &new };
         assert_same(found.as_deref(), expected, "update: dropped halfway, the client is the old or the new one");
+        // Either the first update took place, and this one conflicts, or it did not, and this one takes its revision.
         let expected = if store.update(&newer).await { &newer } else { &new };
         assert_same(store.get(&old.id).await.as_deref(), expected, "update: once more settles it");
     }
@@ -79,6 +86,7 @@ pub(super) async fn a_cancelled_removal_is_atomic<S: ClientStore>(store: Subject
         }
         store.remove_with(&client.id, &conditions).await;
         assert!(store.get(&client.id).await.is_none(), "remove: once more settles it");
+        // One refund for each client so far: the second removal must not refund again after the first one completed.
         let given_back = store.uses_left(&token.digest).await;
         assert_eq!(given_back, polls as u32, "remove: dropped halfway, it refunds the use with the client");
     }
@@ -90,6 +98,8 @@ pub(super) async fn a_cancelled_removal_is_atomic<S: ClientStore>(store: Subject
 }
 
 /// The use of a token is refunded exactly once, however often the cancelled removal is repeated.
+///
+/// The token has as many uses as there are rounds, so a lost refund shows in the round in which it is lost.
 pub(super) async fn a_cancelled_removal_refunds_its_token_with_the_client<S: ClientStore>(store: Subject<S>) {
     let (now, token) = (now(), token("refunded", Some(POLLS as u32), now()));
     store.insert_token(&token).await;
@@ -112,6 +122,9 @@ pub(super) async fn a_cancelled_removal_refunds_its_token_with_the_client<S: Cli
 /// A cancelled use is recorded or not; the client stays complete.
 ///
 /// A use is recorded on the path of every token request, so it is dropped more often than any other call.
+///
+/// If the store keeps the last use twice, in the record and in an index, the two could disagree after a dropped call.
+/// The client would then be listed as unused and evicted although it is in use.
 pub(super) async fn a_cancelled_touch_is_atomic<S: ClientStore>(store: Subject<S>) {
     for polls in 1..=POLLS {
         let unused = client(&format!("abandoned-{polls}"), now());
@@ -143,9 +156,12 @@ pub(super) async fn a_cancelled_expiry_is_atomic<S: ClientStore>(store: Subject<
                 assert_same(Some(&*found), client, "expire: dropped halfway, a client is whole or gone");
             }
         }
+        // The second call must also find what the first one had selected and not removed: a mark that stays would hide
+        // clients.
         store.expire(&cutoffs, usize::MAX).await;
         assert_eq!(store.count().await, 0, "expire: once more settles it");
     }
+    // No client is left, so a limit of one must accept exactly one.
     let only = store.insert_with(&client("only", now), &below(1, now)).await;
     assert_eq!(only, InsertOutcome::Inserted, "expire: dropped halfway, it frees capacity");
     let beyond = store.insert_with(&client("beyond", now), &below(1, now)).await;
@@ -162,6 +178,8 @@ pub(super) async fn a_cancelled_token_insertion_is_atomic<S: ClientStore>(store:
             assert_same_token(Some(&found), &token, "insert_token: dropped halfway, the token is whole or not there");
         }
         store.insert_token(&token).await;
+        // The token is reachable by its digest and in the list. A store with two keys may have written only one of
+        // them.
         let listed = store.list_tokens().await;
         assert_eq!(listed.len(), 1, "insert_token: dropped halfway, it leaves one token and not two");
         assert_same_token(listed.first(), &token, "insert_token: once more settles it");
@@ -182,6 +200,8 @@ pub(super) async fn a_cancelled_claim_is_atomic<S: ClientStore>(store: Subject<S
     for polls in 1..=POLLS {
         let key = format!("abandoned-{polls}");
         abandon(store.claim_nonce(&key, now + HOUR, now), polls).await;
+        // The answer of this call depends on whether the dropped one completed. Both are correct, so it is not
+        // compared.
         store.claim_nonce(&key, now + HOUR, now).await;
         assert!(!store.claim_nonce(&key, now + HOUR, now).await, "claim_nonce: once more settles it");
         assert!(

@@ -16,6 +16,8 @@ use crate::client::{Client, ClientStatus};
 use crate::store::{ClientQuery, ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, RemoveConditions};
 
 /// At most so many clients; at the limit, one that was never used and was issued more than an hour ago is evicted.
+///
+/// These are the conditions of an endpoint with eviction switched on, reduced to what the checks need.
 fn evicting_above(most: usize, now: SystemTime) -> InsertConditions {
     InsertConditions { evict: vec![IdleCutoffs::none(now).with_unused_since(now - HOUR)], ..below(most as u64, now) }
 }
@@ -29,15 +31,22 @@ pub(super) fn evicting(evicted: &Client) -> InsertOutcome {
 /// among these.
 ///
 /// Returned is the whole client with its last values, since the registry revokes its grants and records it.
+///
+/// This finds a store that evicts in the order of its table or of its index, and one that answers with the identifier
+/// only. The wrong order deletes a client that was idle for a shorter time, and without the values the registry cannot
+/// revoke the right grants.
 pub(super) async fn the_first_idle_client_is_evicted<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let mut old = clients("old", 4, now - DAY);
+    // The two oldest are protected, one by its status and one by its use, so the third is the first that may be
+    // evicted.
     old[0].status = ClientStatus::Disabled;
     store.hold(&old).await;
     store.touch(&old[1].id, now - HOUR / 2).await;
     let young = client("young", now - HOUR / 2);
     store.hold(std::slice::from_ref(&young)).await;
     let new = clients("new", 5, now);
+    // Below the limit an eviction would delete a registration without need.
     let outcome = store.insert_with(&new[0], &evicting_above(6, now)).await;
     assert_eq!(outcome, InsertOutcome::Inserted, "insert: evicts no client below the limit");
     for (new, gone) in new[1..].iter().zip(&old[2..]) {
@@ -49,6 +58,7 @@ pub(super) async fn the_first_idle_client_is_evicted<S: ClientStore>(store: Subj
         assert_same(store.get(&new.id).await.as_deref(), new, "insert: the new client is there");
         assert_eq!(store.count().await, 6, "count: one client was inserted for one evicted");
     }
+    // All clients that are left are protected or as new as this one, so the limit must refuse.
     let full = store.insert_with(&new[3], &evicting_above(6, now)).await;
     assert_eq!(full, InsertOutcome::Full, "insert: evicts no used, young or disabled client");
     let left = store.list(&ClientQuery::new()).await;
@@ -58,6 +68,9 @@ pub(super) async fn the_first_idle_client_is_evicted<S: ClientStore>(store: Subj
 }
 
 /// A day later cutoffs name a young, a used and a disabled client: the used one is the only one that is idle by them.
+///
+/// The names are the answer of a hook of the application, which may protect clients. An eviction outside the names
+/// would ignore that hook.
 async fn evicts_only_named_clients<S: ClientStore>(store: &Subject<S>, named: [&Client; 3], new: &[Client]) {
     let (now, later) = (new[0].issued_at, new[0].issued_at + DAY);
     let ids = named.iter().map(|client| client.id.clone()).collect();
@@ -78,6 +91,7 @@ pub(super) async fn no_client_is_evicted_for_itself_or_for_a_refused_client<S: C
     store.insert_token(&spent).await;
     store.hold(std::slice::from_ref(&old)).await;
     store.claim_nonce("used", now + HOUR, now).await;
+    // The cutoff is in the future, so even the new client is idle by it. A store that inserts first could evict it.
     let room = IdleCutoffs::none(now).with_unused_since(now + HOUR);
     let full = |most| InsertConditions { evict: vec![room.clone()], ..below(most, now) };
     let rows = [
@@ -93,9 +107,11 @@ pub(super) async fn no_client_is_evicted_for_itself_or_for_a_refused_client<S: C
         );
         assert_same(store.get(&old.id).await.as_deref(), &old, "insert: evicts no client for a refused one");
     }
+    // Now the only other client is protected by its use, and the new client is the only one that the cutoffs select.
     store.touch(&old.id, now).await;
     assert_eq!(store.insert_with(&new, &full(1)).await, InsertOutcome::Full, "insert: evicts no client for itself");
     store.remove(&old.id).await;
+    // With a limit of 0 there is no other client either.
     assert_eq!(store.insert_with(&new, &full(0)).await, InsertOutcome::Full, "insert: evicts no client for itself");
     assert_eq!(store.count().await, 0, "count: nobody");
 }
@@ -103,6 +119,9 @@ pub(super) async fn no_client_is_evicted_for_itself_or_for_a_refused_client<S: C
 /// A removal that undoes the insertion restores the evicted client with it, once, within the limit and in all indexes.
 ///
 /// The restored client must again be found by its owner and be evictable, so its index entries are restored as well.
+///
+/// Without the restoration, a failure of the audit trail would delete a client of another owner, and the trail would
+/// show neither change.
 pub(super) async fn a_removal_restores_the_evicted_client<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let mut old = clients("old", 2, now - DAY);
@@ -114,12 +133,14 @@ pub(super) async fn a_removal_restores_the_evicted_client<S: ClientStore>(store:
         panic!("insert: evicts the first client that is idle")
     };
     let undo = RemoveConditions::undoing(conditions.clone(), Some(gone));
+    // A conflict must have no effect: a restored client beside the new one would exceed the limit.
     let elsewhere = RemoveConditions { revision: Some(2), ..undo.clone() };
     assert_eq!(store.remove_with(&new.id, &elsewhere).await, None, "remove: must conflict at another revision");
     assert!(store.get(&old[0].id).await.is_none(), "remove: a conflict restores no client");
     assert_eq!(store.remove_with(&new.id, &undo).await, Some(true), "remove: true for a client that is there");
     assert_same(store.get(&old[0].id).await.as_deref(), &old[0], "remove: restores the evicted client");
     assert_eq!(store.count().await, 2, "remove: the restored client is included in the limit");
+    // The index by owner is a structure of its own in most stores, and a restoration may forget it.
     let hers = store.list(&ClientQuery::new().with_owner("alice")).await;
     assert_eq!(hers.len(), 1, "list: also a restored client");
     assert_eq!(
@@ -127,14 +148,19 @@ pub(super) async fn a_removal_restores_the_evicted_client<S: ClientStore>(store:
         InsertOutcome::Full,
         "remove: the limit holds afterwards"
     );
+    // The same for the index of clients that may be evicted.
     let again = store.insert_with(&new, &conditions).await;
     assert_eq!(again, evicting(&old[0]), "insert: a restored client is evicted again");
+    // This removal is not an undo. The undo that follows finds no client, so it must not restore one either.
     store.remove(&new.id).await;
     assert_eq!(store.remove_with(&new.id, &undo).await, Some(false), "remove: false for a removed client");
     assert!(store.get(&old[0].id).await.is_none(), "remove: of an unknown client restores no client");
 }
 
 /// An operator may lower the limit. Then an insertion evicts one client and not all that are too many.
+///
+/// One request must not delete many registrations. The surplus shrinks by expiry or by the operator, who knows why the
+/// limit was lowered.
 pub(super) async fn above_a_lowered_limit_an_insertion_evicts_one_client<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let old = clients("old", 5, now - DAY);
@@ -154,6 +180,9 @@ pub(super) async fn above_a_lowered_limit_an_insertion_evicts_one_client<S: Clie
 ///
 /// A store that evicts in one step and inserts in another has fewer clients than the limit at some moment, and another
 /// caller may take that place.
+///
+/// A client that two callers report as evicted means that two clients took one place. Each answer is compared with the
+/// store in both directions: no client without an answer, and no answer without a client.
 pub(super) async fn as_many_clients_are_evicted_as_inserted<S: ClientStore>(store: Subject<S>) {
     const IDLE: usize = 24;
     for (round, uses) in (0..ROUNDS).zip([1, 7, 20, 100].into_iter().cycle()) {
@@ -196,6 +225,8 @@ pub(super) async fn as_many_clients_are_evicted_as_inserted<S: ClientStore>(stor
 }
 
 /// Removes all clients at the end of a round.
+///
+/// The number must be at least the number of clients, since one page is read.
 async fn remove_all<S: ClientStore>(store: &Subject<S>, most: usize) {
     for client in store.list(&ClientQuery::new().with_limit(most)).await {
         store.remove(&client.id).await;
@@ -216,6 +247,8 @@ pub(super) async fn evictions_and_other_changes_exclude_each_other<S: ClientStor
                 (store.clone(), evicting_above(CALLERS / 2, now), idle[caller / 2].id.clone());
             let client = client(&format!("rush-{round}-{caller}"), now);
             async move {
+                // Each target has two callers that compete for it: one inserts and may evict it, the other uses or
+                // removes it.
                 match caller % 4 {
                     0 => store.touch(&target, now).await.then_some(target),
                     2 => store.remove(&target).await.then_some(target),
@@ -225,9 +258,11 @@ pub(super) async fn evictions_and_other_changes_exclude_each_other<S: ClientStor
         };
         let mut changed: Vec<_> = race(CALLERS, act).await.into_iter().flatten().collect();
         let changes = changed.len();
+        // Each client may be changed by one caller only. A second change of the same client is a duplicate here.
         changed.sort();
         changed.dedup();
         assert_eq!(changed.len(), changes, "insert: evicts no client that was used or removed before");
+        // The list is read with a limit above the expected number, so a surplus client is not hidden by the page.
         let there = store.list(&ClientQuery::new().with_limit(2 * CALLERS)).await;
         assert!(there.len() <= CALLERS / 2, "insert: the limit holds");
         assert_eq!(store.count().await, there.len() as u64, "count: those who are there");
@@ -254,6 +289,8 @@ pub(super) async fn a_cancelled_insertion_evicts_only_with_its_client<S: ClientS
         };
         abandon(store.insert_with(&new, &conditions), polls).await;
         let again = store.insert_with(&new, &conditions).await;
+        // The first call may have completed in the backend although its future was dropped. Then the client exists, or
+        // its nonce is claimed; every other answer means that a part of the step was taken.
         let settled =
             matches!(again, InsertOutcome::InsertedEvicting(_) | InsertOutcome::Exists | InsertOutcome::Replayed);
         assert!(settled, "insert: dropped halfway, evicts no client without the new one (got {again:?})");
@@ -265,6 +302,9 @@ pub(super) async fn a_cancelled_insertion_evicts_only_with_its_client<S: ClientS
 }
 
 /// A cancelled removal has removed one client and restored the other, or neither.
+///
+/// An undo runs while the request already fails, so it is likely that the connection closes meanwhile. The evicted
+/// client belongs to another party, who must not lose it for that.
 pub(super) async fn a_cancelled_removal_restores_the_evicted_client<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let old = client("old", now - DAY);
@@ -285,6 +325,7 @@ pub(super) async fn a_cancelled_removal_restores_the_evicted_client<S: ClientSto
         assert_same(back.as_deref(), &old, "remove: dropped halfway, removes one client and restores one or none");
         assert_eq!(store.count().await, 1, "count: one client was restored for one removed");
     }
+    // After all rounds the number that the store keeps must still agree with its clients.
     let beyond = store.insert_with(&client("beyond", now), &below(1, now)).await;
     assert_eq!(beyond, InsertOutcome::Full, "remove: a restored client is included in the limit");
 }

@@ -1,4 +1,7 @@
 //! Clients, tokens and conditions to test with, and how stored values are compared.
+//!
+//! The values are chosen to differ from each other and from defaults: a store that mixes up two fields, or fills in a
+//! default, then fails a comparison. Times are whole milliseconds, the precision that every store promises.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,6 +18,9 @@ pub(super) const HOUR: Duration = Duration::from_secs(3600);
 pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// The time now, in whole milliseconds. It is the real one, so that a database may clean up by its own clock.
+///
+/// A fixed time in the past would not do: a database that deletes expired rows by its own clock is allowed to, and
+/// would delete the rows of a check.
 pub(super) fn now() -> SystemTime {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UNIX_EPOCH + Duration::from_millis(u64::try_from(since.as_millis()).unwrap_or(0))
@@ -28,6 +34,8 @@ pub(super) fn id(text: &str) -> ClientId {
 }
 
 /// A public client without anything special.
+///
+/// Every optional value is missing, so each check adds only the values that it is about.
 pub(super) fn client(name: &str, issued_at: SystemTime) -> Client {
     Client {
         id: id(name),
@@ -47,6 +55,8 @@ pub(super) fn client(name: &str, issued_at: SystemTime) -> Client {
 }
 
 /// So many clients, a second apart, the first one issued at this time.
+///
+/// The distance of a second makes the order of issue certain on every store.
 pub(super) fn clients(prefix: &str, count: usize, first: SystemTime) -> Vec<Client> {
     let mut issued_at = first;
     let numbered = (0..count).map(|number| {
@@ -58,6 +68,8 @@ pub(super) fn clients(prefix: &str, count: usize, first: SystemTime) -> Vec<Clie
 }
 
 /// The revision after this one, with another name.
+///
+/// This is what an update by the client looks like: the revision is one higher and the metadata differs.
 pub(super) fn renamed(client: &Client, name: &str) -> Client {
     let mut next = Client { revision: client.revision + 1, ..client.clone() };
     next.metadata.client_name = name.into();
@@ -74,12 +86,16 @@ pub(super) fn metadata(json: &str) -> ClientMetadata {
 }
 
 /// A secret as a durable store is given it: sealed, here without a key that opens it.
+///
+/// The sealed bytes are no valid UTF-8 and contain U+0000, which a text column or a C string would damage.
 pub(super) fn secret(text: &str) -> StoredSecret {
     let sealed = SealedText { key: "a key".into(), sealed: [b"sealed \0\xff ", text.as_bytes()].concat().into() };
     StoredSecret::from_parts(Digest::of(text), Some(sealed))
 }
 
 /// Constraints of every kind, with text that careless escaping breaks.
+///
+/// A store that loses a constraint gives the client a right that the initial access token did not grant.
 pub(super) fn constraints() -> Constraints {
     Constraints::new()
         .with_redirect_hosts(["app.example.com", "xn--bcher-kva.example", "[::1]"])
@@ -103,6 +119,8 @@ pub(super) fn token(name: &str, uses_left: Option<u32>, issued_at: SystemTime) -
 }
 
 /// An insertion that spends a use of this token.
+///
+/// No other condition is set, so `TokenRefused` is the only refusal besides `Exists`.
 pub(super) fn spending(token: &InitialAccessTokenRecord, now: SystemTime) -> InsertConditions {
     InsertConditions { initial_access_token: Some(token.digest), ..InsertConditions::unconditional(now) }
 }
@@ -118,6 +136,8 @@ pub(super) fn nonce(key: &str, now: SystemTime) -> Nonce {
 }
 
 /// An insertion that claims these nonces.
+///
+/// All of them expire at the same time, an hour after `now`.
 pub(super) fn claiming(keys: &[&str], now: SystemTime) -> InsertConditions {
     InsertConditions {
         nonces: keys.iter().map(|key| nonce(key, now)).collect(),
@@ -127,10 +147,15 @@ pub(super) fn claiming(keys: &[&str], now: SystemTime) -> InsertConditions {
 
 /// Compares all of a client. A message never shows a secret.
 #[track_caller]
+///
+/// All fields are compared, including those that the verb under test should not change. A field that is added to
+/// `Client` has to be added here by hand.
 pub(super) fn assert_same(found: Option<&Client>, expected: &Client, promise: &str) {
     let Some(found) = found else { panic!("{promise}: {} is not there", expected.id) };
     let Client { id, metadata, issued_at, secret, token, revision, last_used, origin, owner, .. } = expected;
     let Client { status, constraints, fingerprint, network, .. } = expected;
+    // Digests are compared as bytes, since the types of credentials have no equality that a program could use by
+    // mistake.
     let secrets = |client: &Client| {
         let secret = client.secret.as_ref()?;
         Some((*secret.stored.digest().as_bytes(), secret.stored.sealed().cloned(), secret.expires_at))
@@ -151,6 +176,7 @@ pub(super) fn assert_same(found: Option<&Client>, expected: &Client, promise: &s
     let bytes = |fingerprint: &Option<Digest>| fingerprint.map(|fingerprint| *fingerprint.as_bytes());
     assert_eq!(bytes(&found.fingerprint), bytes(fingerprint), "{promise}: the fingerprint of {id}");
     assert_eq!(found.network, *network, "{promise}: the network of {id}");
+    // Not `assert_eq!`: the values would be printed, and metadata may contain personal data.
     assert!(found.metadata == *metadata, "{promise}: the metadata of {id}");
     assert!(found.secret.is_some() == secret.is_some(), "{promise}: whether {id} has a secret");
     assert!(secrets(found) == secrets(expected), "{promise}: the secret of {id}");
@@ -160,6 +186,8 @@ pub(super) fn assert_same(found: Option<&Client>, expected: &Client, promise: &s
 
 /// Compares all of a token.
 #[track_caller]
+///
+/// The pattern names every field, so a field that is added to the type does not compile until it is compared here.
 pub(super) fn assert_same_token(
     found: Option<&InitialAccessTokenRecord>,
     expected: &InitialAccessTokenRecord,

@@ -21,6 +21,8 @@ pub(super) async fn an_unusable_token_is_refused<S: ClientStore>(store: Subject<
     for token in [&spent, &expired, &just_expired, &lasting] {
         store.insert_token(token).await;
     }
+    // The insertion happens two hours from now by the time of the caller, so a store that uses its own clock accepts
+    // it.
     let late = spending(&lasting, now + 2 * HOUR);
     let rows = [
         ("unknown", spending(&token("unknown", None, now), now)),
@@ -35,6 +37,8 @@ pub(super) async fn an_unusable_token_is_refused<S: ClientStore>(store: Subject<
     }
     assert_eq!(store.count().await, 0, "insert: adds no client when the token is refused");
     assert!(store.get(&client("refused", now).id).await.is_none(), "insert: adds no client when the token is refused");
+    // Zero uses minus one must not wrap to the largest number, nor may a refused attempt take a use of the expired
+    // token.
     assert_eq!(store.uses_left(&spent.digest).await, 0, "insert: a refused token is not changed");
     assert_eq!(store.uses_left(&expired.digest).await, 5, "insert: a refused token is not changed");
     let outcome = store.insert_with(&client("outcome", now), &spending(&lasting, now)).await;
@@ -44,6 +48,9 @@ pub(super) async fn an_unusable_token_is_refused<S: ClientStore>(store: Subject<
 /// Each insertion spends one use, and after the last one the token is refused.
 ///
 /// The stored number is what remains, so an operator sees how much of the budget is left.
+///
+/// This finds a store that does not write the lower number, that spends two uses with a retry of its own, or that
+/// spends the first token it finds.
 pub(super) async fn an_insertion_spends_one_use<S: ClientStore>(store: Subject<S>) {
     let (spent, other) = (token("three uses", Some(3), now()), token("other", Some(3), now()));
     store.insert_token(&spent).await;
@@ -55,12 +62,16 @@ pub(super) async fn an_insertion_spends_one_use<S: ClientStore>(store: Subject<S
     }
     let fourth = store.insert_with(&client("fourth", now()), &spending(&spent, now())).await;
     assert_eq!(fourth, InsertOutcome::TokenRefused, "insert: a token without uses left is refused");
+    // An insertion without a token must not spend the uses of any.
     store.hold(&[client("free", now())]).await;
     assert_eq!(store.uses_left(&other.digest).await, 3, "insert: spends no other token");
     assert_eq!(store.count().await, 4, "count: the inserted clients");
 }
 
 /// A token without a number of uses is accepted again and again, and gets no number by that.
+///
+/// This finds a store that writes a missing number as 0 or as the largest number. The first would block the endpoint,
+/// and the second would show the operator a limit that nobody set.
 pub(super) async fn a_token_without_a_use_limit_is_never_spent<S: ClientStore>(store: Subject<S>) {
     let token = token("uncounted", None, now());
     store.insert_token(&token).await;
@@ -86,6 +97,7 @@ pub(super) async fn a_full_store_refuses_every_insertion<S: ClientStore>(store: 
         (0, "lowest", InsertOutcome::Full, "the limit was lowered to nothing"),
         (u64::MAX, "highest", InsertOutcome::Inserted, "the highest limit"),
     ];
+    // The rows depend on each other: each limit is compared with the clients that the rows before inserted.
     for (most, name, expected, case) in rows {
         let client = client(name, now);
         assert_eq!(store.insert_with(&client, &below(most, now)).await, expected, "insert: {case}");
@@ -108,6 +120,7 @@ pub(super) async fn a_refused_insertion_spends_no_use<S: ClientStore>(store: Sub
     store.insert_token(&spent).await;
     store.hold(std::slice::from_ref(&held)).await;
     let limited = |token, most| InsertConditions { max_clients: Some(most), ..spending(token, now) };
+    // Three rounds, so that a store that spends only once for each kind of refusal is found as well.
     for _ in 0..3 {
         let full = store.insert_with(&new, &limited(&good, 1)).await;
         assert_eq!(full, InsertOutcome::Full, "insert: a full store admits nobody, token or not");
@@ -118,6 +131,7 @@ pub(super) async fn a_refused_insertion_spends_no_use<S: ClientStore>(store: Sub
     }
     assert_eq!(store.uses_left(&good.digest).await, 9, "insert: spends no use when it is refused");
     assert_eq!(store.count().await, 1, "count: nobody who was refused");
+    // After nine refusals the insertion with correct conditions must succeed, with the capacity that was free before.
     let outcome = store.insert_with(&new, &limited(&good, 2)).await;
     assert_eq!(outcome, InsertOutcome::Inserted, "insert: takes no place when it is refused");
     assert_eq!(store.uses_left(&good.digest).await, 8, "insert: spends one use when it admits");
@@ -128,6 +142,9 @@ pub(super) async fn a_refused_insertion_spends_no_use<S: ClientStore>(store: Sub
 ///
 /// The refund belongs to the undo of a registration that could not be recorded on the audit trail. A plain deletion by
 /// the client refunds nothing, or a token for one use would register without end.
+///
+/// A refund without the removal of a client would allow one registration more than the operator granted. A token that
+/// the refund restores would undo a revocation.
 pub(super) async fn a_removal_refunds_one_use<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let counted = token("counted", Some(1), now - DAY);
@@ -168,6 +185,9 @@ pub(super) async fn a_removal_refunds_one_use<S: ClientStore>(store: Subject<S>)
 }
 
 /// Below the limit there is room for exactly as many clients as were removed or have expired.
+///
+/// A store that keeps the number of clients beside them may forget one of the ways in which a client is removed. Then
+/// the endpoint fills up for ever, or the limit stops protecting it.
 pub(super) async fn a_removal_and_an_expiry_free_capacity<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let old = clients("old", 3, now - DAY);
@@ -175,6 +195,7 @@ pub(super) async fn a_removal_and_an_expiry_free_capacity<S: ClientStore>(store:
     store.hold(&old).await;
     store.remove(&old[0].id).await;
     store.remove(&old[0].id).await;
+    // The client was removed twice, and only the first call removed anything, so one place is free and not two.
     let outcome = store.insert_with(&new[0], &below(3, now)).await;
     assert_eq!(outcome, InsertOutcome::Inserted, "remove: frees capacity");
     assert_eq!(

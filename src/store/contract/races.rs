@@ -13,6 +13,8 @@ use crate::client::credential::ClientId;
 use crate::store::{ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, RemoveConditions};
 
 /// Lets every caller insert a client of its own under the same conditions. Returns the outcomes of all callers.
+///
+/// The callers use distinct identifiers, so a refusal can only come from the condition that the race is about.
 async fn rush<S: ClientStore>(store: &Subject<S>, prefix: &str, conditions: &InsertConditions) -> Vec<InsertOutcome> {
     let insert = |caller| {
         let (store, conditions) = (store.clone(), conditions.clone());
@@ -26,6 +28,9 @@ async fn rush<S: ClientStore>(store: &Subject<S>, prefix: &str, conditions: &Ins
 /// number of uses, compares it and writes it back.
 ///
 /// Cure: decrement in one statement that also compares, or hold a lock from the comparison to the insertion.
+///
+/// An initial access token for one use is handed to one developer. If two registrations succeed with it, a stolen copy
+/// of the token registers a second client, and the operator sees one use.
 pub(super) async fn one_use_is_spent_by_one_of_many<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let token = token(&format!("once-{round}"), Some(1), now());
@@ -34,6 +39,8 @@ pub(super) async fn one_use_is_spent_by_one_of_many<S: ClientStore>(store: Subje
         assert_eq!(times(&outcome, &InsertOutcome::Inserted), 1, "insert: one use of a token admits one of many");
         assert_eq!(times(&outcome, &InsertOutcome::TokenRefused), CALLERS - 1, "insert: all others are TokenRefused");
         assert_eq!(store.uses_left(&token.digest).await, 0, "insert: the use is spent");
+        // The number of clients is compared too: a store may report refusals correctly and still have written the
+        // clients.
         assert_eq!(store.count().await, round as u64 + 1, "count: one of many");
     }
 }
@@ -43,16 +50,21 @@ pub(super) async fn one_use_is_spent_by_one_of_many<S: ClientStore>(store: Subje
 ///
 /// A count of rows before the insertion fails this: many callers count the same number. The count must be a value that
 /// an insertion changes in its own step, such as a locked row or an atomic number.
+///
+/// A limit that is exceeded under load does not protect the storage, since the load is the attack that it is for.
 pub(super) async fn many_insertions_stop_at_the_limit<S: ClientStore>(store: Subject<S>) {
     let token = token("plenty", Some(1000), now());
     store.insert_token(&token).await;
     for round in 1..=ROUNDS {
+        // The limit grows by ten in each round, so every round starts from a store that is exactly full.
         let most = 10 * round as u64;
         let conditions = InsertConditions { max_clients: Some(most), ..spending(&token, now()) };
         let outcome = rush(&store, &format!("rush-{round}"), &conditions).await;
         assert_eq!(times(&outcome, &InsertOutcome::Inserted), 10, "insert: fills ten places with ten of many");
         assert_eq!(times(&outcome, &InsertOutcome::Full), CALLERS - 10, "insert: the store is Full for all others");
         assert_eq!(store.count().await, most, "count: exactly the limit");
+        // A caller that is refused as `Full` must also leave the token as it was, or a busy hour spends it without
+        // clients.
         let spent = 1000 - store.uses_left(&token.digest).await;
         assert_eq!(u64::from(spent), most, "insert: spends a use for every client and none for the others");
     }
@@ -78,6 +90,8 @@ pub(super) async fn one_of_many_insertions_of_an_identifier_wins<S: ClientStore>
             others.iter().all(|(answers, _)| *answers == InsertOutcome::Exists),
             "insert: the client Exists for all others"
         );
+        // The answers alone do not show an overwritten client: the last writer would be stored under the winner's
+        // identifier.
         assert_same(store.get(&winner.id).await.as_deref(), winner, "insert: the one Inserted stays");
         assert_eq!(store.count().await, round as u64 + 1, "count: one of many");
     }
@@ -85,6 +99,9 @@ pub(super) async fn one_of_many_insertions_of_an_identifier_wins<S: ClientStore>
 
 /// There is room for one client and one use of a token. Callers who are refused for another reason must not hold
 /// either of them even for a moment: otherwise the one caller who may register would be refused as well.
+///
+/// This finds a store that reserves a place or a use first and gives it back when a later condition fails. A stream of
+/// bad requests would then refuse correct ones, although the store has free capacity.
 pub(super) async fn refused_insertions_block_no_other_insertion<S: ClientStore>(store: Subject<S>) {
     const ENTITLED: usize = CALLERS / 2;
     let now = now();
@@ -96,6 +113,8 @@ pub(super) async fn refused_insertions_block_no_other_insertion<S: ClientStore>(
         let max_clients = Some(round as u64 + 2);
         let insert = |caller: usize| {
             let new = client(&format!("new-{round}-{caller}"), now);
+            // One caller may register. Half of the others have an unknown token, and the rest use an identifier that
+            // is taken.
             let (client, token) = match caller {
                 ENTITLED => (new, good.clone()),
                 _ if caller.is_multiple_of(2) => (new, token("unknown", Some(1), now)),
@@ -129,6 +148,8 @@ pub(super) async fn spending_restores_no_removed_token<S: ClientStore>(store: Su
             let (store, name, conditions) = (store.clone(), name.clone(), spending(&token, now()));
             let client = client(&format!("rush-{round}-{caller}"), now());
             async move {
+                // One caller in eight revokes the token, so that insertions run before, during and after the
+                // revocation.
                 match caller % 8 {
                     0 => store.remove_token(&name).await,
                     _ => {
@@ -140,6 +161,7 @@ pub(super) async fn spending_restores_no_removed_token<S: ClientStore>(store: Su
         };
         let answers = race(CALLERS, act).await;
         assert_eq!(times(&answers, &true), 1, "remove_token: true for one of many");
+        // Looked at after all callers have ended: a late write of the whole token would show here.
         assert!(store.get_token(&token.digest).await.is_none(), "insert: spending restores no removed token");
     }
 }
@@ -148,6 +170,9 @@ pub(super) async fn spending_restores_no_removed_token<S: ClientStore>(store: Su
 /// given for a change that another caller has overwritten.
 ///
 /// Cure: the revision is a condition of the statement that writes, as in `… WHERE revision = $3 - 1`.
+///
+/// With rotation, each update issues a new registration access token. The loser of an overwritten update would hold a
+/// token that the store does not know, and could not manage its client any more.
 pub(super) async fn one_of_many_updates_of_a_revision_wins<S: ClientStore>(store: Subject<S>) {
     let mut current = client("contested", now());
     store.hold(std::slice::from_ref(&current)).await;
@@ -156,6 +181,7 @@ pub(super) async fn one_of_many_updates_of_a_revision_wins<S: ClientStore>(store
             let (store, next) = (store.clone(), renamed(&current, &caller.to_string()));
             async move { store.update(&next).await.then_some(next) }
         };
+        // The winner is the start of the next round, so the revisions of all rounds form one chain.
         let mut winners: Vec<Client> = race(CALLERS, update).await.into_iter().flatten().collect();
         assert_eq!(winners.len(), 1, "update: one of many of a revision, all others conflict");
         current = winners.remove(0);
@@ -177,6 +203,7 @@ pub(super) async fn one_of_many_removals_is_true<S: ClientStore>(store: Subject<
         };
         assert_eq!(times(&race(CALLERS, remove).await, &true), 1, "remove: true for one of many");
     }
+    // Capacity that is freed twice would raise the limit. This shows as more than ten insertions.
     let outcome = rush(&store, "after", &below(10, now())).await;
     assert_eq!(times(&outcome, &InsertOutcome::Inserted), 10, "remove: gives a place back once, however many ask");
 }
@@ -185,6 +212,9 @@ pub(super) async fn one_of_many_removals_is_true<S: ClientStore>(store: Subject<
 /// §2.3](https://www.rfc-editor.org/rfc/rfc7592#section-2.3) makes a deleted client unusable at once.
 ///
 /// A store that writes a client with an "insert or replace" fails this.
+///
+/// A client that is restored by a late write has valid credentials, but its owner and the audit trail know it as
+/// deleted.
 pub(super) async fn a_removal_survives_concurrent_updates<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let client = client(&format!("gone-{round}"), now());
@@ -204,6 +234,7 @@ pub(super) async fn a_removal_survives_concurrent_updates<S: ClientStore>(store:
         };
         let (removed, updated): (Vec<_>, Vec<_>) = race(CALLERS, act).await.into_iter().unzip();
         assert_eq!(times(&removed, &true), 1, "remove: true for one of many");
+        // None succeeds if the removal was first; otherwise one does and the removal follows it.
         assert!(times(&updated, &true) <= 1, "update: one of many of a revision, all others conflict");
         assert!(store.get(&client.id).await.is_none(), "update, touch: never restore a removed client");
         assert_eq!(store.count().await, 0, "update, touch: never restore a removed client");
@@ -233,6 +264,7 @@ pub(super) async fn updates_lose_no_use<S: ClientStore>(store: Subject<S>) {
         };
         let updates = times(&race(CALLERS, act).await, &true) as u64;
         let Some(found) = store.get(&start.id).await else { panic!("get: a client that is there") };
+        // Only even callers record a use, so the largest even number below the number of callers is the latest.
         let latest = start.issued_at + Duration::from_secs(CALLERS as u64 - 2);
         assert_eq!(found.last_used, Some(latest), "update, touch: no use is lost between them");
         assert_eq!(found.revision, 1 + updates, "update, touch: the revision counts the updates");
@@ -242,6 +274,9 @@ pub(super) async fn updates_lose_no_use<S: ClientStore>(store: Subject<S>) {
 /// Half of the callers update the client, the others remove the revision that they read: of all of them one succeeds.
 ///
 /// A DELETE with an outdated registration access token must not remove a client whose token has just been rotated.
+///
+/// If both succeeded, the reply to the update would have credentials of a client that does not exist, and the use of
+/// the token would be refunded for a client that its owner still configures.
 pub(super) async fn a_removal_at_a_revision_and_an_update_exclude_each_other<S: ClientStore>(store: Subject<S>) {
     let token = token("refunded", Some(1000), now());
     store.insert_token(&token).await;
@@ -264,11 +299,14 @@ pub(super) async fn a_removal_at_a_revision_and_an_update_exclude_each_other<S: 
         assert_eq!(removed + updated, 1, "remove, update: of all at one revision one wins");
         assert_eq!(store.get(&start.id).await.is_some(), updated == 1, "remove, update: what was answers is so");
         removals += removed as u32;
+        // The refund is part of the same step: a removal that conflicts must not refund, and one that succeeds refunds
+        // once.
         let given_back = store.uses_left(&token.digest).await - 1000;
         assert_eq!(given_back, removals, "remove: gives one use back for each client that it removes");
     }
 }
 
+/// What one caller of the expiry race did: a recorded use with its answer, or the clients that an expiry removed.
 enum Answer {
     Touched(ClientId, bool),
     Expired(Vec<ClientId>),
@@ -279,6 +317,9 @@ enum Answer {
 ///
 /// A store that selects idle clients and then removes them by identifier fails this. The condition must be evaluated
 /// again in the step that removes.
+///
+/// An active client that is deleted as idle cannot obtain tokens any more, and its users cannot log in until a person
+/// registers it again.
 pub(super) async fn expire_spares_clients_that_are_used_in_time<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let now = now();
@@ -304,14 +345,17 @@ pub(super) async fn expire_spares_clients_that_are_used_in_time<S: ClientStore>(
         }
         for answers in &answers {
             let Answer::Touched(id, touched) = answers else { continue };
+            // Both orders are correct. Only a use that was confirmed for a client that is then missing is a fault.
             let there = store.get(id).await.is_some();
             assert_eq!(there, *touched, "expire: spares a client that was used in time, and touch returns the truth");
             assert_ne!(there, expired.contains(&id), "expire: returns exactly the removed clients");
         }
+        // A client that two calls report would be revoked and recorded on the audit trail twice.
         let removals = expired.len();
         expired.sort();
         expired.dedup();
         assert_eq!(expired.len(), removals, "expire: reports a removal once");
+        // The next round must start from an empty store, so that its clients are the only idle ones.
         for client in &idle {
             store.remove(&client.id).await;
         }
@@ -320,6 +364,9 @@ pub(super) async fn expire_spares_clients_that_are_used_in_time<S: ClientStore>(
 
 /// Of many concurrent claims of one nonce exactly one returns true. An assertion that is replayed at the same moment
 /// on two nodes must not be accepted twice.
+///
+/// A store that looks for the key and then writes it fails this. Cure: an insertion that fails on an existing key,
+/// with the expiry as a condition of the same statement.
 pub(super) async fn one_of_many_claims_of_a_nonce_wins<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let (key, now) = (format!("jti-{round}"), now());
