@@ -3,6 +3,12 @@
 //! [`Filter`] collects conditions that must all hold, and the values that they compare with. Each condition is a text
 //! of this file with a placeholder; values are always bound. The text depends only on which fields are set, so a
 //! database has few statements to prepare.
+//!
+//! The order of the conditions in the text is no matter of speed, since the planner chooses the index. What matters is
+//! that each condition is written as the index has it: `tenant` first, `never_used` as in the partial indexes, and the
+//! cursor as a pair. A condition that is equal in meaning but written in another way would read the whole table.
+//!
+//! Times are compared in whole milliseconds, as the columns have them; see `bound` for the rounding.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,7 +21,9 @@ use crate::store::{ClientQuery, IdleCutoffs, RegistrantKey};
 /// Conditions that all must hold, with the values of their placeholders.
 #[derive(Debug)]
 pub(super) struct Filter<'a> {
+    /// What follows `WHERE`. It begins with the tenant and has `$1`, `$2` and so on as placeholders.
     pub(super) text: String,
+    /// The value of `$1` is the first one. There are as many values as placeholders, in the same order.
     pub(super) values: Vec<Value<'a>>,
 }
 
@@ -27,12 +35,15 @@ impl<'a> Filter<'a> {
 
     /// Adds a condition whose only value is written `{}`.
     fn and(&mut self, condition: &str, value: Value<'a>) {
+        // The placeholder is inserted, never the value: nothing that a client sent becomes a part of the SQL text.
         let place = self.place(value);
         self.text.push_str(" AND ");
         self.text.push_str(&condition.replace("{}", &place));
     }
 
     /// Adds a condition on a time, if there is one.
+    /// All conditions on times in this file are lower bounds (`>=`) or upper bounds (`<`), for which rounding up is
+    /// exact.
     fn and_at(&mut self, condition: &str, time: Option<SystemTime>) {
         if let Some(time) = time {
             self.and(condition, Value::Int(Some(bound(time))));
@@ -46,6 +57,8 @@ impl<'a> Filter<'a> {
     }
 
     /// The conditions of a query, apart from pages. `ids` is the JSON of [`ids`] for its cutoffs.
+    ///
+    /// A list and a count of the same query share this text, so the number always belongs to what the list shows.
     pub(super) fn matching(mut self, query: &'a ClientQuery, sql: &Statements, ids: Option<&'a str>) -> Self {
         if let Some(owner) = &query.owner {
             self.and("owner = {}", Value::Bytes(Some(owner.as_bytes())));
@@ -71,6 +84,9 @@ impl<'a> Filter<'a> {
 
     /// The conditions under which a client is idle. `never_used` is written exactly as in the partial indexes of
     /// unused clients, or the planner would not use them.
+    ///
+    /// A disabled client is never idle. It is disabled by a decision of an operator, and its removal would lose the
+    /// record of that decision.
     pub(super) fn idle(mut self, cutoffs: &'a IdleCutoffs, sql: &Statements, ids: Option<&'a str>) -> Self {
         self.and("status <> {}", Value::Text(Some(ClientStatus::Disabled.as_str())));
         let mut since = |time: SystemTime| self.place(Value::Int(Some(bound(time))));
@@ -97,12 +113,18 @@ impl<'a> Filter<'a> {
     }
 
     /// All clients but this one.
+    ///
+    /// An eviction needs this: the new client is inserted before the limit is checked, and it may be idle by the
+    /// cutoffs, for it was never used. It must not be evicted for its own insertion.
     pub(super) fn without(mut self, id: &'a ClientId) -> Self {
         self.and("id <> {}", Value::Text(Some(id.as_str())));
         self
     }
 
     /// The clients of one page, in the order of the list.
+    ///
+    /// The order is the time of issue and then the identifier. Neither ever changes, so a client that is there during
+    /// the whole walk is shown exactly once, whatever others insert or remove between two pages.
     pub(super) fn page(mut self, query: &'a ClientQuery) -> Self {
         if let Some((issued_at, id)) = &query.after {
             let issued_at = self.place(Value::Int(Some(millis(*issued_at))));
@@ -113,6 +135,9 @@ impl<'a> Filter<'a> {
     }
 
     /// The first clients in the order of the list.
+    ///
+    /// The order ends with the identifier, which is unique in a tenant. Two nodes that select the first clients at the
+    /// same time therefore select the same ones, and lock them in the same order.
     pub(super) fn first(mut self, most: usize) -> Self {
         let most = self.place(Value::Int(Some(i64::try_from(most).unwrap_or(i64::MAX))));
         self.text.push_str(&format!(" ORDER BY issued_at, id LIMIT {most}"));
@@ -123,12 +148,17 @@ impl<'a> Filter<'a> {
 /// The identifiers of cutoffs as one JSON array, and so one value of the statement whatever their number. Identifiers
 /// have no characters that JSON escapes.
 pub(super) fn ids(cutoffs: Option<&IdleCutoffs>) -> Option<String> {
+    // One value and not one placeholder for each identifier: the databases limit the number of placeholders, and each
+    // number of them would be another statement to prepare.
     let ids: Vec<_> = cutoffs?.ids.as_ref()?.iter().map(|id| format!("\"{id}\"")).collect();
     Some(format!("[{}]", ids.join(",")))
 }
 
 /// The first whole millisecond that is not before a time. Stored times are whole milliseconds, so comparing with this
 /// is the same as comparing with the time itself.
+///
+/// An example with 1 ms = 1 000 000 ns: `issued_at >= 1.5 ms` holds for the stored time 2 ms and not for 1 ms, and so
+/// does `issued_at >= 2 ms`. A time that is too late for the calendar becomes the largest number.
 fn bound(time: SystemTime) -> i64 {
     time.checked_add(Duration::from_nanos(999_999)).map_or(i64::MAX, millis)
 }
