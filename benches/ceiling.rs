@@ -67,7 +67,7 @@ async fn attempt(endpoint: &EndpointService) -> StatusCode {
 
 /// The memory of the process that is in use, as the kernel counts it.
 fn resident_mib() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells in /proc");
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux has /proc/self/status");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
     let kib: f64 = line.trim().trim_end_matches(" kB").trim().parse().unwrap();
     kib / 1024.0

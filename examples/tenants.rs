@@ -18,7 +18,7 @@ use tower_dcr::access::TokenOptions;
 use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, RegistrationLayer, Registry, Tenants};
 
-/// Dynamic Client Registration for several issuers, told apart by path.
+/// Dynamic Client Registration for several issuers, distinguished by path.
 #[derive(Debug, Parser)]
 struct Options {
     #[command(flatten)]

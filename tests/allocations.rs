@@ -49,7 +49,7 @@ fn registry(tenant: &str, path: &str) -> Registry {
     builder.with_tenant(tenant).build(MemoryStore::new()).unwrap()
 }
 
-/// The layer for one registry, and for several that are told apart in every way there is.
+/// The layer for one registry, and for several that are distinguished by host, by path and by a function.
 fn layers() -> [(&'static str, RegistrationLayer); 4] {
     let hosts = ["a", "b", "c"].map(|tenant| registry(tenant, "/oidc/register"));
     let paths = ["a", "b", "c"].map(|tenant| registry(tenant, &format!("/{tenant}/oidc/register")));
@@ -87,6 +87,6 @@ fn passing_through_allocates_nothing() {
     for ((kind, layer), uri) in
         layers().into_iter().zip(["/oidc/register", "/oidc/register", "/b/oidc/register", "/oidc/register"])
     {
-        assert_ne!(allocations(layer.layer(service_fn(application)), uri), 0, "{kind}: the counter counts");
+        assert_ne!(allocations(layer.layer(service_fn(application)), uri), 0, "{kind}: the counter works");
     }
 }

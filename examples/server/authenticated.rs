@@ -9,7 +9,7 @@ use serde_json::json;
 use tower_dcr::Registry;
 use tower_dcr::authentication::ClientCredentials;
 
-/// `GET /client` tells a client who it is, by its secret in an `Authorization: Basic` header.
+/// `GET /client` answers with the client that authenticates by its secret in an `Authorization: Basic` header.
 pub(crate) fn routes(registry: Registry) -> Router {
     Router::new().route("/client", get(client)).with_state(registry)
 }
@@ -23,7 +23,7 @@ async fn client(State(registry): State<Registry>, headers: HeaderMap) -> Respons
         Ok(client) => client,
         Err(error) => return refused(error.status(), error.code()),
     };
-    // A use that cannot be recorded refuses nobody; the registry may evict the client earlier.
+    // If the use cannot be recorded, the client is still accepted; the registry may evict it earlier.
     if let Err(error) = registry.touch(client.id()).await {
         eprintln!("server: the use of {} was not recorded: {error}", client.id());
     }

@@ -37,16 +37,16 @@ pub(crate) struct StoreOptions {
     #[cfg(feature = "redis-tls")]
     #[arg(long, value_name = "FILE", requires = "redis_key")]
     redis_certificate: Option<PathBuf>,
-    /// The private key of --redis-certificate, a file that nobody but its owner has rights to.
+    /// The private key of --redis-certificate, a file that only its owner may access.
     #[cfg(feature = "redis-tls")]
     #[arg(long, value_name = "FILE", requires = "redis_certificate")]
     redis_key: Option<PathBuf>,
-    /// What tells this registry from others in the same database: the schema in PostgreSQL, what keys begin with in
-    /// Redis.
+    /// Distinguishes this registry from others in the same database: the schema in PostgreSQL, the prefix of the keys
+    /// in Redis.
     #[arg(long, default_value = DEFAULT_NAME)]
     store_name: String,
     /// How client secrets are kept by a store that outlives the server: hashed, or sealed:FILE with a file of keys
-    /// that nobody but its owner has rights to.
+    /// that only its owner may access.
     #[arg(long)]
     secrets: Option<String>,
     /// Keep clients that were read for so many seconds.

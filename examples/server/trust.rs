@@ -77,7 +77,7 @@ fn a_minute(flag: &str, attempts: u32) -> Result<tower_dcr::gate::RateLimit, Str
     limit.map_err(|error| format!("{flag} {attempts}: {error}"))
 }
 
-/// Tells the registry from which address each request comes.
+/// Gives the registry the address from which each request comes.
 pub(crate) fn with_peer_addresses(application: Router) -> Router {
     use axum::extract::{ConnectInfo, Request};
     use tower_dcr::gate::PeerAddress;

@@ -134,7 +134,7 @@ fn table<const COLUMNS: usize>(name: &str) -> Vec<[String; COLUMNS]> {
     text.lines().skip(1).map(columns).collect()
 }
 
-/// The columns of a line; those that nobody asks for are left out.
+/// The columns of a line; columns that no test uses are left out.
 fn columns<const COLUMNS: usize>(line: &str) -> [String; COLUMNS] {
     let columns: Vec<_> = line.split('\t').take(COLUMNS).map(str::to_owned).collect();
     columns.try_into().unwrap_or_else(|_| panic!("fewer than {COLUMNS} columns: {line}"))

@@ -29,7 +29,7 @@ fn walk(directory: &Path, below: &str, tests: &mut BTreeSet<String>) {
     }
 }
 
-/// Whether the file that is responsible for a file declares it; a file that nobody declares is never compiled.
+/// Whether the file that is responsible for a file declares it; a file without a declaration is never compiled.
 fn is_compiled(file: &str) -> bool {
     let (directory, name) = file.rsplit_once('/').unwrap();
     let stem = name.strip_suffix(".rs").unwrap();

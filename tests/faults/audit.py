@@ -1,4 +1,4 @@
-"""What must be so when all is quiet again: nobody is lost, nobody is back, and what registrations cost adds up."""
+"""The checks after a fault: no client is lost, no deleted client is back, and limits and token uses are exact."""
 
 import collections
 import threading

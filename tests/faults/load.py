@@ -99,16 +99,16 @@ class Load:
             client.token = reply["registration_access_token"]
             self.count("updated")
         elif status == 401:
-            self._gone(client, "was locked out by an update")
+            self._missing(client, "was locked out by an update")
 
     def _delete(self, line, client):
         status, _ = line.ask("DELETE", f"/{client.name}", client.token, None)
         client.state = DELETED if status == 204 else UNKNOWN
         self.count(client.state)
         if status == 401:
-            self._gone(client, "was gone before it was deleted")
+            self._missing(client, "was missing before it was deleted")
 
-    def _gone(self, client, otherwise):
+    def _missing(self, client, otherwise):
         if self.most:
             client.state = DISPLACED
         else:
@@ -116,7 +116,7 @@ class Load:
 
 
 class Line:
-    """A connection that is made anew when it broke."""
+    """A connection that is opened again after it broke."""
 
     def __init__(self, load):
         self.load, self.connection, self.endpoint = load, None, None

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Breaks things under load and looks whether the store kept its word.
+"""Injects faults under load and checks that the store keeps every acknowledged change.
 
     run.py kill sqlite|postgres|redis     kills the server with SIGKILL and starts it again
     run.py restart postgres|redis         stops the database as hard as a crash, and starts it again
     run.py cut postgres|redis             cuts all connections between server and database
-    run.py full sqlite                    lets the disk be full for a while
-    run.py short                          a little of everything
+    run.py full sqlite                    fills the disk for a while
+    run.py short                          a short run of every fault
 
 Options: --times N repeats the fault; --registrations N waits for at least N acknowledged registrations; --most N limits
 the number of clients, the oldest of which is evicted; --uses N registers with an initial access token of N uses.
@@ -37,7 +37,7 @@ class Run(typing.NamedTuple):
     uses: int | None = None
 
     def options(self):
-        """What the server is told of the costs."""
+        """The options of the server that limit registrations."""
         most = ["--max-clients", str(self.most)] if self.most else []
         uses = ["--access", "tokens", "--initial-access-token-uses", str(self.uses)] if self.uses else []
         return most + uses

@@ -51,12 +51,12 @@ class Server:
         )
         Server.running.add(self.process)
         for line in self.process.stdout:
-            what, told = line.strip().split(": ", 1)
+            what, value = line.strip().split(": ", 1)
             if what == "initial access token":
-                # One that starts again issues another; the first one goes on to count.
-                self.initial_access_token = self.initial_access_token or told
+                # A server that starts again issues another token; the first one remains valid.
+                self.initial_access_token = self.initial_access_token or value
             if what == "registration endpoint":
-                self.endpoint = told
+                self.endpoint = value
                 return
         raise SystemExit(f"the server did not start; see {self.folder}/server.log")
 
@@ -159,7 +159,7 @@ STORES = {"sqlite": Sqlite, "postgres": Postgres, "redis": Redis}
 
 
 class Proxy:
-    """Passes bytes on to a port, and cuts all connections when it is told to."""
+    """Passes bytes on to a port, and cuts all connections on request."""
 
     def __init__(self, port):
         self.target = port

@@ -1,4 +1,4 @@
-//! The life of one client, from its initial access token to its end, and what the audit trail tells of it.
+//! The life of one client, from its initial access token to its end, and its records in the audit trail.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -59,7 +59,7 @@ async fn the_audit_trail_tells_the_life_of_a_client_once_per_step() {
     let application = axum::Router::new().layer(RegistrationLayer::new(registry.clone()));
     tokio::spawn(async move { axum::serve(listener, application).await });
 
-    // An operator hands out a token, and somebody registers with it.
+    // An operator hands out a token, and a client registers with it.
     let limits = Constraints::new().with_redirect_hosts(["rp.example.com"]);
     let options = TokenOptions::new().with_uses(1).with_owner("team").with_constraints(limits);
     let operator = registry.with_actor("alice");
@@ -77,7 +77,7 @@ async fn the_audit_trail_tells_the_life_of_a_client_once_per_step() {
     let credentials = ClientCredentials::read(&HeaderMap::new(), form).unwrap();
     assert!(registry.authenticate(&credentials).await.is_err(), "not approved yet");
 
-    // It is approved and gets tokens for some days, until nobody wants it any more.
+    // It is approved and gets tokens for some days, until it is not used any more.
     clock.advance(DAY / 2);
     assert!(operator.approve(&id).await.unwrap().is_some_and(|client| client.is_active()));
     for _ in 0..3 {
@@ -98,7 +98,7 @@ async fn the_audit_trail_tells_the_life_of_a_client_once_per_step() {
 
     let (lines, refused): (Vec<_>, Vec<_>) = log.lines().into_iter().partition(|line| line["outcome"] == "done");
     let refused: Vec<_> = refused.iter().map(|line| &line["operation"]).collect();
-    assert_eq!(refused, ["authenticate", "authenticate"], "before it is approved and after it is gone");
+    assert_eq!(refused, ["authenticate", "authenticate"], "before it is approved and after it expired");
     let told: Vec<_> = lines.iter().map(|line| json!([line["operation"], line["actor"], line["status"]])).collect();
     let expected = [
         json!(["issue_token", "alice", null]),

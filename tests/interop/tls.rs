@@ -102,7 +102,7 @@ mod postgres {
         }
     }
 
-    /// It says that it has no TLS. What comes then would be read by anybody.
+    /// The server answers that it has no TLS. Data sent after that could be read by an eavesdropper.
     #[tokio::test]
     async fn a_postgres_server_without_tls_gets_no_plain_text() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -27,7 +27,7 @@ pub(crate) struct Entry {
     pub(crate) shown: String,
 }
 
-/// An audit trail in memory, which fails when it is told to.
+/// An audit trail in memory, which fails on request of the test.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ledger {
     entries: Arc<Mutex<Vec<Entry>>>,
@@ -78,13 +78,13 @@ impl Gate for Always {
     }
 }
 
-/// A store that can be taken down, and whose clients can seem to be changed by somebody else all the time.
+/// A store that can be taken down, and whose clients can seem to be changed by another caller all the time.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Fragile {
     inner: MemoryStore,
     pub(crate) down: Arc<AtomicBool>,
     pub(crate) contended: Arc<AtomicBool>,
-    /// Lists nobody, as before others have written.
+    /// Lists no clients, as a read before the other writers would.
     pub(crate) blind: Arc<AtomicBool>,
     pub(crate) pause: Arc<Pause>,
 }
@@ -157,7 +157,7 @@ impl ClientStore for Fragile {
 
     async fn touch(&self, id: &ClientId, at: SystemTime) -> Result<bool, StoreError> {
         self.check()?;
-        // Others look at the client before anybody has used it.
+        // Lets other tasks read the client before the use is recorded.
         tokio::task::yield_now().await;
         self.inner.touch(id, at).await
     }

@@ -1,4 +1,4 @@
-//! What the metrics tell: every request once, with labels that no caller can choose.
+//! The metrics: every request is counted once, with labels that no caller can choose.
 
 use std::collections::BTreeMap;
 
@@ -120,7 +120,7 @@ async fn a_request_that_nobody_waits_for_is_counted_as_abandoned() {
         reply = deletion => panic!("{reply:?}"),
         () = store.pause.reached.notified() => {}
     }
-    // The connection is gone; the server notices that when it looks for what comes next on it.
+    // The connection is closed; the server detects that at its next read.
     let abandoned = "tower_dcr_requests_total{tenant=,operation=delete,outcome=abandoned,error=none}";
     let noticed = async {
         while !taken(&snapshotter).contains_key(abandoned) {

@@ -69,7 +69,7 @@ async fn if_match_must_name_the_state_of_the_client() {
     }
 }
 
-/// A condition that is checked too early guards nothing: somebody updates the client while its deletion is under way.
+/// `If-Match` must be checked in the transaction of the deletion: another caller updates the client during it.
 #[tokio::test]
 async fn if_match_still_holds_when_the_client_is_removed() {
     let store = Fragile::default();

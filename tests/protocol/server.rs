@@ -149,7 +149,7 @@ impl Server {
         String::from_utf8(self.exchange([bytes]).await.0).unwrap()
     }
 
-    /// Sends these pieces one after the other, as long as the server takes them, and tells how many bytes it took. A
+    /// Sends these pieces one after the other, as long as the server takes them, and returns how many bytes it took. A
     /// server may answer and close before it has read everything, so writing and reading run side by side.
     pub(crate) async fn raw_pieces<P: AsRef<[u8]>>(&self, pieces: impl IntoIterator<Item = P>) -> (Reply, usize) {
         let (received, taken) = self.exchange(pieces).await;

@@ -39,7 +39,7 @@ async fn serve(tenants: Tenants) -> SocketAddr {
     address
 }
 
-/// One request for a tenant, told by the `Host` header or by the path.
+/// One request for a tenant, chosen by the `Host` header or by the path.
 async fn call(address: SocketAddr, host: &str, method: Method, path: &str, token: Option<&str>) -> Reply {
     let request = Request::builder().method(method).uri(format!("http://{address}{path}")).header(HOST, host);
     let request = token.iter().fold(request.header(CONTENT_TYPE, "application/json"), |request, token| {
@@ -57,8 +57,8 @@ fn place(registered: &Reply) -> (String, String) {
     (path, text("registration_access_token"))
 }
 
-/// What a refusal tells, without the date.
-fn told(answer: &Reply) -> (u16, Vec<(String, Vec<u8>)>, Bytes) {
+/// What a caller sees of a refusal, without the date.
+fn visible(answer: &Reply) -> (u16, Vec<(String, Vec<u8>)>, Bytes) {
     let headers = answer.headers.iter().filter(|(name, _)| *name != "date");
     let headers = headers.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
     (answer.status, headers, answer.body.clone())
@@ -80,7 +80,7 @@ async fn what_one_tenant_issued_is_nothing_to_another() {
     assert_eq!(unknown.status, StatusCode::UNAUTHORIZED);
     for (name, token) in [("issued", token_of_a.expose()), ("configured", "configured-for-a")] {
         let refused = call(address, "b.example", Method::POST, "/oidc/register", Some(token)).await;
-        assert_eq!(told(&refused), told(&unknown), "{name}: an initial access token of another tenant");
+        assert_eq!(visible(&refused), visible(&unknown), "{name}: an initial access token of another tenant");
     }
 
     let (path, token) =
@@ -92,10 +92,10 @@ async fn what_one_tenant_issued_is_nothing_to_another() {
         assert_eq!(unknown.status, StatusCode::UNAUTHORIZED, "{method}");
         for (name, path) in [("the same client", &path), ("a client of the other tenant", &path_of_b)] {
             let refused = call(address, "b.example", method.clone(), path, Some(&token)).await;
-            assert_eq!(told(&refused), told(&unknown), "{method}, {name}: a token of another tenant");
+            assert_eq!(visible(&refused), visible(&unknown), "{method}, {name}: a token of another tenant");
         }
         let read = call(address, "a.example", Method::GET, &path, Some(&token)).await;
-        assert_eq!(read.status, StatusCode::OK, "{method}: it counts where it was issued");
+        assert_eq!(read.status, StatusCode::OK, "{method}: it is valid at the tenant that issued it");
     }
     assert_eq!((a.count().await.unwrap(), b.count().await.unwrap()), (1, 1));
     let (id_of_a, id_of_b) = (path.rsplit('/').next().unwrap(), path_of_b.rsplit('/').next().unwrap());
@@ -209,7 +209,7 @@ async fn an_ambiguous_host_is_refused_over_http_1() {
         let answer = register_as(address, target, &hosts).await;
         assert!(answer.ends_with(&format!("the application at {target}")), "{target} {hosts:?}: {answer}");
     }
-    // The fragment is gone before the layer sees the target, so it cannot choose the tenant.
+    // The fragment is removed before the layer sees the target, so it cannot choose the tenant.
     for target in ["http://a.example/oidc/register#@b.example", "/oidc/register#http://b.example/"] {
         let answer = register_as(address, target, &["a.example"]).await;
         assert!(answer.contains("https://a.example/oidc/register/"), "{target}: {answer}");

@@ -383,11 +383,11 @@ async fn a_change_made_elsewhere_shows_when_it_is_told() {
     let setting = Setting::new().await;
     assert_eq!(setting.get().await.as_deref(), Some("first"));
     setting.elsewhere.update(&setting.id, &setting.token, metadata("second")).await.unwrap();
-    assert_eq!(setting.get().await.as_deref(), Some("first"), "nobody told yet");
+    assert_eq!(setting.get().await.as_deref(), Some("first"), "not invalidated yet");
     setting.cached.invalidate("another tenant", &setting.id);
     assert_eq!(setting.get().await.as_deref(), Some("first"), "that was another client");
     setting.cached.for_tenant("another tenant").invalidate("", &setting.id);
-    assert_eq!(setting.get().await.as_deref(), Some("second"), "all parts of a cache can be told");
+    assert_eq!(setting.get().await.as_deref(), Some("second"), "every view of a cache can invalidate");
 }
 
 /// The verdict does not depend on how fast this runs: an answer that was asked for later than the bound must be new,
@@ -416,7 +416,7 @@ async fn a_change_made_elsewhere_shows_within_the_lifetime() {
         if setting.probe.reads() > before {
             break;
         }
-        assert!(asked.duration_since(answered) <= lifetime, "nobody who is older than promised");
+        assert!(asked.duration_since(answered) <= lifetime, "no copy is older than its lifetime");
     }
 }
 
@@ -533,7 +533,7 @@ async fn what_an_operator_does_is_never_decided_by_a_copy() {
     assert_eq!(setting.probe.inner.count(&ClientQuery::new()).await.unwrap(), 0);
 }
 
-/// A client whose secret another node renewed is not told `invalid_client`, upon which it would register anew.
+/// A client whose secret another node renewed does not get `invalid_client`, after which it would register again.
 #[tokio::test]
 async fn credentials_are_refused_by_the_store_and_not_by_a_copy() {
     let setting = Setting::new().await;

@@ -184,8 +184,8 @@ async fn readable_clients_expire_in_redis_and_are_all_reported() {
     store_under_test.clear().await;
 }
 
-/// A script is told which keys it uses, so somebody has to read the index before, where rows may lie whose client is
-/// gone.
+/// A script gets the names of its keys as arguments, so the index is read before. It may have rows whose client does
+/// not exist any more.
 #[cfg(feature = "redis")]
 #[tokio::test]
 async fn rows_without_a_client_and_clients_that_cannot_be_read_make_no_room_in_redis() {

@@ -63,7 +63,7 @@ async fn counting_begins_in_the_midst(one: impl ClientStore + Clone, other: impl
     assert_eq!(store.count(&ClientQuery::new()).await.unwrap(), 60, "the count of them");
 }
 
-/// A token that one node issued is known to another, and gone everywhere when one revokes it.
+/// A token that one node issued is valid at another, and at no node after one revokes it.
 async fn tokens_are_known_across_nodes(one: impl ClientStore, other: impl ClientStore) {
     let build = |builder: tower_dcr::RegistryBuilder| builder.with_secrets(SecretStorage::hashed());
     let one = build(Registry::builder("https://id.example.com", Access::Tokens)).build(one).unwrap();

@@ -1,4 +1,4 @@
-//! Redis as it is in operation: a cluster, a server that goes away, one that says nothing, one that forgets scripts.
+//! Redis in operation: a cluster, a server that stops, one that does not answer, one that loses its scripts.
 
 use std::time::{Duration, SystemTime};
 
@@ -130,7 +130,7 @@ async fn while_redis_is_away_the_answer_is_503_and_afterwards_all_is_as_before()
         assert_eq!(send(&registry, Some((id, token))).await.status(), StatusCode::OK);
         assert_eq!(send(&registry, None).await.status(), StatusCode::CREATED);
     }
-    assert_eq!(registry.count().await.unwrap(), 4, "who was told 201, and nobody else");
+    assert_eq!(registry.count().await.unwrap(), 4, "only clients with a 201 reply");
 }
 
 #[tokio::test]

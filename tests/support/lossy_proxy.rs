@@ -40,7 +40,7 @@ impl LossyProxy {
         Self { port, lost, accepted, _traffic: traffic }
     }
 
-    /// The connections that there are by now lead nowhere any more, and nobody is told.
+    /// Drops the data of all present connections without closing them, so neither side gets an error.
     pub(crate) fn lose(&self) {
         self.lost.store(self.accepted.load(Ordering::SeqCst), Ordering::SeqCst);
     }

@@ -21,7 +21,7 @@ impl PostgresServer {
         server.write("pg_hba.conf", "hostssl all all 127.0.0.1/32 trust\nhostssl all all ::1/128 trust\n");
         server.write("server.crt", certificate);
         server.write("server.key", key);
-        // Somebody else may take the port between looking and starting.
+        // Another process may take the port between the search and the start.
         for _ in 0..10 {
             server.port = free_port();
             let log = format!("{data}/log");

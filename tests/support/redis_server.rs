@@ -38,7 +38,7 @@ impl RedisServer {
         std::fs::create_dir_all(&folder).unwrap();
         let options = options.iter().map(ToString::to_string).collect();
         let mut server = Self { port: 0, folder, options, tls, process: None };
-        // Somebody else may take the port between looking and starting.
+        // Another process may take the port between the search and the start.
         for _ in 0..10 {
             server.port = free_port();
             if server.run() {

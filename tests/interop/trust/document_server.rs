@@ -1,4 +1,4 @@
-//! A web site with TLS on loopback, which counts who comes.
+//! A web site with TLS on loopback, which counts its requests.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

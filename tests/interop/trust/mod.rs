@@ -1,5 +1,5 @@
-//! What comes from somebody else: the guarded fetcher against a real TLS server, software statements and assertions
-//! under real keys, and the gates.
+//! Documents and keys of other parties: the guarded fetcher against a real TLS server, software statements and
+//! assertions under real keys, and the gates.
 
 mod assertions;
 mod document_server;

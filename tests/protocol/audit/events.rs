@@ -94,7 +94,7 @@ async fn the_first_use_of_many_is_one_event_and_later_ones_are_none() {
     assert!(server.registry.touch(&id).await.unwrap());
     assert_eq!(ledger.take(), [], "used before");
     assert!(!server.registry.touch(&ClientId::parse("nobody").unwrap()).await.unwrap());
-    assert_eq!(ledger.take(), [], "nobody was used");
+    assert_eq!(ledger.take(), [], "no client was used");
 }
 
 #[tokio::test]

@@ -156,7 +156,7 @@ async fn a_record_tells_why_something_was_refused() {
     assert_eq!(reply.status, 401);
     let record = disk.record();
     assert_eq!((&record["client_id"], &record["refusal"]["error"]), (&json!(client.id()), &json!("invalid_token")));
-    assert!(record.get("owner").is_none(), "a refusal tells nothing of a client that did not prove itself");
+    assert!(record.get("owner").is_none(), "a refusal has no data of a client that did not authenticate");
 }
 
 #[tokio::test]
@@ -270,7 +270,7 @@ async fn every_sink_is_told_also_that_a_change_was_taken_back() {
     assert_eq!(told, expected);
     let records = disk.records();
     assert_eq!(records.len(), 6);
-    assert_eq!(records[1]["client_id"], records[0]["client_id"], "the client that is gone again");
+    assert_eq!(records[1]["client_id"], records[0]["client_id"], "the client that was taken back");
     assert_eq!((&records[3]["revision"], &records[4]["revision"]), (&json!(2), &json!(3)));
     let back = json!([{ "member": "client_name", "change": "removed" }]);
     assert_eq!(records[4]["changes"], back);
@@ -299,17 +299,17 @@ async fn a_channel_never_holds_a_request_up_and_counts_what_it_drops() {
     for _ in 0..5 {
         clients.push(server.register(&minimal()).await.id().to_owned());
     }
-    assert_eq!(receiver.dropped(), 3, "nobody received, two waited");
+    assert_eq!(receiver.dropped(), 3, "nothing was received, two records waited");
     for client in &clients[..2] {
         let record = receiver.recv().await.unwrap();
         assert_eq!((record.operation, record.client_id.as_ref()), (Operation::Register, Some(client)));
     }
     let later = server.register(&minimal()).await;
-    assert_eq!(receiver.recv().await.unwrap().client_id.as_deref(), Some(later.id()), "there is room again");
+    assert_eq!(receiver.recv().await.unwrap().client_id.as_deref(), Some(later.id()), "the channel has space again");
 
     drop(receiver);
     let refused = server.post(&minimal()).await;
-    assert_eq!((refused.status, server.count().await), (503, 6), "nobody will ever receive it");
+    assert_eq!((refused.status, server.count().await), (503, 6), "the receiver is closed");
 }
 
 #[cfg(feature = "audit-channel")]

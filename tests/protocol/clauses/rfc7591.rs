@@ -308,7 +308,7 @@ async fn a_client_is_known_only_where_it_was_registered() {
     assert!(there.registry.client(client.id()).await.unwrap().is_none());
 }
 
-/// Nobody registers by showing a statement instead of an identifier.
+/// A software statement is not accepted in the place of a client identifier.
 #[tokio::test]
 async fn a_software_statement_is_no_client_identifier() {
     let server = Server::open().await;
@@ -362,7 +362,7 @@ async fn every_member_has_the_json_type_of_its_definition() {
     for row in table.lines().skip(1) {
         let columns: Vec<_> = row.split('\t').collect();
         let (name, kind, direction) = (columns[0], columns[1], columns[9]);
-        // What only the server sets is ignored, and so is a statement that nobody verifies.
+        // Members that only the server sets are ignored, and so is a statement without a verifier.
         if direction.starts_with("out") || ["client_id", "client_secret", "software_statement"].contains(&name) {
             continue;
         }

@@ -94,7 +94,7 @@ async fn a_deleted_client_is_known_to_nobody() {
     assert_eq!(server.delete(&client).await.status, 204);
     assert!(
         server.registry.client(client.id()).await.unwrap().is_none(),
-        "R7592-2.3-02: the token endpoint finds nobody"
+        "R7592-2.3-02: the token endpoint finds no client"
     );
     assert!(!server.registry.touch(kept.id()).await.unwrap());
     for reply in [server.get(&client).await, server.put(&client, &minimal()).await, server.delete(&client).await] {

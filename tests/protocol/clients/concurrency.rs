@@ -71,7 +71,7 @@ async fn two_documents_never_mix() {
     assert!(whole.contains(&server.get(&client).await.json()));
 }
 
-/// A document in which every member tells which one it is.
+/// A document in which every member contains this name.
 fn document(which: &str) -> Value {
     let uri = |page: &str| format!("https://{which}.example.com/{page}");
     json!({

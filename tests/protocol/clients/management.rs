@@ -74,7 +74,7 @@ async fn a_client_that_is_not_permitted_proves_itself_and_is_refused() {
                 _ => assert_refused(&name, &reply, 403, SCOPE, Challenge::InsufficientScope),
             }
             let reply = ask(&server, &fixed, method.clone(), "wrong").await;
-            assert_eq!(reply.status, 401, "{name}: nobody else learns of it");
+            assert_eq!(reply.status, 401, "{name}: another caller sees only 401");
             let reply = ask(&server, &free, method.clone(), free.token()).await;
             assert!(matches!(reply.status, 200 | 204), "{name}: another client, {}", reply.status);
         }

@@ -1,4 +1,4 @@
-//! How client secrets are kept decides whether a client is told its secret again, never whether the secret counts.
+//! How client secrets are stored decides whether a reply shows the secret again, never whether the secret is valid.
 
 use http::Method;
 use serde_json::{Value, json};

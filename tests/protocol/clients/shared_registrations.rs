@@ -84,7 +84,7 @@ async fn an_identical_public_registration_shares_the_client_that_is_there() {
         }
     }
     for member in MANAGEMENT {
-        assert_eq!(first.json().get(member), None, "nobody may manage what others use as well");
+        assert_eq!(first.json().get(member), None, "a shared registration cannot be managed");
     }
     let id = ClientId::parse(first.json()["client_id"].as_str().unwrap()).unwrap();
     let client = server.registry.client(id.as_str()).await.unwrap().unwrap();

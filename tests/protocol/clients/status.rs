@@ -1,4 +1,4 @@
-//! What the operator does with a client counts at once and for everything that the client can do.
+//! A change of status by the operator takes effect at once, for every request of the client.
 
 use std::sync::atomic::Ordering;
 
@@ -79,7 +79,7 @@ async fn a_client_that_waits_manages_itself_and_does_nothing_else() {
     let updated = server.put(&client, &minimal_and(json!({ "client_name": "New" }))).await;
     assert_eq!((updated.status, &read), (200, &client.document));
     for (name, document) in [("POST", &client.document), ("GET", &read), ("PUT", &updated.json())] {
-        assert_eq!(document["status"], "pending", "{name}: a client that waits is told so");
+        assert_eq!(document["status"], "pending", "{name}: a client that waits sees its status");
     }
     let waiting = stored().await;
     assert_eq!((waiting.status(), waiting.metadata().client_name.untagged()), (ClientStatus::Pending, Some("New")));

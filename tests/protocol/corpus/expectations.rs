@@ -1,4 +1,4 @@
-//! The expectations of the payload files, key by key. An expectation that nobody implements is a failure.
+//! The expectations of the payload files, key by key. An expectation that is not implemented is a failure.
 
 use serde_json::Value;
 use tower_dcr::RegistrationOrigin;
@@ -110,7 +110,7 @@ fn assert_headers(name: &str, expected: &Value, reply: &Reply) {
     }
 }
 
-/// Registers the same client with a logo at a listener of this test, and sees that nobody called.
+/// Registers the same client with a logo at a listener of this test, and checks that there was no connection.
 async fn assert_nothing_is_fetched(case: &Case<'_>, sent: &Value) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -123,7 +123,7 @@ async fn assert_nothing_is_fetched(case: &Case<'_>, sent: &Value) {
     assert!(matches!(called, Err(std::io::ErrorKind::WouldBlock)), "{}: the logo was fetched", case.name);
 }
 
-/// A consent screen can tell that nobody vouched for the client.
+/// A consent screen can show that the client has no verified software statement.
 async fn assert_self_registered(case: &Case<'_>, document: &Value) {
     let client = case.server.registry.client(document["client_id"].as_str().unwrap()).await.unwrap().unwrap();
     assert_eq!((client.origin(), client.owner()), (&RegistrationOrigin::Open, None), "{}", case.name);

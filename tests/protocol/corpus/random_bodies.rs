@@ -1,4 +1,4 @@
-//! Bodies that nobody thought of: each is accepted as a whole or refused cleanly, and no task dies of one.
+//! Random bodies: each is accepted as a whole or refused cleanly, and none causes a panic.
 
 use http::Method;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};

@@ -73,7 +73,7 @@ fn assert_credentials(name: &str, document: &Map<String, Value>) {
     assert_eq!(has("client_secret"), expected, "{name}: a secret for exactly the methods and algorithms that use one");
 }
 
-/// Redirection URIs come back byte for byte, and nobody gets another authentication method than asked for.
+/// Redirection URIs come back byte for byte, and every client gets the authentication method that it asked for.
 fn assert_echo(name: &str, sent: &Value, document: &Map<String, Value>) {
     let none = Value::Array(Vec::new());
     let uris = sent.get("redirect_uris").filter(|uris| uris.is_array()).unwrap_or(&none);

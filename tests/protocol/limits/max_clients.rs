@@ -44,7 +44,7 @@ async fn at_the_ceiling_the_oldest_unused_client_makes_room() {
     let full = stage.server.post(&minimal()).await;
     assert_refused("full", &full, 503, LATER, Challenge::None);
     assert_eq!(full.header("retry-after"), Some("5"));
-    assert_eq!(stage.left().await, ids(&[&used, &disabled, &protected, &new]), "nobody comes and nobody goes");
+    assert_eq!(stage.left().await, ids(&[&used, &disabled, &protected, &new]), "no client is added or evicted");
 }
 
 #[tokio::test]

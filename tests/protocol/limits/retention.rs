@@ -19,13 +19,13 @@ pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
 pub(crate) const LATER: Option<&str> = Some("temporarily_unavailable");
 
-/// What an authorization server knows of grants: whom they protect and whose it was told to revoke.
+/// The grants of an authorization server: the clients that they protect, and the clients whose grants were revoked.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Grants {
     pub(crate) protected: Arc<Mutex<Vec<String>>>,
     revoked: Arc<Mutex<Vec<String>>>,
     failing: Arc<AtomicBool>,
-    /// To see whether a client is gone when its grants are revoked.
+    /// Shows whether a client is already removed when its grants are revoked.
     pub(crate) store: MemoryStore,
 }
 
@@ -60,7 +60,7 @@ impl Protect for Grants {
 
 impl Revoke for Grants {
     async fn revoke(&self, client: &Client) -> Result<(), BoxError> {
-        assert!(self.store.get(client.id()).await.unwrap().is_none(), "the client is gone before its grants are");
+        assert!(self.store.get(client.id()).await.unwrap().is_none(), "the client is removed before its grants");
         self.revoked.lock().unwrap().push(client.id().to_string());
         self.check()
     }
@@ -124,7 +124,7 @@ async fn a_sweep_takes_the_idle_and_spares_the_rest() {
     stage.server.registry.disable(&id(&disabled)).await.unwrap();
     stage.grants.protect(&protected);
     stage.ledger.take();
-    assert_eq!(stage.swept(10).await, ids(&[]), "nobody is idle yet");
+    assert_eq!(stage.swept(10).await, ids(&[]), "no client is idle yet");
     stage.clock.advance(2 * DAY);
     let new = stage.register().await;
     assert_eq!(stage.swept(10).await, ids(&[&unused]));
@@ -192,7 +192,7 @@ async fn grants_end_with_their_client_whoever_removes_it() {
     assert_eq!(stage.grants.revoked(), ids(&[]), "once for each client");
 }
 
-/// The client is gone as it wanted, so a DELETE succeeds; the operator learns of it from the trail and the calls.
+/// The client is removed as it asked, so DELETE succeeds; the operator finds the failure in the trail and the calls.
 #[tokio::test]
 async fn grants_that_cannot_be_revoked_are_reported_and_the_client_stays_gone() {
     let stage = Stage::new(Access::Open, Retention::new().with_unused_after(DAY).with_max_clients(4)).await;

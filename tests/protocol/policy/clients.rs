@@ -101,8 +101,8 @@ async fn declared_members_are_kept_returned_and_replaced() {
 
     let updated = Registered::of(&server.put(&client, &minimal_and(json!({ "acme_beta": true }))).await);
     assert_eq!(updated.document["acme_beta"], true);
-    for gone in ["acme_theme", "acme_seats", "acme_share", "acme.tags", "acme-limits"] {
-        assert_eq!(updated.document.get(gone), None, "{gone} was left out");
+    for member in ["acme_theme", "acme_seats", "acme_share", "acme.tags", "acme-limits"] {
+        assert_eq!(updated.document.get(member), None, "{member} was left out");
     }
 }
 

@@ -315,7 +315,7 @@ async fn a_client_that_is_held_waits_with_its_credentials() {
     assert_eq!(stored.redirect_uri("https://app.example.com/cb"), None, "it may do nothing");
     assert_eq!(server.get(&client).await.status, 200, "it may read");
     assert_eq!(server.put(&client, &minimal()).await.status, 200, "it may update");
-    assert_eq!(status(&server, &client).await, ClientStatus::Pending, "an update approves nobody");
+    assert_eq!(status(&server, &client).await, ClientStatus::Pending, "an update approves no client");
     assert_eq!(server.delete(&client).await.status, 204, "it may go");
 }
 
@@ -403,7 +403,7 @@ async fn whoever_waits_is_approved_by_the_operator_alone() {
         assert_eq!(approved.redirect_uri("https://app.example.com/cb"), Some("https://app.example.com/cb"), "{round}");
         assert_eq!(server.get(&client).await.json()["client_secret"], client.member("client_secret"), "{round}");
         assert_eq!(server.put(&client, &minimal()).await.status, 200, "{round}");
-        assert_eq!(status(&server, &client).await, ClientStatus::Active, "{round}: what nobody holds stays approved");
+        assert_eq!(status(&server, &client).await, ClientStatus::Active, "{round}: it needs no new approval");
         assert_eq!(server.put(&client, &held).await.status, 200, "{round}");
     }
 }

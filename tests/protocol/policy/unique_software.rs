@@ -50,7 +50,7 @@ async fn a_second_instance_is_refused_everywhere_until_the_first_is_gone() {
 
     assert_eq!(server.put(&first, &renamed).await.status, 200, "its own update is no second instance");
     assert_taken("after its update", &server.post(&payroll).await);
-    assert_eq!(server.put(&first, &software("payroll", Some("3"))).await.status, 200, "it moves on");
+    assert_eq!(server.put(&first, &software("payroll", Some("3"))).await.status, 200, "it changes its version");
     let heir = server.register(&payroll).await;
     assert_taken("the version that it left", &server.put(&first, &payroll).await);
     assert_eq!(server.delete(&heir).await.status, 204);

@@ -185,7 +185,7 @@ fn keys() -> Value {
 async fn what_a_client_may_not_decide_is_ignored() {
     let server = Server::open().await;
     let rows = [
-        ("E-008 token nobody asked for", json!({})),
+        ("E-008 token that is not required", json!({})),
         ("E-032 null", json!({ "client_name": null, "jwks": null, "contacts": [], "logo_uri": "" })),
         ("E-033 unknown member", json!({ "x": { "y": [CANARY] } })),
         ("E-034 credentials", json!({ "client_id": CANARY, "client_secret": CANARY })),

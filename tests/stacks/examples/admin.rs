@@ -1,4 +1,4 @@
-//! The admin example: what an operator can do over HTTP, and that nobody else can.
+//! The admin example: what an operator can do over HTTP, and that other callers are refused.
 
 use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{Method, Request, StatusCode};
@@ -125,7 +125,7 @@ async fn an_operator_approves_disables_enables_and_removes() {
     assert_eq!(admin.get("/tokens").await["tokens"][0]["uses_left"], 1);
 
     assert_eq!(admin.ask(Method::DELETE, &format!("/clients/{id}"), Value::Null).await.0, 204);
-    assert_eq!(read().await.status, 401, "the client is gone");
+    assert_eq!(read().await.status, 401, "the client is removed");
     let token_path = format!("/tokens/{}", token["id"].as_str().unwrap());
     assert_eq!(admin.ask(Method::DELETE, &token_path, Value::Null).await.0, 204);
     assert_eq!(admin.register(&initial).await.status, StatusCode::UNAUTHORIZED, "the token is revoked");
@@ -204,7 +204,7 @@ async fn every_refusal_is_json_and_repeats_nothing() {
         ("a member that is unknown", Method::POST, "/tokens", unknown, 422, "invalid_request"),
         ("no object", Method::POST, "/tokens", json!(CANARY), 422, "invalid_request"),
         ("too much", Method::POST, "/tokens", large, 413, "invalid_request"),
-        ("a token for nobody", Method::POST, "/tokens", json!({ "uses": 0 }), 400, "invalid_request"),
+        ("a token without uses", Method::POST, "/tokens", json!({ "uses": 0 }), 400, "invalid_request"),
         ("a token for no time", Method::POST, "/tokens", json!({ "lifetime": 0 }), 400, "invalid_request"),
         ("another method", Method::PUT, "/tokens", Value::Null, 405, "invalid_request"),
         ("another path", Method::GET, "/canary", Value::Null, 404, "not_found"),

@@ -28,7 +28,7 @@ use crate::grpc;
 use crate::service::refusals;
 use crate::support::{self, Caller as _, Hyper, reqwest, walk};
 
-/// An address of this machine where nothing listens, for a server that must be told where it is.
+/// An address of this machine where nothing listens, for a server whose own address must be configured.
 pub(crate) fn free_address() -> SocketAddr {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }

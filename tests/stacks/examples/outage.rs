@@ -60,7 +60,7 @@ async fn a_server_whose_redis_is_away_answers_503_and_recovers() {
     walk("redis that came back", &balancer, ENDPOINT).await;
 }
 
-/// Somebody else writes for longer than the five seconds that a writer waits.
+/// Another process holds the write lock for longer than the five seconds that a writer waits.
 #[tokio::test]
 async fn a_server_whose_file_is_locked_answers_503_and_recovers() {
     use sqlx::{Connection as _, Executor as _};

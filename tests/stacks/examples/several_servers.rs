@@ -66,7 +66,7 @@ async fn several_are_as_one(name: &str, store: &[&str]) {
     let created = registered(&one).await;
     nodes[0].kill();
     let read = ask(&other, Method::GET, &created, &created["registration_access_token"]).await;
-    assert_eq!(read.status, StatusCode::OK, "{name}: after the server is gone that answered: {read:?}");
+    assert_eq!(read.status, StatusCode::OK, "{name}: after the end of the server that answered: {read:?}");
 }
 
 /// Begins without clients.
@@ -83,7 +83,7 @@ async fn one_of_many_deletions_is_told(name: &str, both: &Balancer) {
     assert_eq!(how_many(name, &answers, 204, 401), 1, "{name}: one deletion took place");
 }
 
-/// The old registration access token counts everywhere until the new one is used anywhere.
+/// The old registration access token is valid at all servers until the new one is used at one of them.
 async fn tokens_change_on_all(name: &str, one: &Balancer, other: &Balancer) {
     let client = registered(one).await;
     let old = &client["registration_access_token"];
@@ -104,7 +104,7 @@ async fn tokens_change_on_all(name: &str, one: &Balancer, other: &Balancer) {
     }
 }
 
-/// Many updates at once lock nobody out: a token of a reply is valid until a later one is used.
+/// Many updates at once lock no client out: a token of a reply is valid until a later one is used.
 async fn one_of_many_updates_has_the_last_word(name: &str, both: &Balancer) {
     let client = registered(both).await;
     let old = &client["registration_access_token"];
@@ -147,7 +147,7 @@ async fn nobody_reaches_the_client_of_another(name: &str, one: &Balancer, other:
     }
 }
 
-/// Two more servers on the same database, for those who have a token of which the first of them told.
+/// Two more servers on the same database, of which the first one issued the initial access token.
 async fn an_initial_access_token_is_spent_once(name: &str, options: &[&str], uses: &str) {
     let issuing = Node::start(&[options, &["--initial-access-token-uses", uses]].concat());
     let knowing = Node::start(options);

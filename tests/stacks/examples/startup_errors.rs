@@ -283,7 +283,7 @@ async fn a_database_server_that_cannot_be_used_is_named() {
             ),
             #[cfg(feature = "redis")]
             (
-                "a parameter of nobody",
+                "an unknown parameter",
                 &["--secrets", "hashed", "--store", "redis://:s3cret@127.0.0.1:1?tls=true"],
                 &["--store redis://:…@127.0.0.1:1", "parameter 1 of the URL is not known, it can be protocol"],
             ),
@@ -351,7 +351,7 @@ async fn whom_to_trust_must_be_said_completely() {
                 &[issuer, "https://a.example=no-keys.json"],
                 &[issuer, "no-keys.json", "no key that can verify"],
             ),
-            ("required from nobody", &["--require-software-statement"], &[issuer]),
+            ("required without issuers", &["--require-software-statement"], &[issuer]),
             ("cache", &["--cache", "long"], &["--cache", "long"]),
         ],
     )

@@ -21,7 +21,7 @@ const BODY: &str = r#"{"redirect_uris":["https://app.example.com/cb"]}"#;
 /// No test takes this long.
 const NEVER: &str = "600";
 
-/// Every example that serves, with the flags that let anybody register.
+/// Every example that serves, with the flags for open registration.
 const EXAMPLES: &[(&str, &[&str])] = &[
     ("server", &[]),
     ("hyper", &[]),
@@ -47,7 +47,7 @@ async fn begin(example: &Example) -> Raw {
     connection
 }
 
-/// Waits until nobody listens any more.
+/// Waits until the port is closed.
 async fn refuses(address: SocketAddr) {
     eventually("a refused connection", async || TcpStream::connect(address).await.err()).await;
 }

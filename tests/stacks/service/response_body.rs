@@ -30,7 +30,7 @@ enum Step {
     Error(u32),
 }
 
-/// A body that does what it is told, and claims what it is told, true or not.
+/// A body that follows a script. Its size hint and its end flag are set by the test, and may be wrong.
 #[derive(Debug)]
 struct Script {
     steps: VecDeque<Step>,

@@ -211,7 +211,7 @@ caught! {
     ExpireLooksThenRemoves in an_expiry_of_who_was_idle_is_caught
         by expire_spares_clients_that_are_used_in_time, "expire: spares a client that was used in time";
     ExpireMarksThenRemoves in an_expiry_that_marks_the_client_first_is_caught
-        by a_cancelled_expiry_is_atomic, "expire: dropped halfway, a client is whole or gone: the status";
+        by a_cancelled_expiry_is_atomic, "expire: dropped halfway, a client is unchanged or removed: the status";
     TokensAreUnordered in tokens_without_order_are_caught
         by tokens_are_listed_in_order, "list_tokens: ordered by time of issue";
     TokensAreNeverReplaced in a_token_that_stays_is_caught

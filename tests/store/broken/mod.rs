@@ -141,7 +141,7 @@ impl Broken {
         Self { inner: MemoryStore::new(), fault, one_by_one, arrivals, departures, tenants }
     }
 
-    /// Counts a caller who comes by: how many came before?
+    /// Counts one more caller; returns the number of earlier callers.
     fn arrive(&self) -> u64 {
         self.arrivals.fetch_add(1, Ordering::SeqCst)
     }

@@ -79,10 +79,10 @@ async fn an_assertion_is_the_clients_own_for_this_server_and_short() {
         ("ends in a day", json!({ "exp": now + 86_400, "jti": "6" }), 401),
         ("not yet", json!({ "nbf": now + 600, "jti": "7" }), 401),
         ("no audience", json!({ "aud": null, "jti": "8" }), 401),
-        ("for somebody else", json!({ "aud": "https://other.example", "jti": "9" }), 401),
+        ("for another server", json!({ "aud": "https://other.example", "jti": "9" }), 401),
         ("issued by another", json!({ "iss": other, "jti": "10" }), 401),
-        ("nobody's", json!({ "sub": null, "jti": "11" }), 401),
-        ("about nobody known", json!({ "iss": "x", "sub": "x", "jti": "12" }), 401),
+        ("without a subject", json!({ "sub": null, "jti": "11" }), 401),
+        ("of an unknown client", json!({ "iss": "x", "sub": "x", "jti": "12" }), 401),
     ];
     for (name, changes, expected) in rows {
         let assertion = signer.sign(&claims(&registry, &client, changes));

@@ -30,7 +30,7 @@ enum Private {
     Rsa(RsaKeyPair),
     Ec(EcdsaKeyPair),
     Ed(Ed25519KeyPair),
-    /// Nobody can sign with it.
+    /// No one can sign with it.
     None,
 }
 

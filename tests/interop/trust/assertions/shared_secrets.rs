@@ -83,7 +83,7 @@ async fn an_assertion_under_the_secret_authenticates_its_client() {
                 Some(Cause::WrongSubject),
             ),
             (
-                "about nobody",
+                "of an unknown client",
                 { mac(Algorithm::HS256, &secret, &claims(&registry, "nobody", json!({ "jti": "8" }))) },
                 Some(Cause::UnknownClient),
             ),

@@ -168,7 +168,7 @@ async fn site_and_neighbour() -> (Site, TcpListener) {
 }
 
 fn assert_untouched(listener: &TcpListener) {
-    assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "somebody connected");
+    assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "there was a connection");
 }
 
 /// The site stands for the public address, which the name first resolves to.
@@ -226,7 +226,7 @@ fn proxies_of_the_environment_are_not_used() {
     assert_untouched(&proxy);
 }
 
-/// A page that answers once it is told to.
+/// A page that answers after the test permits it.
 fn held(release: &Arc<Notify>) -> Router {
     let release = Arc::clone(release);
     let page = get(move || async move {

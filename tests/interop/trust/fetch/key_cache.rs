@@ -101,7 +101,7 @@ async fn the_keys_of_a_client_are_kept_and_a_new_one_is_found() {
     story.clock.advance(Duration::from_secs(60));
     assert_eq!(story.by(&old).await, (200, 1), "the known keys are used until they are fetched again");
     assert_eq!(story.by(&new).await, (200, 2), "a new key is found");
-    assert_eq!(story.by(&old).await, (401, 2), "and the old one is gone");
+    assert_eq!(story.by(&old).await, (401, 2), "and the old key is removed");
 
     story.clock.advance(Duration::from_secs(599));
     assert_eq!(story.by(&new).await, (200, 2));

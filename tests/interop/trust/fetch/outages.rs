@@ -1,4 +1,4 @@
-//! A client is told 400 for what it can correct, and 503 with `Retry-After` where the outside is slow, busy or away.
+//! A client gets 400 for a fault that it can correct, and 503 with `Retry-After` when another server fails.
 
 use std::future::pending;
 use std::sync::{Arc, Mutex};

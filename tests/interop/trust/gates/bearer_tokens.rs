@@ -197,7 +197,7 @@ async fn published_keys_are_read_when_they_are_needed_and_not_more_often() {
     *published.lock().unwrap() = Some(new.jwks());
     clock.advance(Duration::from_secs(60));
     assert_eq!((register(&new).await.status, site.requests()), (201, 2), "a new key is found");
-    assert_eq!((register(&old).await.status, site.requests()), (401, 2), "an old one is gone");
+    assert_eq!((register(&old).await.status, site.requests()), (401, 2), "an old key is removed");
 
     *published.lock().unwrap() = None;
     clock.advance(Duration::from_secs(60));

@@ -1,4 +1,4 @@
-//! Gates before access control, and limits on how often somebody comes.
+//! Gates before access control, and limits on the requests of one peer.
 
 mod bearer_tokens;
 
@@ -167,7 +167,7 @@ async fn whoever_comes_too_often_is_refused_before_the_body_is_read() {
     assert_eq!(send(&registry, request.unwrap()).await.status, 429);
 }
 
-/// A request from this address, or from nobody that is known.
+/// A request from this address, or from an unknown address.
 fn coming_from(mut request: Request<Full<bytes::Bytes>>, peer: &str) -> Request<Full<bytes::Bytes>> {
     if let Ok(address) = peer.parse::<IpAddr>() {
         request.extensions_mut().insert(PeerAddress::from(address));

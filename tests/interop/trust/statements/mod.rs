@@ -174,8 +174,8 @@ impl Issuers {
             ("not yet valid", self.signed(json!({ "nbf": NOW + 31 })), INVALID),
             ("from the future", self.signed(json!({ "iat": NOW + 31 })), INVALID),
             ("a time that is no number", self.signed(json!({ "exp": "never" })), INVALID),
-            ("for somebody else", self.signed(json!({ "aud": "https://other.example" })), INVALID),
-            ("for nobody", self.signed(json!({ "aud": [] })), INVALID),
+            ("for another server", self.signed(json!({ "aud": "https://other.example" })), INVALID),
+            ("without an audience", self.signed(json!({ "aud": [] })), INVALID),
             ("claims are an array", self.said("[]"), INVALID),
             (
                 "a claim twice",
@@ -366,7 +366,7 @@ async fn what_a_statement_said_stays_true() {
     let rows = [
         ("E-088 expired meanwhile", first.clone(), INVALID),
         ("forged", Signer::es256("ec").sign(&claims(json!({}))), INVALID),
-        ("E-088 of nobody", statement(json!({ "iss": "https://evil.example" })), UNAPPROVED),
+        ("E-088 of an unknown issuer", statement(json!({ "iss": "https://evil.example" })), UNAPPROVED),
         ("about other software", statement(json!({ "software_id": "tool" })), UNAPPROVED),
         ("about no software", signer.sign(&json!({ "iss": DIRECTORY })), UNAPPROVED),
     ];

@@ -43,7 +43,7 @@ impl Ecosystem {
         builder.build(MemoryStore::new()).unwrap()
     }
 
-    /// A statement that tells where the keys are.
+    /// A statement with the `jwks_uri` of the software.
     fn statement(&self) -> String {
         let keys = self.site.url("/software/jwks");
         self.directory.sign(&claims(json!({ "software_jwks_endpoint": keys, "software_client_name": "App" })))
@@ -152,10 +152,10 @@ async fn every_request_has_its_verdict() {
         ("signed by a stranger", Signer::es256("software").sign(&ecosystem.request(json!({}))), MALFORMED),
         ("signed by the directory for the software", directory.sign(&ecosystem.request(json!({}))), MALFORMED),
         ("in the name of other software", request(json!({ "iss": "tool" })), MALFORMED),
-        ("in nobody's name", software.sign(&without("iss")), MALFORMED),
+        ("without an issuer", software.sign(&without("iss")), MALFORMED),
         ("expired", request(json!({ "exp": NOW - 30 })), MALFORMED),
-        ("for somebody else", request(json!({ "aud": "https://other.example" })), MALFORMED),
-        ("nobody vouches for it", software.sign(&without("software_statement")), MALFORMED),
+        ("for another server", request(json!({ "aud": "https://other.example" })), MALFORMED),
+        ("without a software statement", software.sign(&without("software_statement")), MALFORMED),
         (
             "a claim twice",
             software.sign_texts(r#"{"alg":"ES256","kid":"software"}"#, r#"{"iss":"app","iss":"app"}"#),
@@ -166,7 +166,7 @@ async fn every_request_has_its_verdict() {
         ("a statement without software", about(json!({ "software_id": null, "jwks": inline })), MALFORMED),
         ("keys inside the network", about(json!({ "jwks_uri": "https://10.0.0.1/jwks" })), INVALID),
         ("a set without keys", about(json!({ "jwks": { "keys": [] } })), INVALID),
-        ("a statement of nobody", about(json!({ "iss": "https://evil.example" })), UNAPPROVED),
+        ("a statement of an unknown issuer", about(json!({ "iss": "https://evil.example" })), UNAPPROVED),
         ("a value that breaks a rule", request(json!({ "logo_uri": "javascript:" })), MALFORMED),
         (
             "a redirect URI that breaks a rule",
