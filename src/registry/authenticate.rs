@@ -1,10 +1,11 @@
 //! Client authentication at the token endpoint
 //! ([RFC 6749 §2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)).
 //!
-//! [`ClientCredentials`] reads what a request presents, [`Registry::authenticate`] finds the client and holds the
-//! request to the one method that the client registered as `token_endpoint_auth_method`.
-//! [`Registry::authenticate_request`] does both. A client that is refused gets a reply that does not tell why; the exact
-//! [cause](AuthenticationCause) is on the [audit trail](crate::audit) as the operation `authenticate`.
+//! [`ClientCredentials`] reads what a request presents. [`Registry::authenticate`] finds the client and accepts only
+//! the one method that the client registered as `token_endpoint_auth_method`. [`Registry::authenticate_request`] does
+//! both. The reply to a refused client does not say why it was refused, because an attacker could learn from it which
+//! clients exist. The exact [cause](AuthenticationCause) is on the [audit trail](crate::audit), as the operation
+//! `authenticate`.
 //!
 //! ```
 //! use http::HeaderMap;
@@ -51,30 +52,33 @@ use crate::trust::client_credentials::Proof;
 use crate::trust::jwt::client_assertion::{Assertion, Verifier};
 
 impl Registry {
-    /// Authenticates the client that sends a request to the token endpoint, by the method that it registered. A public
-    /// client (`none`) is known by its identifier alone.
+    /// Authenticates the client that sends a request to the token endpoint, by the method that it registered. A
+    /// public client (`none`) is identified by its `client_id` alone, and has no credential to verify.
     ///
-    /// An assertion (feature `software-statements`) is signed by a key of the client (`private_key_jwt`), or is under its
-    /// secret (`client_secret_jwt`), by the algorithm that it registered as `token_endpoint_auth_signing_alg` or any that
-    /// is [offered](crate::RegistryBuilder::with_signing_algorithms). Its only audience is the
-    /// [issuer](crate::RegistryBuilder::with_issuer), it ends within an hour, and it is accepted once.
+    /// An assertion (feature `software-statements`) is signed with a private key of the client (`private_key_jwt`) or
+    /// with its secret (`client_secret_jwt`). Its algorithm is the one that the client registered as
+    /// `token_endpoint_auth_signing_alg`, or, if it registered none, any of the [supported
+    /// ones](crate::RegistryBuilder::with_signing_algorithms). Its only audience is the
+    /// [issuer](crate::RegistryBuilder::with_issuer), it expires within an hour, and it is accepted once ([RFC 7523
+    /// §3](https://www.rfc-editor.org/rfc/rfc7523#section-3)).
     ///
-    /// Keys at a `jwks_uri` are kept for ten minutes, so a key that the client withdrew may be accepted so long. An
-    /// assertion that none of them signed has them read again, once a minute at most.
+    /// Keys at a `jwks_uri` are cached for ten minutes, so a key that the client withdrew may be accepted for that
+    /// time. If none of the cached keys verifies an assertion, the keys are fetched again, at most once a minute.
     ///
-    /// Methods that rest on the connection (`tls_client_auth`, `self_signed_tls_client_auth`) are verified where TLS
-    /// ends: find the [client](Self::client) and compare its certificate. Without the feature `software-statements` the
-    /// application verifies assertions in the same way, those of `client_secret_jwt` under
-    /// [the secret](Self::dangerously_expose_client_secret). What a client does is not recorded here; call
-    /// [`touch`](Self::touch) when it got a token.
+    /// Methods that depend on the connection (`tls_client_auth`, `self_signed_tls_client_auth`, [RFC
+    /// 8705](https://www.rfc-editor.org/rfc/rfc8705)) are verified where TLS is terminated: find the
+    /// [client](Self::client) and compare its certificate. Without the feature `software-statements` the application
+    /// verifies assertions in the same way, those of `client_secret_jwt` with [the
+    /// secret](Self::dangerously_expose_client_secret). Authentication does not record a use of the client: call
+    /// [`touch`](Self::touch) after a token was issued.
     ///
-    /// A refusal is an event `authenticate` of the audit trail, with its cause; a success is not, since successes are as
-    /// many as tokens.
+    /// A refusal is an event `authenticate` of the audit trail, with its cause. A success is not recorded, because
+    /// there is one for each token that is issued.
     ///
     /// # Errors
     ///
     /// [`AuthenticationErrorKind::InvalidClient`] for wrong credentials and for clients that do not exist;
-    /// [`AuthenticationErrorKind::InactiveClient`] for right ones of a client that waits for approval or is disabled;
+    /// [`AuthenticationErrorKind::InactiveClient`] for correct credentials of a client that is pending or disabled;
     /// [`AuthenticationErrorKind::Unavailable`] when the store fails or a key of the client cannot be read.
     pub async fn authenticate(&self, credentials: &ClientCredentials) -> Result<Arc<Client>, AuthenticationError> {
         let authenticated = self.find_and_verify(credentials).await;
@@ -89,8 +93,12 @@ impl Registry {
         self.record_failed_authentication(None, error).await;
     }
 
-    /// A copy of a cache may be older than what the client was told. It never refuses, because a client that is told
-    /// `invalid_client` registers anew.
+    /// Finds the client and verifies its credentials, first with the copy that a cache may hold.
+    ///
+    /// A cached client may be older than the last reply to it, for example after an update that replaced its secret.
+    /// So a cached copy may accept, and never refuses by itself: a client that receives `invalid_client` for its new
+    /// secret would register again. Before a refusal the current client is read and, if its revision differs,
+    /// verified once more.
     async fn find_and_verify(&self, credentials: &ClientCredentials) -> Result<Arc<Client>, AuthenticationError> {
         let known = self.client(credentials.client_id()).await?;
         let revision = known.as_ref().map(|client| client.revision);
@@ -99,14 +107,15 @@ impl Registry {
             return verified;
         }
         let current = self.current_client(credentials.client_id()).await?;
+        // The same revision gives the same result.
         match revision == current.as_ref().map(|client| client.revision) {
             true => verified,
             false => self.verify(credentials, current).await,
         }
     }
 
-    /// The client if what is presented proves it. The status is looked at last: only a request with the credentials of a
-    /// client may see what became of it.
+    /// Verifies the credentials against this client; `None` is a client that does not exist. The status is checked
+    /// last: only a caller with valid credentials may learn that the client is pending or disabled.
     async fn verify(
         &self,
         credentials: &ClientCredentials,
@@ -115,6 +124,8 @@ impl Registry {
         let method = credentials.method();
         let is_registered = |client: &&Client| client.metadata.token_endpoint_auth_method.as_ref() == Some(&method);
         let asked = client.as_deref().filter(is_registered);
+        // The credentials are verified before an unknown client is refused: the time of the reply must not show which
+        // clients exist.
         let verified = match &credentials.proof {
             Proof::Nothing => Ok(()),
             Proof::Basic(secret) | Proof::Post(secret) => self.check_secret(asked, secret),
@@ -123,6 +134,8 @@ impl Registry {
         };
         let has_method = asked.is_some();
         let client = client.ok_or(AuthenticationCause::UnknownClient)?;
+        // A secret that is valid for another method is refused: otherwise an attacker who stole it could choose the
+        // weakest method (RFC 6749 §2.3 permits one method for each request, and the client registered which one).
         if !has_method {
             let nothing = matches!(credentials.proof, Proof::Nothing);
             let cause = if nothing { AuthenticationCause::NoCredentials } else { AuthenticationCause::WrongMethod };
@@ -136,9 +149,10 @@ impl Registry {
         }
     }
 
-    /// Costs the same where there is no such client, or no secret.
+    /// Compares a presented secret with the stored digest, in constant time. For an unknown client, and for a client
+    /// without a secret, it compares with a digest that no text has, so that the reply takes the same time.
     fn check_secret(&self, client: Option<&Client>, presented: &ClientSecret) -> Result<(), AuthenticationError> {
-        // Nobody knows a text of this digest.
+        // No text with this SHA-256 digest is known.
         let unknown = Digest::from_bytes([0; 32]);
         let secret = client.and_then(|client| client.secret.as_ref());
         let expected = secret.map_or(&unknown, |secret| secret.stored.digest());
@@ -149,15 +163,20 @@ impl Registry {
         }
     }
 
-    /// The refusal stays the same whether or not the audit trail takes the event.
+    /// Records a refused authentication. Its outcome is ignored: a caller whose credentials are wrong is refused also
+    /// if the audit trail fails. `claimed` is the identifier in the request, which may be of any form and of any
+    /// length.
     async fn record_failed_authentication(&self, claimed: Option<&str>, error: &AuthenticationError) {
         let id = claimed.and_then(ClientId::parse);
+        // A text that cannot be an identifier is untrusted: it is recorded as a claim, shortened and escaped.
         let requested = claimed.filter(|_| id.is_none()).map(RequestedClient::with_id);
         let event = AuditEvent::not_authenticated(id.as_ref(), error);
         drop(self.record(&event.requesting(requested.as_ref())).await);
     }
 
-    /// Verifies an assertion and spends its identifier, so that it is accepted once.
+    /// Verifies an assertion and spends its `jti`, so that it is accepted once ([RFC 7523
+    /// §3](https://www.rfc-editor.org/rfc/rfc7523#section-3)). For an unknown client the same steps are done and fail
+    /// at the signature.
     #[cfg(feature = "software-statements")]
     async fn verify_assertion(
         &self,
@@ -174,6 +193,7 @@ impl Registry {
             published_keys: settings.trust.published_keys.as_ref(),
         };
         let verified = verifier.verify(assertion, client, secret.flatten().as_ref()).await?;
+        // After the signature: a caller without the key must not be able to spend the `jti` of another client.
         if !self.store().claim_nonce(&verified.nonce.key, verified.nonce.until, verifier.now).await? {
             return Err(AuthenticationCause::ReplayedAssertion.into());
         }

@@ -1,7 +1,9 @@
-//! A document as it was submitted: plain or signed, with a statement or without.
+//! The document of a request as it was sent: plain or signed, with a software statement or without.
 //!
-//! What is signed may be used once. Its nonce travels beside the document and is spent in the step that stores the client,
-//! so a refusal for another reason leaves it unspent.
+//! A signed document may be accepted once. Its nonce is kept beside the document and is spent in the same atomic step
+//! that stores the client. A refusal for another reason leaves the nonce unspent, so the caller can correct the rest
+//! and send the signed part again. If the nonce were spent earlier, a failure of the store would make a valid
+//! document unusable.
 
 use bytes::Bytes;
 
@@ -26,6 +28,7 @@ pub(crate) enum Payload {
 }
 
 impl Payload {
+    /// The bytes of the body, for the audit trail.
     pub(super) fn text(&self) -> &Bytes {
         match self {
             Self::Json(text) => text,
@@ -55,7 +58,12 @@ impl From<ClientMetadata> for Submission {
 }
 
 impl Registry {
-    /// Reads the document of a request.
+    /// Reads the document of a request: parses a JSON object, or verifies a signed token and takes its claims.
+    ///
+    /// # Errors
+    ///
+    /// When the text is not one JSON object or the token is not trusted, and 415 for a signed token if the operator
+    /// accepts none.
     pub(super) async fn read_payload(&self, payload: &Payload) -> Result<Submission, RegistrationError> {
         match payload {
             Payload::Json(text) => {
@@ -69,16 +77,19 @@ impl Registry {
 
 #[cfg(feature = "software-statements")]
 impl Registry {
-    /// Reads a request that is one signed token.
+    /// Verifies a request whose body is one signed token. The signature is checked before any claim is used.
     async fn open_request(&self, body: &[u8]) -> Result<Submission, RegistrationError> {
         let Some(statements) = &self.settings().trust.statements else {
+            // The same status as for any other media type that this server does not accept (RFC 9110 §15.5.16).
             return Err(RegistrationError::new(crate::error::RegistrationErrorKind::UnsupportedMediaType));
         };
         let (document, nonce) = statements.open_request(body, &self.server()).await?;
         Ok(Submission { document, nonces: Vec::from_iter(nonce) })
     }
 
-    /// Puts the claims of a verified software statement in the place of what the document says.
+    /// Verifies the software statement of a document and replaces members of the document by its claims, which have
+    /// precedence ([RFC 7591 §2.3](https://www.rfc-editor.org/rfc/rfc7591#section-2.3)). This happens before the
+    /// rules are applied, so claims of a statement pass the same rules as other metadata.
     pub(super) async fn attest(
         &self,
         submission: Submission,
@@ -91,7 +102,9 @@ impl Registry {
         Ok(Submission { document, nonces })
     }
 
-    /// This server, as a token names it.
+    /// The names of this server that a token may have as its audience, and what its verification needs. The values
+    /// come from the configuration and never from the request: a token for another server must not be accepted
+    /// because of a `Host`.
     fn server(&self) -> Server<'_> {
         let (endpoint, trust) = (&self.settings().endpoint, &self.settings().trust);
         Server {

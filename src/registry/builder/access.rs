@@ -9,7 +9,8 @@ use crate::hooks::management::ManagementOperation;
 
 impl RegistryBuilder {
     /// A gate that every registration passes before access control (repeatable; gates are asked in this order). Its
-    /// `Allow` permits the request to continue; the rights in it are ignored. Default: none.
+    /// `Allow` lets the request continue, and the rights in it are ignored: only [`Access`](crate::Access) gives
+    /// rights. Default: none.
     pub fn with_registration_gate(mut self, gate: impl Gate) -> Self {
         self.access.registration_gates.push(CustomGate::new(gate));
         self
@@ -22,17 +23,18 @@ impl RegistryBuilder {
         self
     }
 
-    /// The operations that exist for clients; the method of another one is answered with 405 and an `Allow` without it
-    /// ([RFC 7592 §2.3](https://www.rfc-editor.org/rfc/rfc7592#section-2.3)). Default: all three. For none at all see
-    /// [`with_management`](Self::with_management).
+    /// The operations that this server has for clients. The method of another operation is answered with 405 and an
+    /// `Allow` without it ([RFC 7592 §2.3](https://www.rfc-editor.org/rfc/rfc7592#section-2.3)). Default: read,
+    /// update and delete. To disable all of them, use [`with_management`](Self::with_management).
     pub fn with_management_operations(mut self, operations: impl IntoIterator<Item = ManagementOperation>) -> Self {
         self.management.permissions.support_only(operations);
         self
     }
 
-    /// Which client may use which of the operations. A client that may not, and has presented a valid token, is answered
-    /// with 403 `insufficient_scope` ([RFC 7592 §2.1](https://www.rfc-editor.org/rfc/rfc7592#section-2.1)). Default:
-    /// every client may do everything with its own registration.
+    /// Which client may use which operation. A client without the permission that presents a valid token is answered
+    /// with 403 `insufficient_scope` ([RFC 7592 §2.1](https://www.rfc-editor.org/rfc/rfc7592#section-2.1)); with a
+    /// wrong token it gets 401 as always, so the permission of a client is not visible to others. Default: every
+    /// client may use every operation on its own registration.
     pub fn with_management_permission(
         mut self,
         permission: impl Fn(&Client, ManagementOperation) -> bool + Send + Sync + 'static,
@@ -57,19 +59,24 @@ impl RegistryBuilder {
         self
     }
 
-    /// Whether an update brings a new registration access token. Every token of a reply is valid until a later one is
-    /// used, so a client that lost a reply is not locked out. An update that began with the current token and finds it replaced when it
-    /// writes is answered with 409; one that begins with an earlier token repeats an update whose reply was lost, and is
-    /// accepted. While three tokens are valid no further one is issued: the reply has the presented token. Default: no
-    /// ([RFC 7592 §5](https://www.rfc-editor.org/rfc/rfc7592#section-5)).
+    /// Whether an update issues a new registration access token ([RFC 7592
+    /// §5](https://www.rfc-editor.org/rfc/rfc7592#section-5)). Default: no.
+    ///
+    /// The token that a client presents, and every later one, stay valid until a later one is used. So a client that
+    /// lost a reply, for example because the connection broke, is not locked out of its registration.
+    ///
+    /// An update that began with the current token and finds it replaced when it writes is answered with 409. One
+    /// that began with an earlier token repeats an update whose reply was lost, and is accepted. While three tokens
+    /// are valid no further one is issued, and the reply has the presented token.
     pub fn with_registration_token_rotation(mut self, rotation: bool) -> Self {
         self.management.token_rotation = rotation;
         self
     }
 
-    /// Whether an update must contain `client_id`, as
-    /// [RFC 7592 §2.2](https://www.rfc-editor.org/rfc/rfc7592#section-2.2) says. Default: no, since the URL names the
-    /// client and deployed clients leave it out.
+    /// Whether an update must contain `client_id`, as [RFC 7592
+    /// §2.2](https://www.rfc-editor.org/rfc/rfc7592#section-2.2) demands. Default: no, because the URL names the
+    /// client already and deployed clients omit the member. A `client_id` that is present must always be the right
+    /// one.
     pub fn with_client_id_required(mut self, strict: bool) -> Self {
         self.management.client_id_required = strict;
         self

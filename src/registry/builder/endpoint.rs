@@ -6,9 +6,9 @@ use super::RegistryBuilder;
 use crate::registry::settings::Preconditions;
 
 impl RegistryBuilder {
-    /// The header whose value correlates the events of the audit trail with other logs. It is read when the request has
-    /// one such header with a value of 1 to 128 visible ASCII characters. Callers can set it, so let a layer or a proxy
-    /// in front overwrite what they send. Default: `x-request-id`.
+    /// The header with the request identifier, which correlates events of the audit trail with other logs. It is read
+    /// if the request has exactly one such header with a value of 1 to 128 visible ASCII characters. Callers can set
+    /// it, so let a layer or a proxy in front overwrite it. Default: `x-request-id`.
     pub fn with_request_id_header(mut self, name: impl Into<String>) -> Self {
         self.endpoint.request_id_header = Some(name.into());
         self
@@ -34,28 +34,30 @@ impl RegistryBuilder {
         self
     }
 
-    /// The path of the registration endpoint below the base URL. Default: `/oidc/register`. Where the base URL has a
-    /// path itself, the endpoint answers with and without that path, so a proxy in front may take it away or leave it.
+    /// The path of the registration endpoint below the base URL. Default: `/oidc/register`. If the base URL has a
+    /// path itself, the endpoint answers with and without that path, because a proxy in front may remove it or not.
     pub fn with_path(mut self, path: impl Into<String>) -> Self {
         self.endpoint.path = path.into();
         self
     }
 
-    /// Another path where the endpoint answers too (repeatable). What clients are told, such as
-    /// `registration_client_uri`, names the path of [`with_path`](Self::with_path). Default: none, and `/register` with
-    /// [`Switch::RegisterPath`](crate::Switch::RegisterPath). Tenants that are told apart by their paths have no aliases.
+    /// Another path at which the endpoint answers (repeatable). Replies, for example `registration_client_uri`,
+    /// always have the path of [`with_path`](Self::with_path). Default: none, and `/register` with
+    /// [`Switch::RegisterPath`](crate::Switch::RegisterPath).
     pub fn with_alias(mut self, path: impl Into<String>) -> Self {
         self.endpoint.aliases.push(path.into());
         self
     }
 
-    /// What `If-Match` means. Default: [`Preconditions::Optional`].
+    /// Whether updates and deletions are conditional on `If-Match` ([RFC 9110
+    /// §13.1.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1)). Default: [`Preconditions::Optional`].
     pub fn with_preconditions(mut self, preconditions: Preconditions) -> Self {
         self.endpoint.preconditions = preconditions;
         self
     }
 
-    /// The largest request body in bytes, 1 to 1048576. Default: 65536.
+    /// The largest request body in bytes, 1 to 1048576. A larger one is answered with 413 and is not read to its end.
+    /// Default: 65536.
     pub fn with_body_limit(mut self, bytes: usize) -> Self {
         self.endpoint.body_limit = bytes;
         self

@@ -1,4 +1,5 @@
-//! What an operator plugs in: clock, audit trail, policy.
+//! Extension points of the operator: policy, clock and audit sink. Each is a trait, so that an application can bring
+//! its own implementation, and tests can replace the clock.
 
 use std::sync::Arc;
 
@@ -9,8 +10,9 @@ use crate::hooks::policy::Policy;
 use crate::hooks::policy::Reviewer;
 
 impl RegistryBuilder {
-    /// What is decided beyond the rules, at every registration and every update; once more, and both policies decide,
-    /// as with [`Policy::and_then`]. Default: nothing.
+    /// The policy that decides about every registration and every update, after the rules of the protocol. If it is
+    /// called more than once, all policies decide in the order of the calls, as with [`Policy::and_then`]; the first
+    /// refusal ends the decision. What a policy changes passes the rules again. Default: no policy.
     pub fn with_policy(mut self, policy: impl Policy) -> Self {
         self.registration.policy = match self.registration.policy.take() {
             Some(first) => Some(Reviewer::new(first.and_then(policy))),
@@ -19,13 +21,16 @@ impl RegistryBuilder {
         self
     }
 
-    /// What tells the time. Default: the clock of the operating system.
+    /// The source of the current time. It decides when secrets, tokens and nonces expire, so servers that share a
+    /// store need clocks that agree. Default: the clock of the operating system.
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.runtime.clock = Arc::new(clock);
         self
     }
 
-    /// Who keeps the audit trail. Default: `TracingAudit` with the feature `tracing`, else nobody.
+    /// The sink of the audit trail, which receives every change and every refusal. A change that the sink cannot
+    /// record is undone and answered with 503. Default: `TracingAudit` with the feature `tracing`, otherwise events
+    /// are discarded.
     pub fn with_audit(mut self, audit: impl AuditSink) -> Self {
         self.runtime.audit = Arc::new(AuditTrail::new(audit));
         self

@@ -22,21 +22,24 @@ impl RegistryBuilder {
         self
     }
 
-    /// What revokes the grants of a removed client. Default: nothing, because the registry does not know the grants.
+    /// What revokes the grants of a removed client: its tokens and authorization codes ([RFC 7592
+    /// §2.3](https://www.rfc-editor.org/rfc/rfc7592#section-2.3)). Default: nothing is revoked, because the registry
+    /// does not know the grants of the application.
     pub fn with_revocation(mut self, revoke: impl Revoke) -> Self {
         self.lifecycle.revocation = Some(Revocation::new(revoke));
         self
     }
 
-    /// How long a client secret is valid; at least one second. An update renews a secret that has expired, or has less
-    /// than a tenth of this time left; a read never does. Default: for ever.
+    /// How long a client secret is valid, at least one second; the reply states its end as
+    /// `client_secret_expires_at`. An update replaces a secret that has expired or has less than a tenth of this time
+    /// left. A read never replaces it, because the reply to a GET may get lost. Default: it does not expire.
     pub fn with_client_secret_lifetime(mut self, lifetime: Duration) -> Self {
         self.lifecycle.secret_lifetime = Some(lifetime);
         self
     }
 
-    /// How client secrets are kept. A store that is not durable keeps them in memory; for a durable one there is no
-    /// default.
+    /// The form in which client secrets are stored. Default: plain text for a store in memory. A durable store has no
+    /// default, because the operator must choose whether a copy of the database may be enough to recover secrets.
     pub fn with_secrets(mut self, secrets: SecretStorage) -> Self {
         self.lifecycle.secrets = Some(secrets);
         self
@@ -45,10 +48,10 @@ impl RegistryBuilder {
     /// Whether a public client (`none`) of an anonymous caller ([`Access::Open`](crate::Access::Open)) shares the
     /// registration of an identical client. Default: no.
     ///
-    /// The reply is 201 with the `client_id` and `client_id_issued_at` of the client that is there and the metadata as
-    /// this caller sent it; it can differ from what is there in the order of values and in the ports of loopback
-    /// redirection URIs only. Other callers use the same client, so no reply has a registration access token, also
-    /// not the first one. A disabled client is not shared.
+    /// The reply is 201 with the `client_id` and `client_id_issued_at` of the registered client and the metadata as
+    /// this caller sent it. The two can differ only in the order of values and in the ports of loopback redirection
+    /// URIs ([RFC 8252 §7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)). Other callers use the same client,
+    /// so no reply has a registration access token, also not the first one. A disabled client is not shared.
     pub fn with_shared_registrations(mut self, reuse: bool) -> Self {
         self.registration.shared = reuse;
         self

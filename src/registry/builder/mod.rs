@@ -1,4 +1,9 @@
-//! The builder: every decision of an operator, with its default and its reason.
+//! The builder: every option of an operator, with its default and the reason for it.
+//!
+//! Each `with_…` method takes the builder by value and sets one option. A method returns no error:
+//! [`RegistryBuilder::build`] checks all options together, because many of them are only valid or invalid in
+//! combination. The defaults are safe for a server that accepts anonymous registrations; an option that weakens them
+//! says so in its documentation.
 //!
 //! ```
 //! use std::time::Duration;
@@ -41,7 +46,8 @@ use crate::hooks::access::Access;
 use crate::protocol::supported::SupportedBuilder;
 use crate::store::ClientStore;
 
-/// Builds a [`Registry`]; see the [module](self).
+/// Builds a [`Registry`]; see the [module](self) for an example. The last call of a method wins, except for those
+/// that are documented as repeatable.
 #[must_use = "a builder does nothing until `build`"]
 pub struct RegistryBuilder {
     endpoint: EndpointSettings,
@@ -55,6 +61,7 @@ pub struct RegistryBuilder {
 }
 
 impl RegistryBuilder {
+    /// A builder with the defaults of every group.
     pub(crate) fn new(base_url: String, access: Access) -> Self {
         Self {
             endpoint: EndpointSettings { base_url, ..EndpointSettings::default() },
@@ -72,9 +79,13 @@ impl RegistryBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] for what cannot work, so that it is found at start-up and not by the first client.
+    /// [`ConfigError`] for an option that is invalid, or that cannot have an effect together with the others. Such an
+    /// error is found when the server starts, and not by the first client. Its [kind](ConfigError::kind) names the
+    /// option.
     pub fn build(mut self, store: impl ClientStore) -> Result<Registry, ConfigError> {
         let is_anonymous = matches!(self.access.access, Access::Open);
+        // First what is supported, because other groups are checked against it. `Access::Open` changes its defaults:
+        // an anonymous caller must not register for `client_credentials`, since it would get tokens without a user.
         let supported = self.supported.build(is_anonymous)?;
         self.endpoint.check(&supported)?;
         self.access.check()?;
@@ -85,6 +96,7 @@ impl RegistryBuilder {
         #[cfg(feature = "software-statements")]
         self.trust.check_signatures(&supported)?;
         self.runtime.check()?;
+        // After every check: a configuration that is refused must not have touched the store.
         let store = match self.runtime.tenant() {
             "" => store,
             tenant => store.for_tenant(tenant),
