@@ -247,8 +247,8 @@ pub(super) async fn evictions_and_other_changes_exclude_each_other<S: ClientStor
                 (store.clone(), evicting_above(CALLERS / 2, now), idle[caller / 2].id.clone());
             let client = client(&format!("rush-{round}-{caller}"), now);
             async move {
-                // Each target has two callers that compete for it: one inserts and may evict it, the other uses or
-                // removes it.
+                // Half of the callers insert and may evict any idle client. Each of the others uses or removes one of
+                // them.
                 match caller % 4 {
                     0 => store.touch(&target, now).await.then_some(target),
                     2 => store.remove(&target).await.then_some(target),

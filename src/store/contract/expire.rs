@@ -24,8 +24,12 @@ fn names(clients: &[Arc<Client>]) -> Vec<&str> {
 /// A client that was never used is idle if it was issued before `unused_since`; one issued at that time is not.
 ///
 /// The comparison is strict: a client that was issued exactly at the cutoff is not idle.
+///
+/// The check has one client on each side of the cutoff and one on it, a millisecond apart, so a store that rounds
+/// times or compares with "or equal" is found.
 pub(super) async fn expire_removes_unused_clients_by_time_of_issue<S: ClientStore>(store: Subject<S>) {
     let since = now() - DAY;
+    // Its last use is older than the cutoff. It stays, because the cutoff is for clients that were never used.
     let used_long_ago = Client { last_used: Some(since - DAY), ..client("used", since - 2 * DAY) };
     let rows = [client("old", since - MOMENT), client("at-the-cutoff", since), client("new", since + MOMENT)];
     store.hold(&rows).await;
@@ -47,10 +51,12 @@ pub(super) async fn expire_removes_used_clients_by_last_use<S: ClientStore>(stor
     let rows = [used("idle", since - MOMENT), used("at-the-cutoff", since), client("never", issued)];
     store.hold(&rows).await;
     store.hold(&[client("touched", issued)]).await;
+    // An earlier use than the recorded one must not move the client across the cutoff.
     store.touch(&rows[0].id, since - 2 * MOMENT).await;
     store.touch(&client("touched", issued).id, since + MOMENT).await;
     let expired = store.expire(&IdleCutoffs::none(now()).with_idle_since(since), ALL).await;
     assert_eq!(names(&expired), ["idle"], "expire: who was last used before the time");
+    // With both cutoffs a client is idle by the one that applies to it, and never by the other one.
     let both = IdleCutoffs::none(now()).with_idle_since(since + HOUR).with_unused_since(since);
     let expired = store.expire(&both, ALL).await;
     assert_eq!(names(&expired), ["at-the-cutoff", "never", "touched"], "expire: by either cutoff");
@@ -60,6 +66,9 @@ pub(super) async fn expire_removes_used_clients_by_last_use<S: ClientStore>(stor
 ///
 /// The registry uses this after it has asked a hook which of the idle clients are protected. Any other client may be
 /// one that the hook has never seen.
+///
+/// This finds a store that takes an empty list for "no restriction", which is what many query builders do. It would
+/// delete exactly the clients that the hook protects.
 pub(super) async fn expire_removes_only_the_named_clients<S: ClientStore>(store: Subject<S>) {
     let old = clients("old", 6, now() - DAY);
     store.hold(&old).await;
@@ -69,6 +78,8 @@ pub(super) async fn expire_removes_only_the_named_clients<S: ClientStore>(store:
     let among = |numbers: &[usize]| numbers.iter().map(|number| old[*number].id.clone()).collect::<Vec<_>>();
     let nobody = store.expire(&unused.clone().with_ids(Vec::new()), ALL).await;
     assert!(nobody.is_empty(), "expire: removes no client of an empty list of identifiers");
+    // Out of order, one twice, one used, one too new and one unknown: none of them may change which clients are
+    // removed.
     let mut meant = among(&[5, 3, 4, 2, 3]);
     meant.extend([client("new", now()).id, client("nobody", now()).id]);
     let expired = store.expire(&unused.clone().with_ids(meant.clone()), 2).await;
@@ -99,11 +110,13 @@ pub(super) async fn expire_keeps_disabled_clients<S: ClientStore>(store: Subject
     let enabled =
         Client { status: ClientStatus::Active, ..renamed(&with("enabled", ClientStatus::Disabled, None), "Enabled") };
     assert!(store.update(&enabled).await, "update: works");
+    // The widest cutoffs: every client that is not disabled is idle by them.
     let cutoffs = IdleCutoffs::none(now()).with_unused_since(now()).with_idle_since(now());
     let listed = store.list(&ClientQuery::new().with_idle(cutoffs.clone())).await;
     assert_eq!(names(&listed), ["active", "enabled", "pending"], "list: a disabled client is never idle");
     let unused = ClientQuery::new().with_idle(IdleCutoffs::none(now()).with_unused_since(now()));
     assert_eq!(names(&store.list(&unused).await), ["enabled", "pending"], "list: the unused alone");
+    // Also a name does not make a disabled client idle, or a hook could delete what an operator has blocked.
     let named = cutoffs.clone().with_ids(vec![changed.id.clone()]);
     assert!(store.expire(&named, ALL).await.is_empty(), "expire: a disabled client is never idle, named or not");
     let expired = store.expire(&cutoffs, ALL).await;
@@ -120,6 +133,7 @@ pub(super) async fn expire_removes_the_oldest_clients_first<S: ClientStore>(stor
     store.hold(&rows.map(|(seconds, name)| client(name, start + Duration::from_secs(seconds)))).await;
     let cutoffs = IdleCutoffs::none(now()).with_unused_since(now());
     assert!(store.expire(&cutoffs, 0).await.is_empty(), "expire: removes nobody with a limit of 0");
+    // The calls of `Subject::expire` together reach the limit, whatever a store removes with one call.
     for expected in [["d", "b"], ["Z", "_"], ["z", "c"]] {
         let expired = store.expire(&cutoffs, 2).await;
         assert_eq!(names(&expired), expected, "expire: in the order of the list, no more than the limit");
@@ -137,6 +151,7 @@ pub(super) async fn expire_returns_the_removed_clients<S: ClientStore>(store: Su
     let cutoffs = IdleCutoffs::none(now()).with_unused_since(now() - HOUR);
     let expired = store.expire(&cutoffs, ALL).await;
     assert_eq!(expired.len(), 1, "expire: returns the removed clients, and only them");
+    // The whole client, because the event and the revocation need its owner and its origin after it is removed.
     assert_same(expired.first().map(|client| &**client), &old, "expire: returns the removed clients");
     assert!(store.get(&old.id).await.is_none(), "expire: who was removed is not found");
     assert!(!store.remove(&old.id).await, "remove: false for a client that expired");

@@ -8,8 +8,12 @@ use super::subject::Subject;
 use crate::store::{ClientStore, InsertOutcome, RemoveConditions};
 
 /// What was inserted is found at once by the next call.
+///
+/// This finds a store that reads from a replica behind the primary, or that keeps an earlier "unknown client" in a
+/// cache. The client sends its first request right after the reply, and would be refused with `invalid_client`.
 pub(super) async fn an_inserted_client_is_found<S: ClientStore>(store: Subject<S>) {
     let client = client("found", now());
+    // This read comes first on purpose: a cache must not keep the absence of the client beyond the insertion.
     assert!(store.get(&client.id).await.is_none(), "get: a client that was never inserted is None");
     assert_eq!(store.insert(&client).await, InsertOutcome::Inserted, "insert: a new client is Inserted");
     assert_same(store.get(&client.id).await.as_deref(), &client, "get: what was inserted");
@@ -20,6 +24,7 @@ pub(super) async fn insert_never_replaces_a_client<S: ClientStore>(store: Subjec
     let first = client("taken", now());
     store.hold(std::slice::from_ref(&first)).await;
     let second = renamed(&first, "Usurper");
+    // Also the identical client `Exists`: the reply to a repeated request must not be taken for a new registration.
     for other in [&second, &first] {
         assert_eq!(store.insert(other).await, InsertOutcome::Exists, "insert: a second client of an identifier Exists");
         assert_same(store.get(&first.id).await.as_deref(), &first, "insert: never replaces a client");
@@ -32,6 +37,7 @@ pub(super) async fn insert_never_replaces_a_client<S: ClientStore>(store: Subjec
 /// [RFC 6749 §2.2](https://www.rfc-editor.org/rfc/rfc6749#section-2.2) makes the identifier an opaque string. The
 /// default collation of some databases ignores case, and then two clients would be one.
 pub(super) async fn identifiers_are_compared_byte_by_byte<S: ClientStore>(store: Subject<S>) {
+    // The longest identifier that `ClientId` accepts, which a narrow column would cut.
     let longest = "x".repeat(128);
     let names = ["abc", "ABC", "aBc", "ab", "a-c", "a_c", "-", "_", "0", "00", &longest];
     let clients = names.map(|name| renamed(&client(name, now()), name));
@@ -44,6 +50,9 @@ pub(super) async fn identifiers_are_compared_byte_by_byte<S: ClientStore>(store:
 }
 
 /// A removal returns true once, and the identifier is free afterwards.
+///
+/// Only the caller who got true revokes the grants of the client and records the deletion, so each removal is revoked
+/// and recorded once.
 pub(super) async fn remove_is_true_once<S: ClientStore>(store: Subject<S>) {
     let (gone, stays) = (client("gone", now()), client("stays", now()));
     store.hold(&[gone.clone(), stays.clone()]).await;
@@ -66,6 +75,7 @@ pub(super) async fn a_removal_is_for_one_revision<S: ClientStore>(store: Subject
     let second = renamed(&first, "Second");
     store.hold(&[first.clone(), client("stays", now())]).await;
     assert!(store.update(&second).await, "update: the next revision is accepted");
+    // The revision before, the next one, none, and one that is negative when a store reads it as a signed number.
     for revision in [1, 3, 0, u64::MAX] {
         let removed = store.remove_with(&first.id, &RemoveConditions::at_revision(revision)).await;
         assert_eq!(removed, None, "remove: must conflict at another revision");
@@ -86,6 +96,9 @@ pub(super) async fn a_removal_is_for_one_revision<S: ClientStore>(store: Subject
 }
 
 /// The count of all clients, which a store may keep as a number, follows each insertion and removal.
+///
+/// The limit of clients is compared with this number. If it drifts upwards, the endpoint refuses registrations
+/// although it has capacity. If it drifts downwards, the limit is exceeded.
 pub(super) async fn count_follows_insertions_and_removals<S: ClientStore>(store: Subject<S>) {
     let clients = ["one", "two", "three"].map(|name| client(name, now()));
     store.hold(&clients).await;
@@ -93,6 +106,7 @@ pub(super) async fn count_follows_insertions_and_removals<S: ClientStore>(store:
     assert!(store.update(&renamed(&clients[0], "New")).await, "update: the next revision is accepted");
     store.touch(&clients[1].id, now()).await;
     assert_eq!(store.count().await, 3, "count: the same after an update and a use");
+    // Removed twice, because a removal that finds no client must not lower the number.
     store.remove(&clients[2].id).await;
     store.remove(&clients[2].id).await;
     assert_eq!(store.count().await, 2, "count: one less after a removal");

@@ -120,7 +120,7 @@ pub(super) async fn a_refused_insertion_spends_no_use<S: ClientStore>(store: Sub
     store.insert_token(&spent).await;
     store.hold(std::slice::from_ref(&held)).await;
     let limited = |token, most| InsertConditions { max_clients: Some(most), ..spending(token, now) };
-    // Three rounds, so that a store that spends only once for each kind of refusal is found as well.
+    // Three rounds, since a refused attempt may leave a state behind that only the next attempt meets.
     for _ in 0..3 {
         let full = store.insert_with(&new, &limited(&good, 1)).await;
         assert_eq!(full, InsertOutcome::Full, "insert: a full store admits nobody, token or not");

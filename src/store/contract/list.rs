@@ -104,8 +104,8 @@ pub(super) async fn list_selects_one_owner<S: ClientStore>(store: Subject<S>) {
 
 /// Clients that differ in everything that a query looks at, the first one issued at this time.
 ///
-/// The values repeat with different periods (3, 4, 2 and 6), so each combination of owner, status and use occurs and a
-/// filter that looks at the wrong field selects other clients.
+/// The values repeat with different periods (3, 4, 2 and 6), so no two fields select the same clients, and a filter
+/// that looks at the wrong field is found.
 fn varied(start: SystemTime) -> Vec<Client> {
     let mut varied = clients("varied", 24, start);
     for (number, client) in varied.iter_mut().enumerate() {

@@ -12,6 +12,9 @@ use crate::store::{ClientStore, InsertConditions, InsertOutcome, RemoveCondition
 /// An insertion claims all of its nonces; one that is known refuses it, and then none of the others is claimed.
 ///
 /// A document may have several statements, so there may be several nonces.
+///
+/// This finds a store that claims the nonces one after the other and stops at the first that is known, so that the
+/// earlier ones stay claimed. The caller could not use the statement any more, although it registered no client.
 pub(super) async fn an_insertion_claims_its_nonces<S: ClientStore>(store: Subject<S>) {
     let (now, good) = (now(), token("good", Some(9), now()));
     store.insert_token(&good).await;
@@ -22,6 +25,7 @@ pub(super) async fn an_insertion_claims_its_nonces<S: ClientStore>(store: Subjec
     };
     let outcome = store.insert_with(first, &paying(&["one", "two"], now)).await;
     assert_eq!(outcome, InsertOutcome::Inserted, "insert: new keys are accepted");
+    // The known nonce alone, and before and after a new one, because the order decides what is claimed first.
     for keys in [&["one"][..], &["two"], &["three", "one"], &["two", "three"]] {
         let replayed = store.insert_with(second, &paying(keys, now)).await;
         assert_eq!(replayed, InsertOutcome::Replayed, "insert: a key that was used is Replayed, also beside others");
@@ -30,12 +34,14 @@ pub(super) async fn an_insertion_claims_its_nonces<S: ClientStore>(store: Subjec
     assert_eq!(store.uses_left(&good.digest).await, 8, "insert: a key that was used spends no use of a token");
     let outcome = store.insert_with(second, &paying(&["three"], now)).await;
     assert_eq!(outcome, InsertOutcome::Inserted, "insert: a key that came beside a used one is not used up");
+    // There is one space of nonces, whichever verb claims them: a statement that was used must be refused everywhere.
     assert!(!store.claim_nonce("one", now + HOUR, now).await, "claim_nonce: a key that an insertion used up is known");
     assert!(store.claim_nonce("four", now + HOUR, now).await, "claim_nonce: a key that nobody used is not known");
     let replayed = store.insert_with(third, &paying(&["four"], now)).await;
     assert_eq!(replayed, InsertOutcome::Replayed, "insert: a key that was remembered is Replayed");
     let outcome = store.insert_with(third, &paying(&["one"], now + HOUR)).await;
     assert_eq!(outcome, InsertOutcome::Inserted, "insert: an expired nonce is valid again");
+    // The limit is checked beside the nonces, and a refusal by it must release them.
     let full = store.insert_with(fourth, &paying(&["five"], now)).await;
     assert_eq!(full, InsertOutcome::Full, "insert: a new nonce does not raise the limit");
     assert!(store.claim_nonce("five", now + HOUR, now).await, "insert: a refused insertion claims no nonce");
@@ -55,6 +61,7 @@ pub(super) async fn a_refused_insertion_claims_no_nonce<S: ClientStore>(store: S
         (InsertOutcome::Full, &new, below(1, now)),
     ];
     for (expected, client, conditions) in rows {
+        // The same nonce in each row: the first row that claims it makes the next one fail.
         let conditions = InsertConditions { nonces: vec![nonce("jti", now)], ..conditions };
         assert_eq!(store.insert_with(client, &conditions).await, expected, "insert: refused with a new key");
     }
@@ -63,6 +70,9 @@ pub(super) async fn a_refused_insertion_claims_no_nonce<S: ClientStore>(store: S
 }
 
 /// The same for an update, which also releases nonces when it undoes another update.
+///
+/// An update with a software statement is a use of it as a registration is. Without this condition a statement for one
+/// use could be sent again with each update.
 pub(super) async fn an_update_claims_its_nonces<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let first = client("changing", now);
@@ -77,6 +87,7 @@ pub(super) async fn an_update_claims_its_nonces<S: ClientStore>(store: Subject<S
     assert_eq!(replayed, Err(StoreErrorKind::Replayed), "update: a key that was used is Replayed");
     assert_same(store.get(&first.id).await.as_deref(), &second, "update: a used key changes nothing");
     assert!(!store.claim_nonce("one", now + HOUR, now).await, "claim_nonce: a key that an update used up is known");
+    // The undo is itself an update: it needs the next revision, and a conflict must leave the claim in place.
     let undo = UpdateConditions { release_nonces: vec![nonce("one", now)], ..UpdateConditions::unconditional(now) };
     let conflict = store.update_with(&second, &undo).await;
     assert_eq!(conflict, Err(StoreErrorKind::Conflict), "update: must conflict at another revision");
@@ -94,6 +105,7 @@ pub(super) async fn a_removal_releases_nonces<S: ClientStore>(store: Subject<S>)
     let used = client("used", now);
     assert_eq!(store.insert_with(&used, &conditions).await, InsertOutcome::Inserted, "insert: new keys are accepted");
     let undo = RemoveConditions::undoing(conditions.clone(), None);
+    // A conflict that released nonces would permit a replay while the client is still registered.
     let elsewhere = RemoveConditions { revision: Some(2), ..undo.clone() };
     assert_eq!(store.remove_with(&used.id, &elsewhere).await, None, "remove: must conflict at another revision");
     let replayed = store.insert_with(&client("new", now), &conditions).await;
@@ -101,6 +113,7 @@ pub(super) async fn a_removal_releases_nonces<S: ClientStore>(store: Subject<S>)
     assert_eq!(store.remove_with(&used.id, &undo).await, Some(true), "remove: true for a client that is there");
     let again = store.insert_with(&client("again", now), &conditions).await;
     assert_eq!(again, InsertOutcome::Inserted, "remove: released nonces are valid again");
+    // A repeated undo must not release the nonces again, since the second client holds them now.
     assert_eq!(store.remove_with(&used.id, &undo).await, Some(false), "remove: false for a removed client");
     let replayed = store.insert_with(&client("new", now), &conditions).await;
     assert_eq!(replayed, InsertOutcome::Replayed, "remove: of nobody keeps nonces");
@@ -137,6 +150,8 @@ pub(super) async fn a_nonce_is_accepted_from_one_of_many<S: ClientStore>(store: 
             "insert, update: a nonce is accepted from one of many"
         );
         assert_eq!(times(&answers, &InsertOutcome::Replayed), CALLERS - 1, "insert, update: all others are Replayed");
+        // If the update won, the client has the new revision and the same update conflicts. If it lost, the update
+        // takes place now.
         let updated = store.get(&renewed.id).await.is_some_and(|found| found.revision == renewed.revision);
         assert_eq!(store.update(&renewed).await, !updated, "update: a used key changes nothing");
     }

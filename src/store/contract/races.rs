@@ -355,7 +355,6 @@ pub(super) async fn expire_spares_clients_that_are_used_in_time<S: ClientStore>(
         expired.sort();
         expired.dedup();
         assert_eq!(expired.len(), removals, "expire: reports a removal once");
-        // The next round must start from an empty store, so that its clients are the only idle ones.
         for client in &idle {
             store.remove(&client.id).await;
         }

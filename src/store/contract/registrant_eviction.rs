@@ -18,6 +18,9 @@ use crate::client::{Client, ClientStatus, RegistrationOrigin};
 use crate::store::{ClientQuery, ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, RegistrantKey};
 
 /// Which clients an insertion may evict: those older than an hour, then those of a registrant with one of these keys.
+///
+/// This is the order that the registry uses: clients beyond their grace period first, then those of the registrant
+/// itself.
 fn within_grace(most: u64, keys: &[RegistrantKey], now: SystemTime) -> InsertConditions {
     let older = IdleCutoffs::none(now).with_unused_since(now - HOUR);
     let own = keys.iter().map(|key| IdleCutoffs::none(now).with_unused_since(now + HOUR).with_registrant(key.clone()));
@@ -51,6 +54,9 @@ fn by_network(name: &str, network: u64, issued_at: SystemTime) -> Client {
 
 /// A young client is evicted by an insertion with the same key only, in the order in which the conditions name the
 /// keys. After the grace period the oldest client is evicted for any registrant.
+///
+/// This finds a store that ignores the registrant and evicts the first unused client. An attacker with one token could
+/// then evict every client that was registered within the last hour.
 pub(super) async fn a_young_client_is_evicted_by_its_registrant_alone<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let young = [
@@ -61,11 +67,15 @@ pub(super) async fn a_young_client_is_evicted_by_its_registrant_alone<S: ClientS
         Client { status: ClientStatus::Disabled, ..by_network("disabled", 8, now - HOUR / 2) },
     ];
     store.hold(&young).await;
+    // The used and the disabled client have registrant keys as well, and must be protected from them.
     store.touch(&young[3].id, now).await;
     refuses_other_registrants(&store, now).await;
     let (keys, network) = (|keys: &[RegistrantKey]| within_grace(5, keys, now), RegistrantKey::Network);
+    // A list by the same cutoffs must agree with the eviction, since an operator looks at the list to understand it.
     let listed = ClientQuery::new().with_idle(keys(&[owner("O")]).evict[1].clone());
     assert_eq!(store.list(&listed).await.len(), 1, "list: the unused clients of a registrant");
+    // The first row evicts the client of the token. In the later rows its key matches no client, and the search must
+    // continue with the next key.
     let rows = [
         (keys(&[token("T"), owner("O")]), &young[0]),
         (keys(&[token("T"), network(u64::MAX)]), &young[2]),
@@ -77,12 +87,16 @@ pub(super) async fn a_young_client_is_evicted_by_its_registrant_alone<S: ClientS
         assert_eq!(outcome, evicting(evicted), "insert: evicts the unused client of the registrant");
         assert!(store.get(&evicted.id).await.is_none(), "insert: an evicted client is gone");
     }
+    // Two hours later the grace period of every client is over, so the key of the registrant is not needed.
     let later = now + 2 * HOUR;
     let outcome = store.insert_with(&client("later", later), &within_grace(5, &[network(0)], later)).await;
     assert_eq!(outcome, evicting(&client("new-0", now)), "insert: evicts the oldest client after its grace");
 }
 
 /// Keys that resemble those of the young clients, or are those of clients that may not be evicted.
+///
+/// A network is a hash of 64 bits, so a store that keeps it as a signed or shortened number confuses two networks. The
+/// rows with the largest number find this.
 async fn refuses_other_registrants<S: ClientStore>(store: &Subject<S>, now: SystemTime) {
     let network = RegistrantKey::Network;
     let refused = [
@@ -100,11 +114,15 @@ async fn refuses_other_registrants<S: ClientStore>(store: &Subject<S>, now: Syst
 }
 
 /// An update and an enabled client keep their registrant; a used client is never evicted.
+///
+/// An index that loses a client with an update protects it for ever, and one that keeps a disabled client lets it be
+/// evicted: its software could register again.
 pub(super) async fn registrant_keys_follow_every_change<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let mut current = by_network("changing", 9, now);
     store.hold(std::slice::from_ref(&current)).await;
     let conditions = within_grace(1, &[RegistrantKey::Network(9)], now);
+    // To disabled and back, since the client leaves the index and must enter it again with the same key.
     for (status, evictable) in
         [(ClientStatus::Disabled, false), (ClientStatus::Pending, true), (ClientStatus::Active, true)]
     {
@@ -120,6 +138,9 @@ pub(super) async fn registrant_keys_follow_every_change<S: ClientStore>(store: S
 }
 
 /// Two registrants insert at the same moment: each evicts its own clients, as many as it inserts.
+///
+/// Without the condition in the step that removes, two registrants that search at the same moment could take a client
+/// from each other.
 pub(super) async fn registrants_evict_only_their_own_clients_at_once<S: ClientStore>(store: Subject<S>) {
     const HELD: usize = 24;
     for round in 0..ROUNDS {
@@ -127,6 +148,7 @@ pub(super) async fn registrants_evict_only_their_own_clients_at_once<S: ClientSt
         let mut held = Vec::new();
         for number in 0..HELD {
             // Three quarters belong to the first registrant.
+            // The numbers differ so that an exchange of the two registrants shows in the result.
             held.push(by_network(&format!("held-{round}-{number}"), u64::from(number % 4 == 0), now));
         }
         store.hold(&held).await;

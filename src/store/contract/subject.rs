@@ -32,8 +32,7 @@ pub(super) const CALLERS: usize = 64;
 pub(super) const POLLS: usize = 16;
 /// How often a race is run, since one that goes well proves little.
 ///
-/// Eight rounds find a store that checks before it writes in nearly every run, and keep the suite short enough for a
-/// database.
+/// Eight keep the suite short on a database, where each call of a race is a request of its own.
 pub(super) const ROUNDS: usize = 8;
 
 /// The store under test. Its verbs are those of the store; a failing backend ends the check.

@@ -26,6 +26,9 @@ fn unique(text: &str) -> Option<Digest> {
 /// fingerprint; another tenant has its own.
 ///
 /// Disabled clients are included, because an operator disables a software so that it cannot register again.
+///
+/// This finds a store that checks the fingerprint after it has spent a use or evicted a client, and one that searches
+/// only active clients.
 pub(super) async fn a_fingerprint_that_is_taken_is_refused<S: ClientStore>(store: Subject<S>) {
     let (now, good) = (now(), token("good", Some(9), now()));
     store.insert_token(&good).await;
@@ -43,6 +46,8 @@ pub(super) async fn a_fingerprint_that_is_taken_is_refused<S: ClientStore>(store
         unique_fingerprint: unique("one"),
         ..InsertConditions { evict, max_clients: Some(1), ..spending(&good, now) }
     };
+    // The condition alone, beside others below the limit, and beside others at the limit, where a store could evict
+    // the holder of the fingerprint to satisfy the condition.
     for conditions in [&only("one"), &InsertConditions { max_clients: Some(9), ..paying.clone() }, &paying] {
         let outcome = store.insert_with(&second, conditions).await;
         assert_eq!(outcome, InsertOutcome::FingerprintTaken, "insert: a fingerprint that is taken is refused");
@@ -57,6 +62,8 @@ pub(super) async fn a_fingerprint_that_is_taken_is_refused<S: ClientStore>(store
         InsertOutcome::Inserted,
         "insert: another fingerprint is free"
     );
+    // Uniqueness is a condition of a call and no property of the data: an operator may switch it on for an existing
+    // store.
     let plain = store.insert(&second).await;
     assert_eq!(plain, InsertOutcome::Inserted, "insert: without the condition a fingerprint may be that of several");
     store.remove(&first.id).await;
@@ -71,6 +78,7 @@ async fn a_disabled_client_keeps_its_fingerprint<S: ClientStore>(store: &Subject
     let third = with_fingerprint("one", client("third", now));
     let outcome = store.insert_with(&third, &only("one")).await;
     assert_eq!(outcome, InsertOutcome::FingerprintTaken, "insert: also a disabled client has its fingerprint");
+    // Tenants must not learn from a refusal which software another tenant has registered.
     let elsewhere = store.for_tenant("elsewhere").insert_with(&third, &only("one")).await;
     assert_eq!(elsewhere, InsertOutcome::Inserted, "for_tenant: fingerprints of its own");
     store.remove(&second.id).await;
@@ -94,12 +102,16 @@ pub(super) async fn an_update_to_a_fingerprint_that_is_taken_is_refused<S: Clien
     assert_eq!(refused, Err(StoreErrorKind::FingerprintTaken), "update: a fingerprint that is taken is refused");
     let found = store.get(&changing.id).await;
     assert_eq!(found.map(|found| found.revision), Some(1), "update: a taken fingerprint changes nothing");
+    // The conflict is reported although the nonce is new and the fingerprint free: a stale caller must read the client
+    // again.
     let stale = Client { revision: 9, ..moved.clone() };
     let stale =
         store.update_with(&stale, &UpdateConditions { unique_fingerprint: unique("two"), ..with_key("two") }).await;
     assert_eq!(stale, Err(StoreErrorKind::Conflict), "update: must conflict at another revision");
+    // This update claims the nonce of the refused one, which shows that a refusal claims none.
     let own = renamed(&holder, "Renamed");
     assert_eq!(store.update_with(&own, &with_key("one")).await, Ok(()), "update: its own fingerprint is free");
+    // After the holder gives the fingerprint up it must be free at once, also in an index of its own.
     let away = Client { fingerprint: None, ..renamed(&own, "Away") };
     assert!(store.update(&away).await, "update: the next revision is accepted");
     let free = UpdateConditions { unique_fingerprint: unique("one"), ..UpdateConditions::unconditional(now) };
@@ -113,6 +125,9 @@ pub(super) async fn an_update_to_a_fingerprint_that_is_taken_is_refused<S: Clien
 ///
 /// At the usual isolation level of a database neither transaction sees the row of the other one, so each finds the
 /// fingerprint free. Cure: a lock on the fingerprint before the write, and the look after it.
+///
+/// If the winner is a new client, it is removed at the end of the round. If it is an updated one, it keeps the
+/// fingerprint, and the next round uses another text.
 pub(super) async fn one_of_many_of_a_unique_fingerprint_wins<S: ClientStore>(store: Subject<S>) {
     let mut held = clients("held", CALLERS / 2, now());
     store.hold(&held).await;
