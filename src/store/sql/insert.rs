@@ -4,6 +4,22 @@
 //! transaction have an order that matters: first the lock of a unique fingerprint, so that a caller who waits for it
 //! holds nothing else; then the row of the client; then what few callers share (a token, nonces); last the count of
 //! clients, because that row is shared by all insertions of a tenant and its lock is held until the commit.
+//!
+//! The count is the reason for the two kinds of insertion. A tenant without a limit has no count, and its insertions
+//! have no row in common, so they run at the same time. The first insertion with a limit creates the count, and from
+//! then on each insertion and removal of that tenant changes it, on all nodes.
+//!
+//! # Evictions
+//!
+//! When the limit is reached, the step of the limit is not refused at once: its alternatives are tried in order. Each
+//! removes the first client that is idle by one kind of cutoffs, and the first alternative that finds a client ends the
+//! search. One insertion evicts at most one client. If an operator has lowered the limit below the number of clients,
+//! an insertion therefore replaces a client, and the number does not grow.
+//!
+//! # What a failure leaves
+//!
+//! A refusal, an error and a dropped future leave nothing behind: no client, no use spent, no nonce claimed, and no
+//! client evicted. Only the count of a tenant stays once it was begun, which is correct with or without the insertion.
 
 use std::sync::atomic::Ordering;
 
@@ -23,6 +39,10 @@ use crate::store::{IdleCutoffs, InsertConditions, InsertOutcome};
 /// Without conditions this is one statement. With conditions it is one transaction: the row is inserted first, because
 /// that reserves the identifier, then each condition is a statement that must find or change a row. The first one that
 /// does not undoes the transaction, and its place in the list says which refusal that is.
+///
+/// # Errors
+///
+/// When the database is not available. A refusal is an outcome and no error.
 pub(super) async fn insert<B: Backend>(
     backend: &B,
     client: &Client,
@@ -39,6 +59,7 @@ pub(super) async fn insert<B: Backend>(
     if conditions.max_clients.is_some() {
         begin_counting(backend).await?;
     }
+    // The steps borrow texts and values, so all of these live until the transaction ends.
     let nonces = Key::all(&conditions.nonces);
     let values = Values::of(backend.tenant(), client, conditions, &nonces);
     let ids = Vec::from_iter(conditions.evict.iter().map(|cutoffs| ids(Some(cutoffs))));
@@ -56,13 +77,18 @@ pub(super) async fn insert<B: Backend>(
 
 /// The values of the conditions of an insertion, which its steps borrow.
 struct Values<'a> {
+    /// The digest of the initial access token of which one use is spent, and the time at which it must be valid.
     spent: Option<[Value<'a>; 3]>,
+    /// The nonces that must be new, in the order of their digests.
     claimed: Vec<[Value<'a>; 4]>,
+    /// The largest number of clients, with the new one.
     limit: Option<[Value<'a>; 2]>,
+    /// The fingerprint that no other client may have.
     unique: Option<Unique<'a>>,
 }
 
 impl<'a> Values<'a> {
+    /// A condition that is not set has no values, and later no step.
     fn of(tenant: &'a [u8], client: &'a Client, conditions: &'a InsertConditions, nonces: &'a [Key]) -> Self {
         let InsertConditions { now, initial_access_token, max_clients, unique_fingerprint, .. } = conditions;
         Self {
@@ -84,6 +110,8 @@ impl<'a> Values<'a> {
         let mut steps = Vec::new();
         let lock = self.unique.iter().flat_map(|unique| unique.lock(sql));
         steps.extend(lock.map(|step| (InsertOutcome::FingerprintTaken, step)));
+        // The row before the conditions that cost: a repeated identifier is refused before a use is spent or a nonce
+        // claimed, and the row lock of the identifier makes a second insertion of it wait here.
         steps.push((InsertOutcome::Exists, Step::required(&sql.insert, row)));
         steps.extend(self.unique.iter().map(|unique| (InsertOutcome::FingerprintTaken, unique.check(sql))));
         if let Some(values) = &self.spent {
@@ -92,6 +120,8 @@ impl<'a> Values<'a> {
         let claim = |values| (InsertOutcome::Replayed, Step::required(&sql.claim_nonce, values));
         steps.extend(self.claimed.iter().map(|values| claim(values)));
         if let Some(values) = &self.limit {
+            // The last step: from here to the commit all insertions of the tenant wait, and nothing but the commit
+            // follows.
             steps.push((InsertOutcome::Full, Step { instead: evictions, ..Step::required(&sql.within, values) }));
         }
         steps
@@ -99,6 +129,9 @@ impl<'a> Values<'a> {
 }
 
 /// The values of the statement that inserts a client, in the order of its columns.
+///
+/// Both databases have the same columns in the same order, so the array has no names. A new column is appended to it,
+/// to both insertions of the dialects, and to a new version of the tables.
 pub(super) fn row<'a>(tenant: &'a [u8], client: &'a Client, written: &'a Written) -> [Value<'a>; 14] {
     [
         bytes(tenant),
@@ -128,7 +161,9 @@ pub(super) fn row<'a>(tenant: &'a [u8], client: &'a Client, written: &'a Written
 /// transactions would not see each other's row at that moment, so they first take an advisory lock of the fingerprint;
 /// SQLite has one writer.
 pub(super) struct Unique<'a> {
+    /// The number of the advisory lock.
     lock: [Value<'a>; 1],
+    /// The tenant, the fingerprint, and the client that may have it.
     check: [Value<'a>; 3],
 }
 
@@ -136,6 +171,8 @@ impl<'a> Unique<'a> {
     /// The lock is a 64-bit number made from the fingerprint and the tenant. Fingerprints that share a number wait for
     /// one another, which costs time and nothing else.
     pub(super) fn new(tenant: &'a [u8], fingerprint: &'a Digest, own: &'a ClientId) -> Self {
+        // The fingerprint has a fixed length, so no two pairs of fingerprint and tenant are the same text. An advisory
+        // lock has one namespace for the whole database, so the tenant must be a part of it.
         let digest = Sha256::new().chain_update(fingerprint.as_bytes()).chain_update(tenant).finalize();
         let number = digest.iter().take(8).fold(0, |number: i64, byte| number << 8 | i64::from(*byte));
         let check = [bytes(tenant), bytes(fingerprint.as_bytes()), text(own.as_str())];
@@ -156,6 +193,7 @@ impl<'a> Unique<'a> {
 /// The statement that removes the first idle client, other than the new one. PostgreSQL skips rows that another
 /// transaction has locked: this transaction holds the count, for which that one may wait, so waiting for its row could
 /// be a deadlock.
+/// If all idle clients are locked, none is found, and the insertion is refused because the limit is reached.
 fn evicting<'a, B: Backend>(
     backend: &'a B,
     cutoffs: &'a IdleCutoffs,
@@ -170,16 +208,21 @@ fn evicting<'a, B: Backend>(
 /// Makes sure that the clients of the tenant are counted. They are counted only for tenants with a limit, because the
 /// count is one row that each insertion would have to change, and insertions would then follow one another for
 /// nothing. In PostgreSQL the table is locked for that moment, so that no concurrent insertion is missed.
+///
+/// The flag `counting` only saves the query. It is not shared between nodes, and the row of the database decides: a
+/// node that does not know the flag looks for the row, and an insertion without conditions does so in its statement.
 async fn begin_counting<B: Backend>(backend: &B) -> Result<(), StoreError> {
     if backend.counting().load(Ordering::Acquire) {
         return Ok(());
     }
     let (sql, tenant) = (backend.statements(), [bytes(backend.tenant())]);
     if backend.fetch(&sql.is_counted, &tenant).await?.is_empty() {
+        // The lock of the table takes no value, and a driver refuses a value without a placeholder.
         let values = |text: &String| if text.contains("$1") { &tenant[..] } else { &[] };
         let steps = sql.begin_counting.iter().map(|text| Step::optional(text, values(text)));
         let _ = backend.transact(&Vec::from_iter(steps)).await?;
     }
+    // After the commit: a flag that is set before a failed transaction would leave the tenant without a count.
     backend.counting().store(true, Ordering::Release);
     Ok(())
 }

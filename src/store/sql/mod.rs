@@ -22,6 +22,27 @@
 //! 1 … AND uses_left > 0`: the database checks and spends in one go, and a lock on that row makes a second caller wait
 //! for the first one. The first required step that finds no row undoes the transaction, and its index says which
 //! condition failed.
+//!
+//! # What one statement must guarantee
+//!
+//! The two databases isolate transactions differently. SQLite has one writer, so a transaction runs alone. PostgreSQL
+//! runs transactions beside one another at `READ COMMITTED`, where each statement sees what was committed before it
+//! began. The steps are written for the weaker one: no step relies on what an earlier `SELECT` returned, unless a lock
+//! that the transaction holds keeps it true.
+//!
+//! # Which index serves which verb
+//!
+//! | index | verb |
+//! | --- | --- |
+//! | primary key (tenant, identifier) | `get`, `update`, `remove`, `touch` |
+//! | issue (tenant, issue, identifier) | `list` and its cursor |
+//! | never used (partial) | expiry and eviction of unused clients |
+//! | owner, fingerprint (partial) | a list of them, the check of uniqueness |
+//! | registration tokens (three, partial) | `get_by_registration_token` |
+//! | unused by owner, token, network (partial) | eviction for one registrant |
+//!
+//! An index is partial where most rows have no value for it, so that these rows cost no writes there. No index has the
+//! last use, which would have to be rewritten with every use of a client.
 
 mod filter;
 mod insert;
@@ -51,21 +72,28 @@ use crate::error::StoreError;
 /// A value of a statement, in the three types that all columns have. Borrowed, because a verb is given references.
 #[derive(Debug, Clone, Copy)]
 enum Value<'a> {
+    /// A number, a time in milliseconds since 1970, or a hash whose bits are taken as a signed number.
     Int(Option<i64>),
+    /// A text of a known alphabet.
     Text(Option<&'a str>),
+    /// A digest, a record, or a text of any alphabet.
     Bytes(Option<&'a [u8]>),
 }
 
 /// A row that a statement finds: a number (the last use, the uses left, or a count) and a record, which is empty for a
 /// count.
 struct Found {
+    /// The first column; `None` for `NULL`.
     number: Option<i64>,
+    /// The second column. It is decoded outside of the driver, so that its errors are those of the record.
     record: Vec<u8>,
 }
 
 /// A statement of a transaction.
 struct Step<'a> {
+    /// The SQL, with `$1`, `$2` and so on for its values.
     text: &'a str,
+    /// As many values as placeholders.
     values: &'a [Value<'a>],
     /// Whether the transaction is undone when the statement finds or changes no row.
     required: bool,
@@ -78,6 +106,7 @@ struct Step<'a> {
 
 impl<'a> Step<'a> {
     /// A condition of the transaction.
+    /// The statement is written so that a row is found or changed exactly if the condition holds.
     fn required(text: &'a str, values: &'a [Value<'a>]) -> Self {
         Self { text, values, required: true, instead: &[], removes: false }
     }
@@ -108,6 +137,9 @@ where
 }
 
 /// Runs statements on one database, for one tenant.
+///
+/// A backend never interprets a statement: it binds values, runs the text, and reports rows. What it adds is the order
+/// of writers, retries where the database reports a conflict of transactions, and limits of time.
 trait Backend: Sync {
     /// The statements with the names of the tables.
     fn statements(&self) -> &Statements;
@@ -119,12 +151,17 @@ trait Backend: Sync {
     fn counting(&self) -> &std::sync::atomic::AtomicBool;
 
     /// Runs a statement that reads, and returns its rows.
+    /// The statement must change nothing, because it may run on a connection that is for reading.
     fn fetch(&self, text: &str, values: &[Value<'_>]) -> impl Future<Output = Result<Vec<Found>, StoreError>> + Send;
 
     /// Runs a statement that writes, and returns how many rows it changed.
+    /// It is atomic without a transaction, also when the future is dropped.
     fn execute(&self, text: &str, values: &[Value<'_>]) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
     /// Runs all steps in one transaction, in their order, or none of them.
+    ///
+    /// `Ok(Err(index))` when the required step of this index found no row; everything before it is undone then. `Err`
+    /// when the database failed: the transaction was not committed, or the answer to its commit was lost.
     fn transact(&self, steps: &[Step<'_>]) -> impl Future<Output = Result<Taken, StoreError>> + Send;
 }
 
@@ -150,6 +187,7 @@ where
     Option<i64>: for<'r> Decode<'r, R::Database> + Type<R::Database>,
     Vec<u8>: for<'r> Decode<'r, R::Database> + Type<R::Database>,
 {
+    // Columns are read by their positions. All statements that find rows have the number first.
     let record = if row.len() > 1 { row.try_get(1)? } else { Vec::new() };
     Ok(Found { number: row.try_get(0)?, record })
 }
@@ -171,6 +209,13 @@ impl std::fmt::Display for NewerSchema {
 impl std::error::Error for NewerSchema {}
 
 /// The versions of the tables that are still to come, in order: number and statements.
+///
+/// The version of a migration is its position, beginning with 1, so a released migration is never removed or reordered.
+///
+/// # Errors
+///
+/// When the tables have a version that this program does not know. It refuses to start: a statement of an older program
+/// would leave newer columns empty, and the newer program would take that for the truth.
 fn pending<'a>(migrations: &'a [&'a str], version: i64) -> Result<impl Iterator<Item = (i64, &'a str)>, NewerSchema> {
     let known = migrations.len() as i64;
     if version > known {
@@ -184,11 +229,14 @@ fn pending<'a>(migrations: &'a [&'a str], version: i64) -> Result<impl Iterator<
 macro_rules! client_store {
     ($store:ty) => {
         impl $crate::store::ClientStore for $store {
+            // Also for a database in memory that an application passes as a pool: the store cannot know it, and durable
+            // is the answer that demands more care with secrets.
             fn is_durable(&self) -> bool {
                 true
             }
 
             fn for_tenant(&self, tenant: &str) -> Self {
+                // The flag belongs to one tenant: another one may have no count.
                 Self { tenant: tenant.as_bytes().into(), counting: std::sync::Arc::default(), ..self.clone() }
             }
 
