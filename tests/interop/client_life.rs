@@ -45,7 +45,7 @@ impl Log {
 }
 
 #[tokio::test]
-async fn the_audit_trail_tells_the_life_of_a_client_once_per_step() {
+async fn the_audit_trail_records_every_step_of_a_client_once() {
     let (clock, log) = (FakeClock::new(), Log::default());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let builder = Registry::builder(format!("http://{}", listener.local_addr().unwrap()), Access::Tokens);

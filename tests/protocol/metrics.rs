@@ -107,7 +107,7 @@ async fn time_is_measured_for_requests_and_for_the_store() {
 }
 
 #[tokio::test]
-async fn a_request_that_nobody_waits_for_is_counted_as_abandoned() {
+async fn a_request_that_is_cancelled_is_counted_as_abandoned() {
     use std::sync::atomic::Ordering::SeqCst;
 
     let (snapshotter, _guard) = record();

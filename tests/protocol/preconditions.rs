@@ -242,7 +242,7 @@ async fn a_read_may_name_the_client_in_the_query() {
 }
 
 #[tokio::test]
-async fn a_slash_at_the_end_changes_nothing_and_redirects_nobody() {
+async fn a_slash_at_the_end_changes_nothing_and_causes_no_redirect() {
     let server = Server::open().await;
     let post = server.request(Method::POST, server.endpoint() + "/").json(&minimal());
     let created = send(post).await;

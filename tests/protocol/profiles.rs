@@ -199,7 +199,7 @@ async fn each_profile_lets_in_and_refuses_its_own() {
 }
 
 #[tokio::test]
-async fn mcp_is_also_at_register_and_tells_the_canonical_place() {
+async fn mcp_is_also_at_register_and_replies_with_the_canonical_url() {
     let server = Server::start(Access::Open, |builder| builder.with_profile(Profile::Mcp)).await;
     let document = json!({"redirect_uris": ["http://localhost:6274/oauth/callback"]});
     let request = server.request(Method::POST, server.url("/register")).header("content-type", "application/json");

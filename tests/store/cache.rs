@@ -225,7 +225,7 @@ async fn a_client_is_read_once() {
 }
 
 #[tokio::test]
-async fn nobody_is_looked_for_once() {
+async fn an_unknown_client_is_read_from_the_store_once() {
     let setting = Setting::new().await;
     let nobody = ClientId::generate().unwrap();
     for _ in 0..10 {
@@ -265,7 +265,7 @@ async fn a_change_made_here_shows_at_once() {
 }
 
 #[tokio::test]
-async fn an_expired_client_is_gone_at_once() {
+async fn an_expired_client_is_removed_at_once() {
     let setting = Setting::new().await;
     assert_eq!(setting.get().await.as_deref(), Some("first"));
     let cutoffs = IdleCutoffs::none(SystemTime::now()).with_unused_since(SystemTime::now() + LONG);
@@ -312,7 +312,7 @@ async fn a_slow_read_does_not_undo_an_update() {
 }
 
 #[tokio::test]
-async fn a_conflict_tells_that_the_client_was_changed() {
+async fn a_conflict_error_says_that_the_client_was_changed() {
     let setting = Setting::new().await;
     let first = setting.cached.get(&setting.id).await.unwrap().unwrap();
     setting.elsewhere.update(&setting.id, &setting.token, metadata("second")).await.unwrap();
@@ -321,7 +321,7 @@ async fn a_conflict_tells_that_the_client_was_changed() {
 }
 
 #[tokio::test]
-async fn a_slow_read_of_nobody_hides_no_client() {
+async fn a_slow_read_of_an_unknown_client_hides_no_client() {
     let setting = Setting::new().await;
     let client = setting.probe.inner.get(&setting.id).await.unwrap().unwrap();
     assert!(setting.probe.inner.remove(&setting.id, &RemoveConditions::unconditional()).await.unwrap());
@@ -334,7 +334,7 @@ async fn a_slow_read_of_nobody_hides_no_client() {
 }
 
 #[tokio::test]
-async fn a_slow_read_does_not_outlast_what_another_node_told() {
+async fn a_slow_read_does_not_outlast_an_invalidation_by_another_node() {
     let setting = Setting::new().await;
     let read = setting.slow_read().await;
     setting.elsewhere.delete(&setting.id, &setting.token).await.unwrap();
@@ -370,7 +370,7 @@ async fn a_use_costs_no_further_read() {
 }
 
 #[tokio::test]
-async fn a_use_of_a_client_that_is_gone_tells_that_it_is_gone() {
+async fn a_use_of_a_removed_client_returns_that_it_does_not_exist() {
     let setting = Setting::new().await;
     assert_eq!(setting.get().await.as_deref(), Some("first"));
     setting.elsewhere.delete(&setting.id, &setting.token).await.unwrap();
@@ -379,7 +379,7 @@ async fn a_use_of_a_client_that_is_gone_tells_that_it_is_gone() {
 }
 
 #[tokio::test]
-async fn a_change_made_elsewhere_shows_when_it_is_told() {
+async fn a_change_made_elsewhere_shows_after_invalidate() {
     let setting = Setting::new().await;
     assert_eq!(setting.get().await.as_deref(), Some("first"));
     setting.elsewhere.update(&setting.id, &setting.token, metadata("second")).await.unwrap();
@@ -421,7 +421,7 @@ async fn a_change_made_elsewhere_shows_within_the_lifetime() {
 }
 
 #[tokio::test]
-async fn a_failure_is_told_to_all_who_wait_and_is_not_kept() {
+async fn a_failure_is_returned_to_all_waiting_callers_and_is_not_cached() {
     let setting = Setting::new().await;
     setting.probe.fail(true);
     setting.probe.hold();
@@ -441,7 +441,7 @@ async fn a_failure_is_told_to_all_who_wait_and_is_not_kept() {
 }
 
 #[tokio::test]
-async fn whatever_may_have_changed_a_client_is_told_to_the_listener() {
+async fn the_listener_gets_every_possible_change_of_a_client() {
     let probe = Probe::new();
     let told = Arc::new(Mutex::new(Vec::new()));
     let tell = Arc::clone(&told);

@@ -188,7 +188,7 @@ async fn readable_clients_expire_in_redis_and_are_all_reported() {
 /// not exist any more.
 #[cfg(feature = "redis")]
 #[tokio::test]
-async fn rows_without_a_client_and_clients_that_cannot_be_read_make_no_room_in_redis() {
+async fn rows_without_a_client_and_unreadable_clients_are_not_evicted_in_redis() {
     use redis::AsyncCommands as _;
 
     use crate::store_under_test::{Redis, StoreUnderTest as _, url};

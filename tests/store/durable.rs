@@ -306,7 +306,7 @@ mod postgres {
 
     /// A registration waits for the transaction that begins to count the clients. Its reads must not be older than that wait.
     #[tokio::test]
-    async fn who_waits_for_the_count_to_begin_is_counted_whatever_the_isolation() {
+    async fn a_registration_that_waits_for_the_count_is_counted_at_every_isolation_level() {
         let store_under_test = Postgres::make().await;
         let registry = super::registry(serializing(&store_under_test).await.unwrap(), None);
         // Preparing a statement waits too, and before it reads; this one is prepared.
@@ -376,7 +376,7 @@ mod postgres {
 
     /// As above. The one has the only connection, the other waits for it.
     #[tokio::test]
-    async fn whoever_waits_for_a_connection_has_only_so_much_patience() {
+    async fn waiting_for_a_connection_has_a_time_limit() {
         let store_under_test = Postgres::make().await;
         let options = PostgresOptions::new().with_schema(store_under_test.schema()).with_max_connections(1);
         let options = options.with_acquire_timeout(Duration::from_secs(1));

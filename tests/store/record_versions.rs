@@ -64,7 +64,7 @@ fn a_full_client_of_version_1_is_read() {
 }
 
 #[tokio::test]
-async fn the_tokens_of_a_client_of_version_1_still_count() {
+async fn the_tokens_of_a_client_of_version_1_are_still_valid() {
     let (store, client) = (MemoryStore::new(), decoded("v1-client-full.json"));
     store.insert(&client, &InsertConditions::unconditional(client.issued_at())).await.unwrap();
     let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(SecretStorage::hashed());

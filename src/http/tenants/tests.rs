@@ -157,7 +157,7 @@ fn every_path_has_one_tenant() {
 }
 
 #[test]
-fn tenants_that_cannot_be_told_apart_are_refused() {
+fn tenants_that_cannot_be_distinguished_are_refused() {
     type Build = fn([Registry; 2]) -> Result<Tenants, ConfigError>;
     let (by_host, by_path): (Build, Build) = (Tenants::by_host, Tenants::by_path);
     let rows = [

@@ -116,7 +116,7 @@ impl Revoke for Stuck {
 }
 
 #[tokio::test]
-async fn whoever_expires_is_on_the_trail_even_when_nobody_waits_for_the_revocation() {
+async fn an_expired_client_is_on_the_trail_when_its_revocation_is_not_awaited() {
     let ledger = Ledger::default();
     let configure = ledger.clone();
     let server = Server::start(Access::Open, |builder| builder.with_audit(configure).with_revocation(Stuck)).await;

@@ -64,7 +64,7 @@ async fn written(access: Access, configure: impl FnOnce(RegistryBuilder) -> Regi
 }
 
 #[tokio::test]
-async fn a_record_tells_who_did_what_and_what_changed() {
+async fn a_record_has_the_actor_the_operation_and_the_changes() {
     let (server, disk) = written(Access::Tokens, |builder| builder.with_registration_token_rotation(true)).await;
     let options = TokenOptions::new().with_owner("team-a");
     let (token, record) = server.registry.with_actor("alice").issue_initial_access_token(options).await.unwrap();
@@ -134,7 +134,7 @@ async fn a_record_tells_who_did_what_and_what_changed() {
 }
 
 #[tokio::test]
-async fn a_record_tells_why_something_was_refused() {
+async fn a_record_has_the_reason_of_a_refusal() {
     let gate = Access::custom(Always(Decision::Allow(Registrant::new().with_owner("team-b"))));
     let (server, disk) = written(gate, |builder| builder).await;
     let request = server.posting(r#"{"redirect_uris":["a:"],"scope":" "}"#).header("x-request-id", "01J9ZK");
@@ -160,7 +160,7 @@ async fn a_record_tells_why_something_was_refused() {
 }
 
 #[tokio::test]
-async fn values_are_told_only_on_demand() {
+async fn values_are_recorded_only_on_demand() {
     let disk = Disk::default();
     let sink = JsonLines::new(disk.clone());
     let server = Server::start(Access::Open, |builder| builder.with_audit(sink)).await;
@@ -174,7 +174,7 @@ async fn values_are_told_only_on_demand() {
 }
 
 #[tokio::test]
-async fn keys_are_told_by_name_only() {
+async fn keys_are_recorded_by_name_only() {
     let (server, disk) = written(Access::ManagementOnly, |builder| builder).await;
     let key = json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
     let document = json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks": { "keys": [key] },
@@ -248,7 +248,7 @@ async fn lines_of_many_requests_are_never_mixed() {
 }
 
 #[tokio::test]
-async fn every_sink_is_told_also_that_a_change_was_taken_back() {
+async fn every_sink_records_also_that_a_change_was_taken_back() {
     let (ledger, broken, disk) = (Ledger::default(), Ledger::default(), Disk::default());
     let sink = FanOut::new().with(ledger.clone()).with(broken.clone()).with(JsonLines::new(disk.clone()));
     let server = Server::start(Access::Open, |builder| builder.with_audit(sink)).await;

@@ -86,7 +86,7 @@ async fn an_update_gains_nothing_that_a_registration_would_refuse() {
 }
 
 #[tokio::test]
-async fn a_deleted_client_is_known_to_nobody() {
+async fn a_deleted_client_is_unknown_at_every_endpoint() {
     let server = Server::open().await;
     let client = server.register(&minimal()).await;
     let kept = server.registry.client(client.id()).await.unwrap().unwrap();
@@ -145,7 +145,7 @@ async fn each_token_opens_only_its_own_endpoint() {
 }
 
 #[tokio::test]
-async fn what_the_operator_removes_is_gone_for_the_client_at_once() {
+async fn a_removal_by_the_operator_takes_effect_at_once() {
     let server = Server::open().await;
     let client = server.register(&minimal()).await;
     let later = server.registry.now() + std::time::Duration::from_secs(1);

@@ -118,7 +118,7 @@ async fn the_client_limit_is_exact() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_deletion_makes_room_below_the_limit() {
+async fn a_deletion_permits_a_registration_below_the_limit() {
     let server = Server::start(Access::Open, |builder| builder.with_max_clients(1)).await;
     let client = server.register(&minimal()).await;
     assert_eq!(server.post(&minimal()).await.status, 503);

@@ -195,7 +195,7 @@ async fn a_secret_comes_and_goes_with_the_authentication_method() {
 }
 
 #[tokio::test]
-async fn after_a_rotation_the_old_token_counts_until_the_new_one_is_used() {
+async fn after_a_rotation_the_old_token_is_valid_until_the_new_one_is_used() {
     let server = Server::start(Access::Open, |builder| builder.with_registration_token_rotation(true)).await;
     let first = server.register(&minimal()).await;
     let second = Registered::of(&server.put(&first, &first.own()).await);

@@ -84,7 +84,7 @@ async fn a_client_that_is_not_permitted_proves_itself_and_is_refused() {
 }
 
 #[tokio::test]
-async fn an_access_token_that_does_not_reach_that_far_is_told_the_scope() {
+async fn an_access_token_without_the_scope_gets_the_scope_in_the_challenge() {
     for (scope, named) in [("registration write", ", scope=\"registration write\""), ("a\"b", ""), ("", "")] {
         let gate = Always(Decision::InsufficientScope { scope: scope.into() });
         let server = Server::start(Access::custom(gate), |builder| builder).await;
@@ -100,7 +100,7 @@ async fn an_access_token_that_does_not_reach_that_far_is_told_the_scope() {
 
 #[cfg(feature = "rate-limit")]
 #[tokio::test]
-async fn whoever_guesses_tokens_must_wait() {
+async fn a_caller_that_guesses_tokens_must_wait() {
     use std::time::Duration;
     use tower_dcr::gate::RateLimit;
 

@@ -34,7 +34,7 @@ async fn without_secret(request: crate::server::RequestBuilder) -> Value {
 }
 
 #[tokio::test]
-async fn a_sealed_secret_is_told_again_and_is_not_in_the_record() {
+async fn a_sealed_secret_is_shown_again_and_is_not_in_the_record() {
     let store = MemoryStore::new();
     let server = server(&store, sealed(NEW)).await;
     let client = server.register(&minimal()).await;
@@ -70,7 +70,7 @@ async fn an_update_takes_the_secret_to_the_newest_key() {
 }
 
 #[tokio::test]
-async fn a_hashed_secret_is_told_once_and_still_compared() {
+async fn a_hashed_secret_is_shown_once_and_still_compared() {
     let store = MemoryStore::new();
     let server = server(&store, SecretStorage::hashed()).await;
     let client = server.register(&minimal()).await;
@@ -98,7 +98,7 @@ async fn a_hashed_secret_is_told_once_and_still_compared() {
 }
 
 #[tokio::test]
-async fn a_client_that_comes_to_need_a_secret_is_told_it_also_when_it_is_hashed() {
+async fn a_client_that_begins_to_need_a_secret_sees_it_also_when_it_is_hashed() {
     let server = server(&MemoryStore::new(), SecretStorage::hashed()).await;
     let mut document = minimal();
     document["token_endpoint_auth_method"] = "none".into();

@@ -98,7 +98,7 @@ async fn an_identical_public_registration_shares_the_client_that_is_there() {
 }
 
 #[tokio::test]
-async fn nobody_shares_a_client_unless_the_operator_wants_it() {
+async fn no_client_is_shared_unless_the_operator_enables_it() {
     let server = Server::open().await;
     let (first, second) = (server.register(&native(1)).await, server.register(&native(1)).await);
     assert_ne!(first.id(), second.id());
@@ -106,7 +106,7 @@ async fn nobody_shares_a_client_unless_the_operator_wants_it() {
 }
 
 #[tokio::test]
-async fn whoever_needs_a_token_to_register_shares_nothing() {
+async fn registrations_with_a_token_are_not_shared() {
     let server = Server::start(Access::Tokens, |builder| {
         builder.with_shared_registrations(true).with_initial_access_token("ConfiguredInitialToken")
     })

@@ -24,7 +24,7 @@ fn id(client: &Registered) -> ClientId {
 }
 
 #[tokio::test]
-async fn a_disabled_client_can_do_nothing_and_looks_like_none() {
+async fn a_disabled_client_is_answered_like_an_unknown_client() {
     let server = Server::open().await;
     let client =
         server.register(&minimal_and(json!({ "post_logout_redirect_uris": ["https://app.example.com/bye"] }))).await;
@@ -155,7 +155,7 @@ async fn what_was_reviewed_is_what_is_approved() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_audited_did_not_happen_except_that_nobody_is_enabled_by_it() {
+async fn a_status_change_that_cannot_be_audited_never_enables_a_client() {
     let ledger = Ledger::default();
     let configure = ledger.clone();
     let server = Server::start(Access::Open, |builder| builder.with_audit(configure)).await;

@@ -78,7 +78,7 @@ fn expect(agrees: bool, what: &str) -> Result<(), String> {
 }
 
 #[tokio::test]
-async fn a_software_statement_is_ignored_where_nobody_verifies_it() {
+async fn a_software_statement_is_ignored_without_a_verifier() {
     let rows: Vec<_> = data::documents().into_iter().filter(|row| row.settings.software_statements).collect();
     assert_eq!(rows.len(), OF_STATEMENTS);
     let server = server(Settings::default()).await;

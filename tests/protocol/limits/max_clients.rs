@@ -25,7 +25,7 @@ fn at_most(clients: u64) -> Retention {
 }
 
 #[tokio::test]
-async fn at_the_ceiling_the_oldest_unused_client_makes_room() {
+async fn at_the_ceiling_the_oldest_unused_client_is_evicted() {
     let stage = Stage::new(Access::Open, at_most(4)).await;
     let [used, oldest, disabled, protected] =
         [stage.register().await, stage.register().await, stage.register().await, stage.register().await];
@@ -61,7 +61,7 @@ async fn those_who_must_stay_do_not_close_the_registration() {
 }
 
 #[tokio::test]
-async fn where_the_trail_fails_whoever_made_room_comes_back() {
+async fn an_evicted_client_is_restored_when_the_trail_fails() {
     let (clock, ledger, grants) = (FakeClock::new(), Ledger::default(), Grants::default());
     let server = Server::with_store(Access::Open, grants.store.clone(), |builder| {
         let builder = builder.with_retention(at_most(2)).with_clock(clock.clone());
@@ -89,7 +89,7 @@ async fn where_the_trail_fails_whoever_made_room_comes_back() {
 }
 
 #[tokio::test]
-async fn a_revocation_that_is_dropped_is_told() {
+async fn a_revocation_that_is_dropped_is_reported() {
     /// Never comes to an end.
     struct Endless(Arc<Notify>);
 
@@ -162,7 +162,7 @@ async fn many_registrations_at_the_ceiling_stay_below_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn at_the_ceiling_as_many_go_as_come() {
+async fn at_the_ceiling_each_registration_evicts_one_client() {
     let retention = at_most(10).with_protection(Grants::default());
     for retention in [at_most(10), retention] {
         let server = Server::start(Access::Tokens, |builder| builder.with_retention(retention)).await;
@@ -182,7 +182,7 @@ async fn at_the_ceiling_as_many_go_as_come() {
 }
 
 #[tokio::test]
-async fn a_registration_does_not_fail_because_of_the_grants_of_who_made_room() {
+async fn a_registration_does_not_fail_because_of_the_grants_of_an_evicted_client() {
     let server = {
         let grants = Grants::default();
         grants.fail(true);

@@ -153,7 +153,7 @@ async fn a_sweep_looks_beyond_pages_of_protected_clients() {
 }
 
 #[tokio::test]
-async fn nobody_goes_while_it_cannot_be_told_who_is_protected() {
+async fn no_client_is_removed_while_the_protected_clients_are_unknown() {
     let stage = Stage::new(Access::Open, Retention::new().with_unused_after(DAY).with_max_clients(1)).await;
     let client = stage.register().await;
     stage.clock.advance(2 * DAY);
@@ -165,7 +165,7 @@ async fn nobody_goes_while_it_cannot_be_told_who_is_protected() {
 }
 
 #[tokio::test]
-async fn grants_end_with_their_client_whoever_removes_it() {
+async fn grants_end_with_their_client_by_every_kind_of_removal() {
     let stage = Stage::new(Access::Open, Retention::new().with_unused_after(DAY).with_max_clients(5)).await;
     let registry = &stage.server.registry;
     let [deleted, released, removed, expired, swept] = [
@@ -194,7 +194,7 @@ async fn grants_end_with_their_client_whoever_removes_it() {
 
 /// The client is removed as it asked, so DELETE succeeds; the operator finds the failure in the trail and the calls.
 #[tokio::test]
-async fn grants_that_cannot_be_revoked_are_reported_and_the_client_stays_gone() {
+async fn grants_that_cannot_be_revoked_are_reported_and_the_client_stays_removed() {
     let stage = Stage::new(Access::Open, Retention::new().with_unused_after(DAY).with_max_clients(4)).await;
     let registry = &stage.server.registry;
     let [deleted, released, removed, swept] =

@@ -183,7 +183,7 @@ async fn a_gate_limits_and_the_owner_stays() {
 }
 
 #[tokio::test]
-async fn a_token_that_would_admit_nobody_is_not_issued() {
+async fn a_token_that_permits_no_registration_is_not_issued() {
     let server = Server::start(Access::Tokens, |builder| builder).await;
     let (options, zero) = (TokenOptions::new, std::time::Duration::ZERO);
     let rows = [

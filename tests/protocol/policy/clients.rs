@@ -14,7 +14,7 @@ use crate::server::{Registered, Server, minimal, minimal_and, send};
 const METADATA: (u16, &str) = (400, "invalid_client_metadata");
 
 #[tokio::test]
-async fn whoever_is_unknown_gets_no_secret() {
+async fn an_unknown_registrant_gets_no_secret() {
     let server = reviewed(PublicClients::replacing()).await;
     let public = server.register(&minimal_and(json!({ "token_endpoint_auth_method": "none" }))).await;
     for method in [None, Some("none"), Some("client_secret_basic"), Some("client_secret_post")] {
@@ -57,7 +57,7 @@ async fn an_algorithm_does_not_bring_the_secret_back() {
 }
 
 #[tokio::test]
-async fn whoever_is_known_keeps_the_method_asked_for() {
+async fn a_registrant_that_is_known_keeps_the_requested_method() {
     let server = Server::start(Access::Tokens, |builder| builder.with_policy(PublicClients::replacing())).await;
     let (token, _) = server.registry.issue_initial_access_token(TokenOptions::new()).await.unwrap();
     let client = Registered::of(&send(server.posting(minimal().to_string()).bearer_auth(token.expose())).await);
@@ -107,7 +107,7 @@ async fn declared_members_are_kept_returned_and_replaced() {
 }
 
 #[tokio::test]
-async fn nobody_finds_again_what_nobody_declared() {
+async fn undeclared_members_are_not_stored() {
     let server = extended(Access::Open).await;
     let document = minimal_and(json!({
         "acme_other": "x", "ACME_THEME": "dark", "acme_theme#fr": "sombre", "acme_beta": null, "acme.tags": [],
@@ -124,7 +124,7 @@ async fn nobody_finds_again_what_nobody_declared() {
 }
 
 #[tokio::test]
-async fn declared_members_have_a_type_a_size_and_somebody_who_may_set_them() {
+async fn declared_members_have_a_type_a_size_and_permitted_writers() {
     let server = extended(Access::Open).await;
     let rows = [
         ("acme_theme", json!(1)),

@@ -19,7 +19,7 @@ async fn enabled(access: Access) -> Server {
 }
 
 #[tokio::test]
-async fn a_dry_run_tells_what_would_be_registered() {
+async fn a_dry_run_returns_what_would_be_registered() {
     let server = enabled(Access::Open).await;
     let document = minimal_and(json!({ "client_name#fr": "Appli", "grant_types": ["authorization_code", "password"] }));
     let reply = dry(&server, &document).await;
@@ -72,7 +72,7 @@ async fn a_dry_run_is_refused_exactly_as_the_registration_would_be() {
 }
 
 #[tokio::test]
-async fn whoever_may_not_register_gets_no_answer_and_a_token_is_not_spent() {
+async fn an_unauthorized_dry_run_is_refused_and_no_token_is_spent() {
     let server = enabled(Access::Tokens).await;
     let (token, _) = server.registry.issue_initial_access_token(TokenOptions::new().with_uses(1)).await.unwrap();
     let asking = |token: Option<&str>| {
@@ -100,7 +100,7 @@ async fn whoever_may_not_register_gets_no_answer_and_a_token_is_not_spent() {
 }
 
 #[tokio::test]
-async fn the_query_counts_only_where_it_is_enabled() {
+async fn the_query_is_read_only_where_it_is_enabled() {
     let (on, off) = (enabled(Access::Open).await, Server::open().await);
     let rows = [
         ("?dry_run=true", 200),
@@ -204,7 +204,7 @@ async fn the_limits_of_a_token_hold_for_a_dry_run_and_for_what_a_policy_replaces
 }
 
 #[tokio::test]
-async fn the_hosts_of_a_token_limit_whatever_tells_something_about_a_user() {
+async fn the_hosts_of_a_token_limit_all_urls_that_receive_user_data() {
     let server = Server::start(Access::Tokens, |builder| builder.with_extensions(Extensions::ALL).with_dry_run(true));
     let server = server.await;
     let constraints = Constraints::new().with_redirect_hosts(["app.example.com"]);

@@ -72,7 +72,7 @@ pub(crate) fn elsewhere(host: &str, other: &str) -> Vec<(&'static str, Value, Va
 }
 
 #[tokio::test]
-async fn whatever_tells_something_about_a_user_leads_to_listed_places() {
+async fn all_urls_that_receive_user_data_have_listed_hosts() {
     let server = Server::start(Access::Open, |builder| {
         let hosts = RedirectHosts::new(["app.example.com"]).unwrap();
         builder.with_policy(hosts).with_dry_run(true).with_extensions(Extensions::ALL)

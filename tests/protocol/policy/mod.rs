@@ -101,7 +101,7 @@ impl Policy for Seen {
 }
 
 #[tokio::test]
-async fn a_policy_sees_who_asks_and_the_complete_document() {
+async fn a_policy_sees_the_caller_and_the_complete_document() {
     let seen = Seen::default();
     let policy = seen.clone();
     let server = Server::start(Access::Tokens, |builder| builder.with_policy(policy).with_dry_run(true)).await;
@@ -226,7 +226,7 @@ async fn a_replacement_goes_through_the_rules_and_is_what_the_reply_says() {
 }
 
 #[tokio::test]
-async fn a_policy_that_cannot_tell_is_no_refusal() {
+async fn a_policy_that_fails_is_an_outage_and_not_a_refusal() {
     let ledger = Ledger::default();
     let audit = ledger.clone();
     let server = Server::start(Access::Open, |builder| builder.with_policy(obedient).with_audit(audit)).await;
@@ -257,7 +257,7 @@ async fn a_refusal_does_not_cost_a_use_of_the_token() {
 }
 
 #[tokio::test]
-async fn of_two_policies_the_first_refusal_counts_and_the_next_sees_the_replacement() {
+async fn of_two_policies_the_first_refusal_is_the_answer_and_the_next_sees_the_replacement() {
     let seen = Seen::default();
     let server = reviewed(obedient.and_then(seen.clone())).await;
     let named = |name: &str| minimal_and(json!({ "client_name": name }));
@@ -390,7 +390,7 @@ async fn a_closure_is_enough_for_what_an_operator_may_demand() {
 }
 
 #[tokio::test]
-async fn whoever_waits_is_approved_by_the_operator_alone() {
+async fn a_pending_client_is_approved_only_by_the_operator() {
     let server = reviewed(obedient).await;
     let held = minimal_and(json!({ "client_name": "hold" }));
     let client = server.register(&held).await;

@@ -22,7 +22,7 @@ fn assert_taken(name: &str, reply: &Reply) {
 }
 
 #[tokio::test]
-async fn a_second_instance_is_refused_everywhere_until_the_first_is_gone() {
+async fn a_second_instance_is_refused_at_all_nodes_until_the_first_is_removed() {
     let server = single().await;
     let software = |id: &str, version: Option<&str>| {
         minimal_and(json!({ "software_id": id, "software_version": version, "client_name": "App" }))

@@ -79,7 +79,7 @@ async fn a_request_without_the_clients_own_token_is_refused() {
 }
 
 #[tokio::test]
-async fn nobody_can_tell_why_a_token_does_not_count() {
+async fn the_reason_why_a_token_is_refused_is_not_visible() {
     let (server, client, other) = two_clients().await;
     let deleted = server.register(&minimal()).await;
     assert_eq!(server.delete(&deleted).await.status, 204);

@@ -18,7 +18,7 @@ const REDIRECT: Option<&str> = Some("invalid_redirect_uri");
 const TOKEN: Option<&str> = Some("invalid_token");
 
 #[tokio::test]
-async fn a_protected_endpoint_refuses_whoever_has_no_initial_access_token() {
+async fn a_protected_endpoint_refuses_a_caller_without_an_initial_access_token() {
     let clock = FakeClock::new();
     let turned = clock.clone();
     let server = Server::start(Access::Tokens, |builder| builder.with_clock(turned)).await;
@@ -70,7 +70,7 @@ async fn a_protected_endpoint_refuses_whoever_has_no_initial_access_token() {
 }
 
 #[tokio::test]
-async fn a_token_outside_the_header_does_not_count() {
+async fn a_token_outside_the_header_is_ignored() {
     let server = Server::start(Access::Tokens, |builder| builder).await;
     let (token, _) = server.registry.issue_initial_access_token(TokenOptions::new()).await.unwrap();
     let query = format!("{}?access_token={}", server.endpoint(), token.expose());

@@ -56,11 +56,11 @@ async fn several_are_as_one(name: &str, store: &[&str]) {
         walk(name, &both, ENDPOINT).await;
         both.next.fetch_add(1, Ordering::Relaxed);
     }
-    one_of_many_deletions_is_told(name, &both).await;
+    one_of_many_deletions_succeeds(name, &both).await;
     tokens_change_on_all(name, &one, &other).await;
     one_of_many_updates_has_the_last_word(name, &both).await;
-    what_one_sealed_the_other_tells(name, &one, &other).await;
-    nobody_reaches_the_client_of_another(name, &one, &other).await;
+    a_secret_sealed_by_one_server_is_shown_by_another(name, &one, &other).await;
+    a_client_cannot_manage_the_client_of_another(name, &one, &other).await;
     an_initial_access_token_is_spent_once(name, &[&options[..], &["--access", "tokens"]].concat(), &uses).await;
 
     let created = registered(&one).await;
@@ -76,7 +76,7 @@ async fn there_are_never_more_than_there_may_be(name: &str, both: &Balancer) {
     assert_eq!(how_many(name, &join_all(reads).await, 200, 401), LIMIT, "{name}: the others were evicted");
 }
 
-async fn one_of_many_deletions_is_told(name: &str, both: &Balancer) {
+async fn one_of_many_deletions_succeeds(name: &str, both: &Balancer) {
     let client = registered(both).await;
     let delete = || ask(both, Method::DELETE, &client, &client["registration_access_token"]);
     let answers = join_all((0..32).map(|_| delete())).await;
@@ -120,7 +120,7 @@ async fn one_of_many_updates_has_the_last_word(name: &str, both: &Balancer) {
     assert_eq!(ask(both, Method::GET, &client, old).await.status, 401, "{name}: a new one was used");
 }
 
-async fn what_one_sealed_the_other_tells(name: &str, one: &Balancer, other: &Balancer) {
+async fn a_secret_sealed_by_one_server_is_shown_by_another(name: &str, one: &Balancer, other: &Balancer) {
     let client = registered(one).await;
     assert!(client["client_secret"].is_string(), "{name}: {client}");
     let token = &client["registration_access_token"];
@@ -134,7 +134,7 @@ async fn what_one_sealed_the_other_tells(name: &str, one: &Balancer, other: &Bal
     }
 }
 
-async fn nobody_reaches_the_client_of_another(name: &str, one: &Balancer, other: &Balancer) {
+async fn a_client_cannot_manage_the_client_of_another(name: &str, one: &Balancer, other: &Balancer) {
     let (mine, yours) = (registered(one).await, registered(other).await);
     for (where_from, node) in [("where it was registered", one), ("elsewhere", other)] {
         for method in [Method::GET, Method::PUT, Method::DELETE] {

@@ -140,7 +140,7 @@ async fn an_assertion_is_the_clients_own_for_this_server_and_short() {
 }
 
 #[tokio::test]
-async fn the_registered_algorithm_and_the_published_keys_count() {
+async fn the_registered_algorithm_and_the_published_keys_decide() {
     let (es256, ed25519) = (Signer::es256("e"), Signer::ed25519("d"));
     let url = "https://client.example.com/jwks";
     let both = json!({ "keys": [es256.jwk, ed25519.jwk] }).to_string();

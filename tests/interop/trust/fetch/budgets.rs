@@ -80,7 +80,7 @@ async fn naming(registry: &Registry, jwks_uri: String) -> Reply {
 }
 
 #[track_caller]
-fn assert_told_to_come_again(name: &str, reply: &Reply) {
+fn assert_retry_later(name: &str, reply: &Reply) {
     assert_eq!(reply.refusal(), (503, Some("temporarily_unavailable")), "{name}: {}", reply.document);
     assert_eq!(reply.pointer(), Some("/jwks_uri"), "{name}: {}", reply.document);
     assert!(reply.header("retry-after").is_some_and(|wait| wait.parse::<u32>().unwrap() > 0), "{name}");
@@ -106,7 +106,7 @@ async fn forty_registrations_that_name_a_silent_host_stop_no_other_fetch() {
     let begun = Instant::now();
     let (flood, ()) = tokio::join!(flood, victims);
     assert!(begun.elapsed() < Duration::from_secs(5), "a second for a place, three for the document: {begun:?}");
-    flood.iter().for_each(|reply| assert_told_to_come_again("the flood", reply));
+    flood.iter().for_each(|reply| assert_retry_later("the flood", reply));
     assert_eq!(*silent.connections.borrow(), 2, "two places for one host");
 }
 
@@ -122,11 +122,11 @@ async fn a_full_budget_of_clients_leaves_the_keys_of_trusted_issuers_alone() {
         let vouched = post(&registry, &with(&signer.sign(&claims(json!({}))))).await;
         assert_eq!(vouched.status, 201, "{}", vouched.document);
         let begun = Instant::now();
-        assert_told_to_come_again("another client", &naming(&registry, site.url("/jwks")).await);
+        assert_retry_later("another client", &naming(&registry, site.url("/jwks")).await);
         assert!(begun.elapsed() < Duration::from_secs(2), "it is answered within two seconds: {:?}", begun.elapsed());
     };
     let (flood, ()) = tokio::join!(flood, victims);
-    flood.iter().for_each(|reply| assert_told_to_come_again("the flood", reply));
+    flood.iter().for_each(|reply| assert_retry_later("the flood", reply));
     assert_eq!(*silent.connections.borrow(), 16, "sixteen places for clients");
 }
 

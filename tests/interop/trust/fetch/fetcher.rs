@@ -198,7 +198,7 @@ async fn of_several_addresses_only_the_allowed_one_is_connected_to() {
 }
 
 #[tokio::test]
-async fn a_certificate_is_for_the_name_and_from_somebody_trusted() {
+async fn a_certificate_needs_the_right_name_and_a_trusted_issuer() {
     let (site, other) = (Site::start(pages()).await, Site::start(pages()).await);
     let fetcher = site.fetcher().build().unwrap();
     let rows = [other.url("/document"), site.url("/document").replace("site.", "other.")];
@@ -253,7 +253,7 @@ async fn a_document_that_many_ask_for_is_fetched_once() {
 }
 
 #[tokio::test]
-async fn when_the_one_who_fetches_gives_up_the_next_one_takes_over() {
+async fn when_the_fetching_caller_is_cancelled_the_next_one_fetches() {
     let release = Arc::new(Notify::new());
     let site = Site::start(held(&release)).await;
     let fetcher = site.fetcher().build().unwrap();

@@ -89,7 +89,7 @@ impl Story {
 }
 
 #[tokio::test]
-async fn the_keys_of_a_client_are_kept_and_a_new_one_is_found() {
+async fn the_keys_of_a_client_are_cached_and_a_new_key_is_found() {
     let story = Story::new().await;
     let (old, new, stranger) = (Signer::es256("old"), Signer::es256("new"), Signer::es256("stranger"));
     story.page.publish(Some(&old));
@@ -158,7 +158,7 @@ async fn keys_that_cannot_be_read_are_tried_again_after_five_seconds() {
 }
 
 #[tokio::test]
-async fn many_who_come_at_once_wait_for_one_answer() {
+async fn many_simultaneous_callers_wait_for_one_answer() {
     let story = Story::new().await;
     let (old, new) = (Signer::es256("old"), Signer::es256("new"));
     for (calls, signer) in [(1, &old), (2, &new)] {

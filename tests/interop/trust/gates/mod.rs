@@ -85,7 +85,7 @@ async fn every_decision_has_its_reply_before_access_control_and_in_its_place() {
 }
 
 #[tokio::test]
-async fn what_a_gate_before_grants_counts_for_nothing() {
+async fn what_a_gate_before_grants_is_ignored() {
     let generous = || Always(Decision::Allow(Registrant::new().with_owner("somebody")));
     let open = builder(Access::Open).with_registration_gate(generous()).build(MemoryStore::new()).unwrap();
     let reply = post(&open, &minimal_and(json!({}))).await;
@@ -97,7 +97,7 @@ async fn what_a_gate_before_grants_counts_for_nothing() {
 }
 
 #[tokio::test]
-async fn all_gates_before_are_passed_and_the_first_refusal_counts() {
+async fn all_gates_before_are_passed_and_the_first_refusal_is_the_answer() {
     let allow = || Always(Decision::Allow(Registrant::new()));
     let builder = builder(Access::Open).with_registration_gate(allow());
     let builder = builder
@@ -159,7 +159,7 @@ async fn attempts_with_a_wrong_token_are_counted_too() {
 }
 
 #[tokio::test]
-async fn whoever_comes_too_often_is_refused_before_the_body_is_read() {
+async fn a_peer_above_the_rate_is_refused_before_the_body_is_read() {
     let limit = RateLimit::builder(1, MINUTE).build().unwrap();
     let registry = builder(Access::Open).with_registration_gate(limit).build(MemoryStore::new()).unwrap();
     assert_eq!(post(&registry, &minimal_and(json!({}))).await.status, 201);

@@ -405,7 +405,7 @@ async fn without_verification_a_statement_is_ignored_wherever_it_comes_from() {
 }
 
 #[tokio::test]
-async fn keys_that_cannot_be_gotten_are_nobodys_fault_and_nothing_else_is_fetched() {
+async fn keys_that_cannot_be_fetched_are_an_outage_and_nothing_else_is_fetched() {
     let site = Site::start(axum::Router::new()).await;
     let signer = Signer::es256("ec");
     let keys = Keys::published(site.url("/jwks"), site.fetcher().build().unwrap()).unwrap();

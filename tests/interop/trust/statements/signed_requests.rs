@@ -190,7 +190,7 @@ async fn every_request_has_its_verdict() {
 }
 
 #[tokio::test]
-async fn a_request_counts_once_where_that_is_asked() {
+async fn a_request_is_counted_once_where_this_is_configured() {
     let ecosystem = Ecosystem::new().await;
     let registry = ecosystem.registry(ecosystem.statements().with_single_use(true));
     let statement = |jti: &str| {

@@ -76,7 +76,7 @@ async fn a_dry_run_spends_nothing() {
 }
 
 #[tokio::test]
-async fn where_there_is_no_room_a_statement_stays_unspent() {
+async fn a_statement_stays_unspent_when_the_limit_is_reached() {
     let signer = Signer::es256("ec");
     let registry = builder(trusting(&signer).with_single_use(true)).with_max_clients(1);
     let registry = registry.build(MemoryStore::new()).unwrap();
