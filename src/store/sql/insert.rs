@@ -2,8 +2,9 @@
 //!
 //! Without conditions a plain `INSERT … ON CONFLICT DO NOTHING` is enough. With conditions the steps of the
 //! transaction have an order that matters: first the lock of a unique fingerprint, so that a caller who waits for it
-//! holds nothing else; then the row of the client; then what few callers share (a token, nonces); last the count of
-//! clients, because that row is shared by all insertions of a tenant and its lock is held until the commit.
+//! holds nothing else; then the row of the client, which reserves the identifier and with which the count changes; then
+//! what few callers share (a token, nonces); last the check of the limit, because only an insertion that meets all other
+//! conditions may evict a client.
 //!
 //! The count is the reason for the two kinds of insertion. A tenant without a limit has no count, and its insertions
 //! have no row in common, so they run at the same time. The first insertion with a limit creates the count, and from
@@ -100,7 +101,7 @@ impl<'a> Values<'a> {
     }
 
     /// The steps of the transaction, each with the outcome if it finds and changes nothing. The lock of the fingerprint
-    /// comes first and the count of clients last, because a lock on the count makes all other insertions wait.
+    /// comes first and the check of the limit last; the documentation of this file says why.
     fn steps(
         &'a self,
         sql: &'a Statements,
@@ -120,8 +121,8 @@ impl<'a> Values<'a> {
         let claim = |values| (InsertOutcome::Replayed, Step::required(&sql.claim_nonce, values));
         steps.extend(self.claimed.iter().map(|values| claim(values)));
         if let Some(values) = &self.limit {
-            // The last step: from here to the commit all insertions of the tenant wait, and nothing but the commit
-            // follows.
+            // Its alternatives are the evictions, so it comes last: a transaction that another condition refuses shall not
+            // have locked the row of an idle client.
             steps.push((InsertOutcome::Full, Step { instead: evictions, ..Step::required(&sql.within, values) }));
         }
         steps

@@ -5,13 +5,27 @@
 //! condition again with the committed row. At a stricter level it would fail instead and have to be repeated, so the
 //! level is set for each transaction, whatever the database's default.
 //!
-//! - **The limit** is a row with the count. Insertions of a tenant with a limit change it last and so follow one
-//!   another; without a limit there is no such row.
+//! - **The limit** is a row with the count. Insertions of a tenant with a limit change it with the row of the
+//!   client and so follow one another until the commit; without a limit there is no such row.
 //! - **Evictions** take a row that no other transaction has locked, since this one holds the count.
 //! - **A unique fingerprint** is protected by an advisory lock of the transaction.
 //! - **Deadlocks and serialization failures** are retried a bounded number of times.
 //!
 //! Nothing depends on a session, so poolers that give each transaction another session work.
+//!
+//! # Locks and their order
+//!
+//! An insertion, an update and a removal take their locks in one order: the advisory lock of a fingerprint, the row of
+//! the client, the row of the count, the row of the token, and the nonces in the order of their digests. So two of them
+//! wait for one another in a line and not in a circle. An expiry begins with nonces; where that leads to a deadlock,
+//! PostgreSQL ends one of the transactions, and it is retried.
+//!
+//! # What a failure leaves
+//!
+//! A connection whose state is unknown is closed, and the server then rolls back its transaction and releases its
+//! locks. If a node stops between two steps, the server ends the idle transaction after a second. An answer that is
+//! lost after the commit is an outage for the caller although the change has been made; it is not repeated here,
+//! because a repeated insertion would find its own client.
 
 mod connections;
 mod url;
@@ -61,8 +75,11 @@ pub struct PostgresStore {
     /// Whether a single statement is made a transaction, because by itself it might run at another isolation level
     /// than [`BEGIN`] says, or in another session than the one it was prepared in.
     wraps: bool,
+    /// With the schema in front of each table, so that no `search_path` is needed, which a pooler may lose.
     statements: Arc<Statements>,
+    /// The tenant as bytes; empty for the default one.
     pub(super) tenant: Arc<[u8]>,
+    /// Whether the count of this tenant is known to exist; shared by clones.
     pub(super) counting: Arc<AtomicBool>,
 }
 
@@ -77,14 +94,16 @@ pub struct PostgresStore {
 /// ```
 #[derive(Debug, Clone)]
 pub struct PostgresOptions {
+    /// Checked when the store is built, since a name is inserted into the text of statements.
     schema: String,
     pooler: bool,
+    /// Used by `connect` only; a pool of the application has its own.
     max_connections: u32,
     acquire_timeout: Duration,
 }
 
 impl PostgresOptions {
-    /// The schema `tower_dcr`, no pooler in between.
+    /// The schema `tower_dcr`, no pooler in between, at most 10 connections, and 3 seconds to wait for one.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -134,10 +153,14 @@ impl Default for PostgresOptions {
 }
 
 /// How often a transaction is tried that fails because of concurrent ones. With growing pauses these are 0.25 seconds.
+/// A caller waits for them, so they are few: a database that is too busy shall answer with an outage.
 const ATTEMPTS: u32 = 8;
 /// The advisory lock of a migration, in any database: the name of the crate as a number.
+/// Advisory locks have one namespace for a database, so a number that another program uses by chance makes both wait,
+/// and nothing worse.
 const MIGRATION_LOCK: i64 = 0x746f_7765_7264_6372;
 /// The versions of the tables. A version that was released is never changed.
+/// A correction is one more version, because tables of the old one exist.
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/postgres/1.sql"),
     include_str!("migrations/postgres/2.sql"),
@@ -146,6 +169,14 @@ const MIGRATIONS: &[&str] = &[
 
 /// A client is counted in the same statement that inserts or removes it, if clients are counted. Triggers would do the
 /// same, but an operator who restores or repairs tables would run them as well.
+///
+/// - `add` has no `RETURNING`, since the number of changed rows is enough. It is refused in the statement itself where
+///   a count exists, so an insertion without conditions needs no query before it.
+/// - A part of a statement (`WITH`) that changes rows runs exactly once, also when nothing reads its result. All parts
+///   see the same snapshot, so the second one learns from `RETURNING` and not from the table.
+/// - `expire` locks the rows that it selects. A row that was used in between is checked again with its new value before
+///   it is deleted, so the use spares the client.
+/// - `expire_nonces` skips a nonce that a transaction has locked: that transaction is claiming it again.
 const DIALECT: Dialect = Dialect {
     add: "INSERT INTO {p}clients (tenant, id, issued_at, last_used, revision, status, owner, fingerprint, record,
             registration_token, previous_token, between_token, initial_access_token, network)
@@ -218,6 +249,7 @@ impl PostgresStore {
                 Box::pin(async move { Ok(met.idle_for < FRESH || connection.ping().await.is_ok()) })
             });
         // The first connection is made here, where whatever is wrong comes back at once and not when patience ends.
+        // The pool opens the others when they are needed, so a start does not load the server with ten connections.
         let first = async { PgConnection::connect_with(&server).await?.close().await };
         in_time(first).await.map_err(|error| url::failed(&server, error))?;
         Self::of(Connections::own(pool.connect_lazy_with(server)), options).await
@@ -234,12 +266,15 @@ impl PostgresStore {
     }
 
     /// The store over connections, after its tables are up to date.
+    /// It asks the database once for its default isolation level; where that is `READ COMMITTED`, single statements
+    /// need no transaction of their own.
     async fn of(connections: Connections, options: PostgresOptions) -> Result<Self, StoreError> {
         let PostgresOptions { schema, pooler, .. } = options;
         if !is_schema(&schema) {
             let message = format!("the name of the schema must be 1 to 63 of a-z, 0-9 and _, found {schema:?}");
             return Err(StoreError::unavailable(message));
         }
+        // The name is checked above: it is inserted into the statements of the migration as well.
         migrate(connections.pool(), &schema).await.map_err(StoreError::unavailable)?;
         let reads_committed = in_time(reads_committed(connections.pool())).await;
         let wraps = pooler || !reads_committed.map_err(StoreError::unavailable)?;
@@ -248,6 +283,7 @@ impl PostgresStore {
     }
 
     /// Closes the connections that are the store's own.
+    /// Waits for calls that have a connection. A pool of the application stays open, since others use it.
     pub(super) async fn shut_down(&self) -> Result<(), StoreError> {
         self.connections.close().await;
         Ok(())
@@ -255,6 +291,7 @@ impl PostgresStore {
 
     /// Runs an attempt again while it fails because of concurrent transactions. Nothing happened then, so repeating is
     /// safe; an error of the connection is never retried, since the change may have been committed.
+    /// Each attempt takes a connection of its own, so no caller holds one during a pause.
     async fn retry<T, F: Future<Output = sqlx::Result<T>>>(&self, attempt: impl Fn() -> F) -> sqlx::Result<T> {
         for number in 1..ATTEMPTS {
             match attempt().await {
@@ -305,6 +342,8 @@ impl PostgresStore {
 
     /// Runs the steps in one transaction. The connection is given back only after the server answered the commit or
     /// the rollback; in any other case its state is unknown and it is closed.
+    ///
+    /// The limit of time is for all steps together, and it includes waiting for locks of other transactions.
     async fn transaction(&self, steps: &[Step<'_>]) -> sqlx::Result<Taken> {
         let mut lease = self.connections.lease().await?;
         let answer = in_time(async {
@@ -331,6 +370,7 @@ impl PostgresStore {
     }
 
     /// Runs one step and returns how many rows it found or changed. Removed clients are added to the list.
+    /// PostgreSQL reports found and changed rows alike, so only a step that removes clients must be fetched.
     async fn step(
         &self,
         connection: &mut PgConnection,
@@ -358,6 +398,7 @@ fn is_schema(name: &str) -> bool {
 /// §13.5](https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html)).
 fn is_concurrency_failure(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
+    // `serialization_failure`, which compatible databases report also at this level, and `deadlock_detected`.
     matches!(code.as_deref(), Some("40001" | "40P01"))
 }
 
@@ -378,8 +419,10 @@ async fn migrate(pool: &PgPool, schema: &str) -> Result<(), BoxError> {
     if (&mut *transaction).fetch_all(exists.as_str()).await?.is_empty() {
         (&mut *transaction).execute(format!("CREATE SCHEMA \"{schema}\"").as_str()).await?;
     }
+    // Not `SELECT` and then `CREATE`: databases that ignore advisory locks let two nodes come here together.
     let table = format!("CREATE TABLE IF NOT EXISTS \"{schema}\".migrations (version BIGINT NOT NULL PRIMARY KEY)");
     (&mut *transaction).execute(table.as_str()).await?;
+    // Read again under the lock: another node may have done the work while this one waited.
     let current = version(&mut transaction, schema).await?;
     for (number, text) in pending(MIGRATIONS, current)? {
         (&mut *transaction).execute(text.replace("{p}", &format!("\"{schema}\".")).as_str()).await?;
@@ -390,12 +433,14 @@ async fn migrate(pool: &PgPool, schema: &str) -> Result<(), BoxError> {
 }
 
 /// Whether a single statement runs at the isolation level that [`BEGIN`] sets.
+/// An operator may have set another default for the database or the role.
 async fn reads_committed(pool: &PgPool) -> sqlx::Result<bool> {
     let level: String = pool.fetch_one("SHOW transaction_isolation").await?.try_get(0)?;
     Ok(level == "read committed")
 }
 
 /// The version of the tables; 0 if there are none.
+/// Reading a missing table would be an error that also ends the transaction, so the catalog is asked first.
 async fn version(connection: &mut PgConnection, schema: &str) -> sqlx::Result<i64> {
     let exists = format!(
         "SELECT 1 FROM information_schema.tables WHERE table_schema = '{schema}' AND table_name = 'migrations'"
@@ -421,6 +466,7 @@ impl Backend for PostgresStore {
     }
 
     async fn fetch(&self, text: &str, values: &[Value<'_>]) -> Result<Vec<Found>, StoreError> {
+        // A statement that only reads can fail with a serialization failure too, where the database is stricter.
         let rows = self.retry(|| self.rows(text, values)).await;
         let found = rows.and_then(|rows| rows.iter().map(found).collect());
         found.map_err(StoreError::unavailable)

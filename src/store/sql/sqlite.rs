@@ -9,6 +9,18 @@
 //! what it reads is never older than its own write; there is no transaction that must be repeated.
 //!
 //! Clients of a tenant with a limit are counted by triggers, in the same transaction as the row.
+//!
+//! # Several processes
+//!
+//! The queue orders the callers of one process. Processes that share a file wait for one another with SQLite's own lock
+//! and its busy timeout. That is meant for a command of the operator beside a running server, not for many servers: a
+//! file on a network file system has no reliable locks, and several machines need PostgreSQL or Redis.
+//!
+//! # What a failure leaves
+//!
+//! A commit is on the disk before it is answered. After the end of a process the next one that opens the file finds the
+//! complete transactions in the log and ignores an incomplete one. On a full disk the transaction fails, the call
+//! reports an outage, and reading goes on.
 
 mod backup;
 mod url;
@@ -65,11 +77,15 @@ use crate::store::{ClientQuery, IdleCutoffs, InsertConditions, InsertOutcome, Re
 pub struct SqliteStore {
     /// A pool of one connection.
     writer: SqlitePool,
+    /// Connections that never wait for the writer. A pool of the application serves as both.
     readers: SqlitePool,
     /// Whether the pools were opened by the store, which then closes them.
     own: bool,
+    /// Shared by all tenants, because the tenant is a value of each statement.
     statements: Arc<Statements>,
+    /// The tenant as bytes; empty for the default one.
     pub(super) tenant: Arc<[u8]>,
+    /// Whether the count of this tenant is known to exist; shared by clones.
     pub(super) counting: Arc<AtomicBool>,
 }
 
@@ -80,8 +96,11 @@ const PREFIX: &str = "dcr_";
 /// The number of reading connections. More would compete for the processor, since reads are short.
 const READERS: u32 = 4;
 /// How long a call waits for another process that writes.
+/// The same time bounds the wait for the writing connection of this process. Longer than a transaction takes by far,
+/// and shorter than an HTTP client usually waits.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The pause before a file is opened again that another process is creating.
+/// Short beside the time that creating the tables takes, and long enough not to load the processor.
 const PAUSE: Duration = Duration::from_millis(20);
 /// The versions of the tables. A version that was released is never changed.
 const MIGRATIONS: &[&str] = &[
@@ -147,6 +166,8 @@ impl SqliteStore {
         Self::open_file(path.as_ref(), true).await
     }
 
+    /// Opens the file in this order: its rights first, while SQLite has not written to it; then the writer, which
+    /// switches the file to a write-ahead log; the readers last, since a reader of a new file would find no tables.
     async fn open_file(path: &Path, create: bool) -> Result<Self, StoreError> {
         if path.as_os_str().is_empty() || path.as_os_str() == ":memory:" || path.to_string_lossy().starts_with("file:")
         {
@@ -154,6 +175,8 @@ impl SqliteStore {
         }
         let place = || format!("the SQLite database {}", path.display());
         prepare(path, create).map_err(|error| unreachable(place(), error))?;
+        // `FULL` and not `NORMAL`: in write-ahead mode the latter loses the last commits when the power fails, and with
+        // them clients that were told that they are registered.
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(create)
@@ -184,6 +207,7 @@ impl SqliteStore {
     }
 
     /// The store over two pools, after its tables are up to date.
+    /// Before that no statement of a verb may run, because it names columns that a later version has added.
     async fn migrated(writer: SqlitePool, readers: SqlitePool, own: bool) -> Result<Self, StoreError> {
         migrate(&writer).await.map_err(StoreError::unavailable)?;
         let statements = Arc::new(Statements::new(PREFIX, &DIALECT));
@@ -193,12 +217,16 @@ impl SqliteStore {
 
 /// Creates the database file with mode 0600 before SQLite does, and removes wider rights of files that exist. SQLite gives
 /// the log and its index the rights of the database. Without `create` a file that is missing is an error.
+///
+/// A file that SQLite creates has the rights of the umask, often readable by all users, and a change afterwards would
+/// leave a moment in which another user can open it. Clients' metadata and sealed secrets are in it.
 fn prepare(path: &Path, create: bool) -> io::Result<()> {
     let found = match create {
         true => private_file::create(path).map(drop),
         false => std::fs::metadata(path).map(|_| ()),
     };
     match found {
+        // An existing file is the usual case; its rights are checked below.
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
@@ -213,6 +241,7 @@ fn prepare(path: &Path, create: bool) -> io::Result<()> {
 /// Opens a file, which for a new one includes the switch to a write-ahead log. SQLite does not apply its busy timeout
 /// to that switch: of several processes that start together all but one get an error that the file is locked. They try
 /// again.
+/// The wait ends after the busy timeout, so a file that stays locked is an error and no endless start.
 async fn retry_while_busy<F: Future<Output = sqlx::Result<SqlitePool>>>(
     open: impl Fn() -> F,
 ) -> sqlx::Result<SqlitePool> {
@@ -228,16 +257,20 @@ async fn retry_while_busy<F: Future<Output = sqlx::Result<SqlitePool>>>(
 /// `SQLITE_BUSY` or one of its [kinds](https://www.sqlite.org/rescode.html#busy).
 fn is_busy(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    // The low byte is the primary code; extended codes add the kind above it.
     code.is_some_and(|code| code & 0xff == 5)
 }
 
 /// The journal mode that the file has now, which need not be the one that was asked for.
+/// SQLite refuses the switch without an error, for example where the file system has no shared memory. Without the log
+/// readers would block the writer, so the store does not start.
 async fn journal_mode(pool: &SqlitePool) -> sqlx::Result<String> {
     pool.fetch_one("PRAGMA journal_mode").await?.try_get(0)
 }
 
 /// Brings the tables up to date in one transaction. `BEGIN IMMEDIATE` makes several processes that start together wait
 /// for the first one, and the others then find the work done.
+/// SQLite changes tables in a transaction like rows, so a process that ends in the middle leaves the version before.
 async fn migrate(writer: &SqlitePool) -> Result<(), BoxError> {
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
     let table = format!("CREATE TABLE IF NOT EXISTS {PREFIX}migrations (version INTEGER NOT NULL PRIMARY KEY) STRICT");
@@ -266,6 +299,7 @@ impl Backend for SqliteStore {
     }
 
     async fn fetch(&self, text: &str, values: &[Value<'_>]) -> Result<Vec<Found>, StoreError> {
+        // Not on the writing connection: a list would make every registration wait.
         let rows = bound::<Sqlite>(text, values).fetch_all(&self.readers).await;
         let found = rows.and_then(|rows| rows.iter().map(found).collect());
         found.map_err(StoreError::unavailable)
@@ -288,16 +322,19 @@ impl SqliteStore {
     /// future is dropped.
     async fn transaction(&self, steps: &[Step<'_>]) -> sqlx::Result<Taken> {
         let mut lease = self.lease().await?;
+        // A plain `BEGIN` takes no lock; the first step does.
         let mut transaction = lease.begin().await?;
         let mut removed_clients = Vec::new();
         for (index, step) in steps.iter().enumerate() {
             let mut rows = take(&mut transaction, step, &mut removed_clients).await?;
+            // The alternatives are tried only while nothing was found.
             for instead in step.instead {
                 if rows == 0 {
                     rows = take(&mut transaction, instead, &mut removed_clients).await?;
                 }
             }
             if rows == 0 && step.required {
+                // Awaited and not left to the drop, so that the next caller finds the connection ready.
                 transaction.rollback().await?;
                 return Ok(Err(index));
             }

@@ -4,6 +4,9 @@
 //! that opened its pool itself therefore keeps connections that have just answered beside the pool and hands them to
 //! the next caller. The second task of this file is a connection whose state is unknown, after a timeout or a dropped
 //! call: it must never be given to another caller, and closing it must not wait for a server that does not answer.
+//!
+//! A pool that the application passed is left as it is. It may be configured in a way that this file must not bypass,
+//! and the application uses its connections too.
 
 use std::future::Future;
 use std::io;
@@ -19,8 +22,11 @@ use tokio::time::{Instant, timeout};
 /// A connection that was not tested for longer is tested before it is used.
 pub(super) const FRESH: Duration = Duration::from_secs(1);
 /// How long the server may take to answer. A call that waits longer fails, and its connection is closed.
+/// Longer than a transaction waits for the locks of others, and much shorter than the minutes after which TCP reports a
+/// lost peer.
 const ANSWER: Duration = Duration::from_secs(10);
 /// How long the server may take to answer a test.
+/// A server that needs longer for an empty request is taken for lost; another connection is opened then.
 const TEST: Duration = Duration::from_secs(1);
 /// Every transaction sees what was committed while it waited for a lock, whatever the database does by default. One whose
 /// node stopped before the commit is ended by the server, so that others do not wait for its locks.
@@ -33,7 +39,9 @@ pub(super) const BEGIN: &str =
 /// pool of its own hands a connection that has just answered to the next caller instead.
 #[derive(Debug, Clone)]
 pub(super) struct Connections {
+    /// The pool from which every connection comes, and to which it returns at last.
     pool: PgPool,
+    /// Set if the store opened the pool.
     own: Option<Arc<Own>>,
 }
 
@@ -53,6 +61,7 @@ type Tested = (PoolConnection<Postgres>, Instant);
 
 impl Own {
     /// A panic while the lock is held leaves the list valid.
+    /// It is held for a push or a pop and never while a future waits.
     fn at_hand(&self) -> MutexGuard<'_, Vec<Tested>> {
         self.at_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -114,6 +123,7 @@ impl Connections {
     async fn next(&self, own: &Arc<Own>) -> sqlx::Result<Lease> {
         // Tokio gives permits in the order of the requests, so no caller is passed over.
         let turn = Arc::clone(&own.turns).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
+        // The last one on top: a small number of connections stays in use and fresh, and the pool closes the others.
         let at_hand = own.at_hand().pop();
         let tested = match at_hand {
             Some(tested) if tested.1.elapsed() < FRESH => tested,
@@ -130,9 +140,13 @@ impl Connections {
 /// while a transaction began, which the server may have begun nevertheless, so the next caller would work in a
 /// transaction that is never committed; or the server did not answer in time. It is closed then.
 pub(super) struct Lease {
+    /// The connection; `None` after it was given back.
     tested: Option<Tested>,
+    /// The list to which it returns, and the permit, which is released after that.
     own: Option<(Arc<Own>, OwnedSemaphorePermit)>,
+    /// When the caller received the connection.
     since: Instant,
+    /// Whether `BEGIN` was sent and its answer is missing.
     begins: bool,
 }
 
@@ -157,6 +171,8 @@ impl Lease {
     }
 
     /// Returns a connection that answered and is in no transaction.
+    /// It keeps the time of its last test, so a connection that is used without a pause is tested again after a second,
+    /// too.
     pub(super) fn give_back(mut self) {
         if let Some((own, _)) = &self.own {
             own.at_hand().extend(self.tested.take());
@@ -193,6 +209,7 @@ fn return_if_alive(mut connection: PoolConnection<Postgres>) {
 }
 
 /// Limits how long the server may take to answer. A call that is later fails as an outage.
+/// Dropping `work` does not stop the server, so the change may still be made; the connection is closed for that reason.
 pub(super) async fn in_time<T>(work: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
     let late = |_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into()));
     timeout(ANSWER, work).await.unwrap_or_else(late)

@@ -4,6 +4,9 @@
 //! another machine the operator must therefore choose; for a socket and for loopback the default is accepted.
 //! Parameters that the driver would ignore are errors, because `sslmod=require` would be plain text. No error shows
 //! the password.
+//!
+//! What is accepted goes to the driver unchanged, apart from two corrections: an IPv6 address loses its brackets, and
+//! certificates that are named are verified also with `sslmode=require`, as libpq does it.
 
 use std::fs::File;
 use std::net::IpAddr;
@@ -34,17 +37,26 @@ const PARAMETERS: [&str; 18] = [
     "application_name",
     "options",
 ];
+/// The parameters that name files.
 const FILES: [&str; 7] = ["sslrootcert", "ssl-root-cert", "ssl-ca", "sslcert", "ssl-cert", "sslkey", "ssl-key"];
 const SCHEME: &str =
     "a PostgreSQL URL is postgres://USER:PASSWORD@HOST:PORT/DATABASE, with postgres:// or postgresql://";
 const TWICE: &str = "the URL has a parameter twice, under one name or two; the driver would use the last one";
 const FRAGMENT: &str = "the URL has a fragment; a # in a name or a password is written %23";
+/// libpq tries hosts in turn; the driver would take the list as the name of one host.
 const SEVERAL_HOSTS: &str = "the URL names several hosts; name one, or a proxy before them";
+/// An attacker between two machines can answer that the server has no TLS, and `prefer` would then send the password.
 const PLAIN_TEXT: &str = "the URL leaves open whether the connection to another machine is encrypted, so it could be \
     plain text unnoticed: add sslmode=verify-full (TLS, certificate and name are verified), sslmode=require (TLS, \
     nobody is verified) or sslmode=disable (plain text)";
 
 /// Reads a URL. Its password is in no error.
+///
+/// # Errors
+///
+/// When the URL is no PostgreSQL URL, has a parameter that is unknown or occurs twice, a fragment or several hosts, or
+/// leaves plain text to another machine open. An unknown parameter is named by its position, because a `?` in a
+/// password makes the rest of the password look like a parameter.
 pub(super) fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
     let refused = |reason: &str| Err(StoreError::unavailable(reason.to_owned()));
     let Some((scheme, rest)) = url.split_once("://") else { return refused(SCHEME) };
@@ -98,11 +110,13 @@ pub(super) fn check_files(url: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// A name that the driver reads, or `options[NAME]`, a setting of the server, also with an escaped bracket.
 fn is_parameter(name: &str) -> bool {
     PARAMETERS.contains(&name) || name.starts_with("options[") || name.starts_with("options%5B")
 }
 
 /// A socket in the file system, or this machine by its address or its usual name.
+/// A name that resolves to loopback is not enough: the resolver of the machine may answer otherwise tomorrow.
 fn is_local(options: &PgConnectOptions) -> bool {
     let host = options.get_host();
     let is_loopback = |address: IpAddr| address.to_canonical().is_loopback();

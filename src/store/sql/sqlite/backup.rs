@@ -2,6 +2,10 @@
 //!
 //! A part of the data is in the log beside the file, so copying the file alone is not enough. `VACUUM INTO` writes one
 //! complete file from one snapshot, and neither blocks the writer nor is blocked by it.
+//!
+//! The snapshot keeps the log from being written back as long as the copy takes, so the log grows by what is registered
+//! meanwhile. The copy has no log of its own, is without free pages, and belongs to its owner alone from the first
+//! byte.
 
 use std::fs::{self, File};
 use std::io;
@@ -36,6 +40,7 @@ impl SqliteStore {
         // An empty file is one that SQLite may fill; its mode stays.
         let vacuum = sqlx::query("VACUUM INTO $1").bind(name);
         self.readers.execute(vacuum).await.map_err(|error| unreachable(place(), error))?;
+        // Waiting for a disk would block the other tasks of this thread.
         let kept = tokio::task::spawn_blocking(|| copy.keep()).await;
         kept.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(failed)
     }
@@ -44,12 +49,16 @@ impl SqliteStore {
 /// A file that is removed when dropped, unless it is complete, so that a failed backup leaves no file that looks like
 /// one.
 struct NewFile {
+    /// Where the file is, to remove it.
     path: PathBuf,
+    /// The open file; `None` once it is complete, and then it stays.
     file: Option<File>,
 }
 
 impl NewFile {
     /// Creates the file; one that exists is an error.
+    /// The check and the creation are one call of the operating system, so no other process can put a link there
+    /// between.
     fn create(path: &Path) -> io::Result<Self> {
         Ok(Self { path: path.to_owned(), file: Some(private_file::create(path)?) })
     }
@@ -61,6 +70,8 @@ impl NewFile {
             file.sync_all()?;
         }
         #[cfg(unix)]
+        // The name of a new file is data of its folder; without this a power failure could lose the name of a complete
+        // copy.
         if let Some(folder) = self.path.parent() {
             File::open(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })?.sync_all()?;
         }
@@ -72,6 +83,7 @@ impl NewFile {
 impl Drop for NewFile {
     fn drop(&mut self) {
         if self.file.is_some() {
+            // The error of the backup is already on its way to the caller; a second one would hide it.
             let _ = fs::remove_file(&self.path);
         }
     }

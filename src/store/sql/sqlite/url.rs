@@ -3,35 +3,51 @@
 //! There is no standard for these URLs. Two slashes begin a path as they do for `sqlx`, so `sqlite://x.db` is the file
 //! `x.db` and not a host of that name. A URL that another program would read as something else is refused: a server
 //! that opens another file than the operator meant starts with an empty database, and no one notices.
+//!
+//! Each refusal is a constant text that says how to write the URL. It never repeats the URL: a URL of another database
+//! that was put here by mistake may have a password.
 
 use std::path::PathBuf;
 
+/// For another scheme, and for a URL without a path.
 const FORMS: &str = "a SQLite URL is sqlite:clients.db or sqlite://clients.db for a file in the working directory, \
     sqlite:///var/lib/dcr/clients.db for an absolute path";
+/// Such a database would lose its clients with the connection, while the store claims to be durable.
 const MEMORY: &str = "the URL names a database in memory, which ends with its connection; use the memory store instead";
+/// `sqlite://db.example.com:5432/x.db` would otherwise name a file below the working directory.
 const HOST: &str = "the URL looks as if it named a host, but SQLite is a file: write sqlite:NAME for a relative path, \
     sqlite:///NAME for an absolute one";
+/// The driver knows more parameters, some of which make a database less durable.
 const PARAMETERS: &str = "the URL has parameters, of which mode=rwc and mode=rw alone are understood; a ? in the name of \
     a file is written %3F";
 const FRAGMENT: &str = "the URL has a fragment; a # in the name of a file is written %23";
+/// The name `100%.db`, or bytes that are no UTF-8.
 const ESCAPE: &str = "the URL has a % that begins no escape of UTF-8 text; a % in the name of a file is written %25";
+/// A zero byte ends a name for the operating system; a line break is a mistake of copying.
 const CONTROL: &str = "the URL names a file with a control character";
 const SPACE: &str = "the URL names a file that begins or ends with a space; if that is meant, pass the path itself";
+/// Taken literally it is a folder with the name `~` in the working directory.
 const HOME: &str = "the URL begins with ~, which only a shell replaces; write the path of the directory";
 const DIRECTORY: &str = "the URL names a directory; add the name of the file";
 
 /// What a URL names.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Location {
+    /// The path without escapes, relative to the working directory or absolute.
     pub(super) path: PathBuf,
     /// Whether the file may be missing: `mode=rwc` and the default, not `mode=rw`.
     pub(super) create: bool,
 }
 
 /// The file of a URL, or how to write it.
+///
+/// # Errors
+///
+/// The first reason for which the URL may mean something else to another program.
 pub(super) fn location(url: &str) -> Result<Location, &'static str> {
     let scheme = url.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("sqlite:")).ok_or(FORMS)?;
     let rest = &url[scheme.len()..];
+    // Before the escapes are decoded, so that `%23` in a name is no fragment.
     if rest.contains('#') {
         return Err(FRAGMENT);
     }
@@ -62,11 +78,13 @@ fn is_memory(name: &str, parameters: &str) -> bool {
 }
 
 /// `user@host`, `host:port` and `localhost` before the first slash.
+/// Only for URLs with two slashes, where a reader expects a host.
 fn names_a_host(path: &str) -> bool {
     let first = path.split('/').next().unwrap_or_default();
     first.contains(['@', ':']) || first.eq_ignore_ascii_case("localhost")
 }
 
+/// Refuses paths that name no file, or that only look like the file that is meant.
 fn check(path: &str) -> Result<(), &'static str> {
     match path.rsplit('/').next().unwrap_or_default() {
         _ if path.is_empty() => Err(FORMS),
@@ -79,6 +97,9 @@ fn check(path: &str) -> Result<(), &'static str> {
 }
 
 /// The text without its escapes ([RFC 3986 §2.1](https://www.rfc-editor.org/rfc/rfc3986#section-2.1)).
+///
+/// `None` where `%` is not followed by two hexadecimal digits, or the octets are no UTF-8. `+` stays: only forms in
+/// HTML use it for a space.
 fn decoded(text: &str) -> Option<String> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut octets = text.bytes();
