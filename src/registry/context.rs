@@ -17,6 +17,7 @@ impl Registry {
     /// visible ASCII characters is ignored.
     #[must_use]
     pub fn within_request(&self, id: &str) -> Self {
+        // Ignored and not refused: an operation must not fail because of a header that only correlates logs.
         let request_id = is_request_id(id).then(|| id.into());
         self.in_context(Context { request_id, ..self.context().clone() })
     }

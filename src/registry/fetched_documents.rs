@@ -29,6 +29,7 @@ impl Registry {
     /// of this server by the answers. The cause is on the audit trail.
     async fn document(&self, member: &'static str, uri: &str) -> Result<Bytes, RegistrationError> {
         let reply = |error| DocumentError::reply(error, ErrorCode::InvalidClientMetadata, &format!("/{member}"), "M18");
+        // Refused, because an unverified sector would let a client choose the pairwise subjects of another one.
         let Some(documents) = &self.settings().trust.documents else {
             return Err(reply(DocumentError::rejected("no source of documents is configured").into()));
         };

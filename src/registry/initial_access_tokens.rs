@@ -31,6 +31,7 @@ impl Registry {
         self.attempt(Operation::IssueToken).finish(issued).await
     }
 
+    /// Generates, stores and records a token. A token that cannot be recorded is removed again.
     async fn try_to_issue(
         &self,
         options: TokenOptions,
@@ -46,6 +47,7 @@ impl Registry {
             owner: options.owner,
             constraints: options.constraints,
         };
+        // Checked with the same function that a redemption uses, so that every issued token can be redeemed.
         if !record.is_usable(now) {
             let detail = "no caller could use this token, it needs at least one use and a lifetime";
             return Err(Violation::new(ErrorCode::InvalidRequest, String::new(), "C4", detail).into());
@@ -54,6 +56,8 @@ impl Registry {
             let detail = "the name of the owner is longer than 256 bytes";
             return Err(Violation::new(ErrorCode::InvalidRequest, String::new(), "M7", detail).into());
         }
+        // Stored before it is recorded: an event for a token that the store refused would be wrong, and a token whose
+        // event fails can be removed, since its text has not left this function.
         self.inner.store.insert_token(&record).await?;
         if let Err(error) = self.record(&AuditEvent::issued(&record)).await {
             self.inner.store.remove_token(&record.id).await?;
@@ -82,15 +86,20 @@ impl Registry {
         self.attempt(Operation::RevokeToken).finish(revoked).await
     }
 
+    /// Removes a token and records it. `false` if there is no such token, which is not an event.
     async fn try_to_revoke(&self, id: &str) -> Result<bool, RegistrationError> {
         let revoked = self.inner.store.remove_token(id).await?;
         if revoked {
+            // A revocation is not undone if the audit trail fails: a token must not become valid again.
             self.record(&AuditEvent::token(Operation::RevokeToken, id)).await?;
         }
         Ok(revoked)
     }
 
-    /// The rights that a presented initial access token gives.
+    /// The rights that a presented initial access token gives. It is not spent here.
+    ///
+    /// An unknown, an expired and a spent token get the same reply, so that a caller cannot test which tokens once
+    /// existed ([RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
     pub(crate) async fn redeem(&self, token: &str) -> Result<Registrant, RegistrationError> {
         let digest = Digest::of(token);
         // All of them are compared, so that the time does not tell which one a guess resembles.

@@ -1,8 +1,12 @@
 //! Management: a client reads, replaces and deletes its registration
 //! ([RFC 7592 §2](https://www.rfc-editor.org/rfc/rfc7592#section-2)).
 //!
-//! A client proves itself with its registration access token. A wrong token, an unknown client and a deleted client get
-//! the same reply at the same cost, so that nobody learns which clients exist. `update.rs` holds what an update does.
+//! A client proves its identity with its registration access token. A wrong token, an unknown client and a deleted
+//! client get the same reply at the same cost, so that an attacker cannot find out which clients exist. `update.rs`
+//! holds the steps of an update.
+//!
+//! Every change is conditional on the revision that was read. Two requests at the same time cannot overwrite each
+//! other's result without noticing: the loser reads the client again and repeats its checks.
 
 use std::sync::Arc;
 
@@ -78,6 +82,8 @@ impl Registry {
 
     /// Returns the registration, and retires the tokens from before the presented one.
     async fn read_authenticated(&self, caller: Authenticated) -> Result<ClientInformation, RegistrationError> {
+        // Before the reply: the use of the token proves that the client has it, so older tokens need not be valid any
+        // longer.
         let client = self.retire_earlier(caller.client, caller.presented).await?;
         let secret = self.known_secret(&client)?;
         self.record(&AuditEvent::done(Operation::Read, &client)).await?;
@@ -92,6 +98,7 @@ impl Registry {
         presented: Presented,
     ) -> Result<Arc<Client>, RegistrationError> {
         let Some(token) = client.token.as_ref().filter(|token| !token.earlier.is_empty()) else { return Ok(client) };
+        // A write for each read would be expensive, so the store is updated only if there is a token to invalidate.
         // The oldest valid token has none before it.
         if presented == Presented::Earlier(0) {
             return Ok(client);
@@ -117,8 +124,11 @@ impl Registry {
             precondition(&client)?;
             match self.inner.store.remove(&client.id, &RemoveConditions::at_revision(client.revision)).await {
                 Ok(true) => return self.after_removal(Operation::Delete, &client).await,
+                // Another request deleted the client first. Its token is invalid now, as for any client that does not
+                // exist.
                 Ok(false) => return Err(RegistrationError::new(RegistrationErrorKind::InvalidToken)),
                 Err(error) if error.kind() == StoreErrorKind::Conflict => {
+                    // The change may have replaced the token or the permission, so the caller is authorized again.
                     client = self.authorize(&client.id, token.expose(), ManagementOperation::Delete).await?.client;
                 }
                 Err(error) => return Err(error.into()),
@@ -135,6 +145,7 @@ impl Registry {
         operation: ManagementOperation,
     ) -> Result<Authenticated, RegistrationError> {
         let caller = self.verify_token(id, token).await?;
+        // Only after the token: a caller without it must not learn what a client may do (RFC 6750 §3.1).
         match self.settings().management.permissions.allow(&caller.client, operation) {
             true => Ok(caller),
             false => Err(RegistrationError::new(RegistrationErrorKind::InsufficientScope)),

@@ -80,10 +80,12 @@ impl Registry {
         registrant: &Registrant,
         request: Option<RequestHead<'_>>,
     ) -> Result<DryRun, RegistrationError> {
+        // The policy must know that nothing is stored, for example to leave its own quota as it is.
         let caller = Caller { dry_run: true, ..Caller::registering(registrant, request) };
         #[cfg(feature = "software-statements")]
         let submission = self.attest(submission, caller).await?;
         let (metadata, status) = self.apply(submission.document, caller).await?;
+        // A dry run is recorded too: it shows the caller what the policy accepts.
         self.record(&AuditEvent::checked(registrant)).await?;
         Ok(DryRun { metadata, status })
     }

@@ -56,6 +56,7 @@ impl Registry {
             return Ok(information);
         }
         let now = self.now();
+        // Taken before the registrant is moved into the client; the insertion spends it.
         let initial_access_token = registrant.spends;
         let NewClient { mut client, secret, token } = self.new_client(metadata, status, registrant, now)?;
         client.fingerprint = shared_fingerprint.or(unique_fingerprint);
@@ -71,6 +72,7 @@ impl Registry {
             unique_fingerprint,
             ..InsertConditions::unconditional(now)
         };
+        // The credentials leave the process only after this line, so a registration that was undone has shown none.
         self.insert_recorded(&client, conditions).await?;
         Ok(self.information(Arc::new(client), secret, token))
     }
@@ -116,13 +118,17 @@ impl Registry {
     /// client are revoked; if this fails, the new client stays, and the failure is on the audit trail.
     async fn insert_recorded(&self, client: &Client, conditions: InsertConditions) -> Result<(), RegistrationError> {
         let evicted = self.insert(client, &conditions).await?;
+        // Before the next await: if the caller leaves, its destructor reports that these grants were not revoked.
         let unrevoked = self.unrevoked(evicted.as_deref());
         if let Err(error) = self.confirm(client, evicted.as_deref()).await {
             unrevoked.cancel();
+            // One atomic step restores the evicted client, the token use and the nonces. Otherwise a failing audit
+            // sink would let a caller evict clients without leaving a registration.
             self.inner.store.remove(&client.id, &RemoveConditions::undoing(conditions, evicted)).await?;
             drop(self.record(&AuditEvent::done(Operation::TakeBack, client)).await);
             return Err(error);
         }
+        // Not a reason to undo: the evicted client is removed already, and the failure is an event of its own.
         drop(unrevoked.revoke().await);
         Ok(())
     }
@@ -152,6 +158,7 @@ impl Registry {
             match self.inner.store.insert(client, &conditions).await? {
                 InsertOutcome::Inserted => return Ok(None),
                 InsertOutcome::InsertedEvicting(evicted) => return Ok(Some(evicted)),
+                // Another registration spent the last use, or the operator revoked the token, after it was redeemed.
                 InsertOutcome::TokenRefused => return Err(RegistrationError::new(RegistrationErrorKind::InvalidToken)),
                 InsertOutcome::Replayed => return Err(StoreError::replayed().into()),
                 InsertOutcome::FingerprintTaken => return Err(StoreError::fingerprint_taken().into()),
@@ -162,6 +169,7 @@ impl Registry {
                 // Other registrations may have evicted the candidates, or locked them, in the same moment.
                 InsertOutcome::Full => match self.unprotected_evictable(client, conditions.now).await? {
                     Some(cutoffs) => conditions.evict = vec![cutoffs],
+                    // 503 and not 403: the caller may register later, when clients have expired.
                     None if conditions.evict.is_empty() || attempt > 1 => break,
                     None => {}
                 },

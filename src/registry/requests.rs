@@ -28,9 +28,12 @@ impl Registry {
         body: impl ReadBody,
     ) -> Result<ClientInformation, RegistrationError> {
         let attempt = self.attempt(Operation::Register);
+        // Before the body: a caller without rights must not make this server read and parse a document.
         let registrant = attempt.finish(self.authorize_registration(&request).await).await?;
         let mut sent = Bytes::new();
         let registered = async {
+            // A body that breaks off leaves `sent` empty, and the refusal is then recorded without the requested
+            // client.
             let submission = self.receive(body, &mut sent).await?;
             self.register_document(submission, registrant.clone(), Some(request)).await
         };
@@ -77,6 +80,7 @@ impl Registry {
         let (id, token) = attempt.finish(self.credentials(&request, id).await).await?;
         let mut sent = Bytes::new();
         let updated = async {
+            // The token is verified before the body is read, and again after a conflict.
             let caller = self.authorize(&id, token, ManagementOperation::Update).await?;
             let submission = self.receive(body, &mut sent).await?;
             self.update_document(caller, submission, Some(request), precondition).await
@@ -113,6 +117,7 @@ impl Registry {
         let attempt = id.as_ref().map_or(attempt, |id| attempt.of_client(id));
         match attempt.finish::<()>(Err(error)).await {
             Err(error) => error,
+            // `finish` returns the error that it was given; this arm only satisfies the type.
             Ok(()) => RegistrationError::new(RegistrationErrorKind::MethodNotAllowed),
         }
     }
@@ -123,6 +128,7 @@ impl Registry {
             return Err(RegistrationError::new(RegistrationErrorKind::RegistrationDisabled));
         }
         let settings = &self.settings().access;
+        // Gates first, since one may be a rate limit: it must also limit guesses of initial access tokens.
         for gate in &settings.registration_gates {
             gate.authorize(request).await.into_registrant()?;
         }
@@ -132,6 +138,7 @@ impl Registry {
             Access::Custom(gate) => {
                 gate.authorize(request).await.into_registrant()?.for_tenant(self.settings().runtime.tenant())
             }
+            // `is_registration_enabled` has refused these already. The arm keeps the decision closed if that check changes.
             Access::ManagementOnly | Access::Off => {
                 Err(RegistrationError::new(RegistrationErrorKind::RegistrationDisabled))
             }
@@ -145,10 +152,12 @@ impl Registry {
         request: &RequestHead<'a>,
         id: &str,
     ) -> Result<(ClientId, &'a str), RegistrationError> {
+        // Before the token is read, so that a rate limit also limits requests without a token.
         for gate in &self.settings().management.gates {
             gate.authorize(request).await.into_registrant()?;
         }
         let token = bearer::token(request)?;
+        // 401 and not 404: the reply does not show whether a text has the form of an identifier.
         let id = ClientId::parse(id).ok_or_else(|| RegistrationError::new(RegistrationErrorKind::InvalidToken))?;
         Ok((id, token))
     }

@@ -41,9 +41,12 @@ impl Registry {
     ) -> Result<Option<ClientInformation>, RegistrationError> {
         let Some(fingerprint) = fingerprint else { return Ok(None) };
         let query = ClientQuery::new().with_fingerprint(fingerprint).with_limit(MAX_CANDIDATES);
+        // Not an atomic step: two identical registrations at the same moment may both be stored. That costs a record
+        // and harms no client, so the store need not hold this fingerprint unique.
         let identical = self.inner.store.list(&query).await?;
         let enabled = identical.iter().find(|client| client.status != ClientStatus::Disabled);
         let Some(client) = enabled else { return Ok(None) };
+        // Recorded before the reply: a caller receives no identifier that the audit trail does not show.
         self.record(&AuditEvent::done(Operation::Reuse, client)).await?;
         let shown = Client { metadata: metadata.clone(), ..(**client).clone() };
         Ok(Some(self.information(Arc::new(shown), None, None)))

@@ -1,8 +1,9 @@
 //! Software that may be registered once.
 //!
-//! A client that presents the `software_id` of registered software may be an imitation of it
-//! ([RFC 7591 §5](https://www.rfc-editor.org/rfc/rfc7591#section-5)). The operator lists software of which there is one
-//! instance; its clients have a fingerprint that the store holds unique, also against a race.
+//! A client that presents the `software_id` of registered software may be an imitation of it ([RFC 7591
+//! §5](https://www.rfc-editor.org/rfc/rfc7591#section-5)). The operator lists software of which there is one
+//! instance. Its clients have a fingerprint, and the store refuses a second client with the same one. The store
+//! decides in the step that writes, because two requests at the same time would both pass an earlier check.
 
 use super::Registry;
 use crate::client::Client;
@@ -16,6 +17,8 @@ impl Registry {
     pub(crate) fn software_fingerprint(&self, metadata: &ClientMetadata) -> Option<Digest> {
         let software_id =
             metadata.software_id.as_ref().filter(|id| self.settings().registration.unique_software.contains(id))?;
+        // The line breaks separate the parts: neither member can contain one, so two different pairs never give one
+        // digest.
         let version = metadata.software_version.as_deref().unwrap_or_default();
         // The prefix separates these fingerprints from those of shared registrations.
         Some(Digest::of(&format!("software\n{software_id}\n{version}")))

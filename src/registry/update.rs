@@ -37,16 +37,21 @@ impl Registry {
             #[cfg(feature = "software-statements")]
             let submission = self.attest(submission, Caller::updating(client, request)).await?;
             let Submission { mut document, nonces } = submission;
+            // Before the rules, so that one reply names these violations together with those of the metadata.
             self.check_credentials(client, &mut document);
             let applied = self.apply(document, Caller::updating(client, request)).await?;
             // After the rules, so that an invalid document is answered with 400 in any state of the client.
             precondition(client)?;
             let (updated, secret, new_token) = self.updated(client, applied, token, *presented)?;
             let unique_fingerprint = self.software_fingerprint(&updated.metadata);
+            // The nonces of a signed document are spent by the write itself: a conflict leaves them for the next
+            // attempt.
             let conditions =
                 UpdateConditions { nonces, unique_fingerprint, ..UpdateConditions::unconditional(self.now()) };
             match self.inner.store.update(&updated, &conditions).await {
                 Ok(()) => {
+                    // If the caller leaves here, the update stays and its event is recorded when the future is
+                    // dropped.
                     self.confirm_update(client, &updated, conditions.nonces).await?;
                     return Ok(self.information(Arc::new(updated), secret, Some(new_token)));
                 }
@@ -86,6 +91,8 @@ impl Registry {
         presented: Presented,
     ) -> Result<(Client, Option<ClientSecret>, RegistrationAccessToken), RegistrationError> {
         let valid = client.token.as_ref().map(|tokens| tokens.after_use_of(presented));
+        // At the limit of valid tokens none is added. Otherwise a client that repeats an update without reading the
+        // replies would invalidate the token that it uses.
         let rotates =
             self.settings().management.token_rotation && valid.as_ref().is_none_or(RegistrationToken::can_add);
         let (tokens, token) = match valid {
@@ -95,6 +102,7 @@ impl Registry {
             }
             valid => (valid, token.clone()),
         };
+        // A secret that is still valid stays the same: an update whose reply gets lost must not lock the client out.
         let (secret, shown) = match &client.secret {
             Some(secret) if rules::needs_secret(&metadata) && !self.is_due(secret) => {
                 (Some(self.renewed_secret(&client.id, secret)?), self.known_secret(client)?)
@@ -133,6 +141,7 @@ impl Registry {
         };
         let mut current = Arc::new(after.clone());
         loop {
+            // An operator may have disabled the client meanwhile, and undoing the update must not enable it again.
             let status = if current.status == after.status { before.status } else { current.status };
             let restored = Client { revision: current.revision + 1, status, ..before.clone() };
             match self.inner.store.update(&restored, &undo).await {
@@ -146,6 +155,7 @@ impl Registry {
                         _ => break,
                     }
                 }
+                // Restoring would violate uniqueness, which the operator relies on more than on the trail.
                 Err(error) if error.kind() == StoreErrorKind::FingerprintTaken => break,
                 Err(error) => return Err(error.into()),
             }
@@ -161,6 +171,7 @@ impl Registry {
         let secret = document.client_secret.as_ref();
         let id_fits =
             id.map_or(!self.settings().management.client_id_required, |id| id.as_str() == Some(client.id.as_str()));
+        // The comparison is in constant time: a client that knows its token must not be able to guess its secret.
         let is_secret = |secret: &str| client.secret.as_ref().is_some_and(|known| known.stored.verify(secret));
         let secret_fits = secret.is_none_or(|secret| secret.as_str().is_some_and(is_secret));
         let mut refuse = |member: &str, detail: &'static str| {

@@ -34,6 +34,7 @@ impl AccessSettings {
         if token.expose().len() < Self::MIN_TOKEN || !is_bearer_token(token.expose()) {
             let (number, length) = (self.static_tokens.len(), token.expose().chars().count());
             let found = format_args!("token number {number} with {length} characters");
+            // Only the first error is reported, in the order of the configuration.
             self.refused_token.get_or_insert_with(|| ConfigErrorKind::InitialAccessToken.found(found));
         }
     }

@@ -50,9 +50,11 @@ impl Default for EndpointSettings {
             path: "/oidc/register".to_owned(),
             url: String::new(),
             aliases: Vec::new(),
+            // A document with a key set has a few kilobytes. A large limit lets callers hold memory.
             body_limit: 65_536,
             realm: "client registration".to_owned(),
             preconditions: Preconditions::default(),
+            // The name that most proxies and tower-http use by default.
             request_id_header: Some("x-request-id".to_owned()),
             dry_run: false,
         }
@@ -60,6 +62,7 @@ impl Default for EndpointSettings {
 }
 
 impl EndpointSettings {
+    /// The largest limit that can be set, in bytes. A body is held in memory as a whole.
     const MAX_BODY: usize = 1 << 20;
 
     /// The paths where the endpoint answers, the canonical path first.
@@ -94,6 +97,7 @@ impl EndpointSettings {
         self.check_values()
     }
 
+    /// Checks the options that do not depend on others.
     fn check_values(&self) -> Result<(), ConfigError> {
         if !(1..=Self::MAX_BODY).contains(&self.body_limit) {
             return Err(ConfigErrorKind::BodyLimit.found(self.body_limit));

@@ -38,6 +38,7 @@ impl LifecycleSettings {
         if is_durable && matches!(self.secrets(), SecretStorage::InMemory) {
             return Err(ConfigErrorKind::Secrets.into());
         }
+        // A symmetric signature needs the text of the secret, and a digest does not give it back.
         match (self.secrets(), supported.symmetric_algorithm()) {
             (SecretStorage::Hashed, Some(name)) => Err(ConfigErrorKind::SymmetricAlgorithms.value(name)),
             _ => Ok(()),

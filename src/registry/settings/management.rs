@@ -23,6 +23,7 @@ impl Default for ManagementSettings {
             enabled: true,
             permissions: Permissions::default(),
             gates: Vec::new(),
+            // Rotation is off by default: deployed clients do not expect a new token in the reply to an update.
             token_rotation: false,
             client_id_required: false,
         }

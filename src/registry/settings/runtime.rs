@@ -21,6 +21,7 @@ impl Default for Runtime {
             clock: Arc::new(SystemClock),
             #[cfg(feature = "tracing")]
             audit: Arc::new(AuditTrail::new(crate::hooks::audit::TracingAudit)),
+            // The unit sink discards every event.
             #[cfg(not(feature = "tracing"))]
             audit: Arc::new(AuditTrail::new(())),
             tenant: None,
@@ -29,7 +30,8 @@ impl Default for Runtime {
 }
 
 impl Runtime {
-    /// The longest name of a tenant, in bytes.
+    /// The longest name of a tenant, in bytes. Stores put it before every key, and databases limit the length of an
+    /// index.
     const MAX_NAME: usize = 64;
 
     /// The name of the tenant; empty for a registry that has the whole store.
@@ -51,6 +53,7 @@ impl Runtime {
     }
 }
 
+/// 1 to 64 unreserved characters ([RFC 3986 §2.3](https://www.rfc-editor.org/rfc/rfc3986#section-2.3)).
 fn is_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
     (1..=Runtime::MAX_NAME).contains(&name.len()) && name.bytes().all(plain)

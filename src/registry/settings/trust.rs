@@ -47,6 +47,7 @@ impl TrustSettings {
                 return Err(ConfigErrorKind::LegacyAudiences.value(first));
             }
         }
+        // Once for the whole registry: all requests share the cache, which bounds how often a key set is fetched.
         self.published_keys = self.documents.clone().map(KeySets::new);
         Ok(())
     }
