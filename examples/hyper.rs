@@ -34,7 +34,8 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let server = serve::Server::bind(&options.serve).await?;
     let registry = Registry::builder(server.url()?, Access::Open).build(MemoryStore::new())?;
 
-    // A clone of this service answers each request, so the whole stack must be `Clone`. The layer itself does not need it.
+    // A clone of this service answers each request, so the whole stack must be `Clone`. The layer itself does not
+    // need it.
     let service = ServiceBuilder::new().layer(RegistrationLayer::new(registry.clone())).service_fn(application);
 
     println!("registration endpoint: {}", registry.registration_endpoint().unwrap_or("off"));

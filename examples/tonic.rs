@@ -1,9 +1,9 @@
 //! A gRPC service and the registration endpoint on one port: gRPC over HTTP/2, registration over HTTP/1 and HTTP/2.
 //!
-//! tonic's own `Server` takes the layer too: `Server::builder().accept_http1(true).layer(..)`, since most clients that
-//! register speak HTTP/1, and with `timeout`, which bounds a whole registration and only the beginning of a gRPC stream.
-//! It cannot bound the head of a request, the number of connections or the shutdown. So this example takes the routes
-//! alone from tonic and serves them as all examples do.
+//! tonic's own `Server` takes the layer too: `Server::builder().accept_http1(true).layer(..)`, since most clients
+//! that register speak HTTP/1, and with `timeout`, which bounds a whole registration and only the beginning of a gRPC
+//! stream. It cannot bound the head of a request, the number of connections or the shutdown. So this example takes
+//! the routes alone from tonic and serves them as all examples do.
 
 // In a project of your own this is what `tonic-prost-build` generates from a .proto file.
 #[path = "support/exit.rs"]

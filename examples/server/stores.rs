@@ -53,7 +53,8 @@ pub(crate) struct StoreOptions {
     #[cfg(feature = "cache")]
     #[arg(long)]
     cache: Option<u64>,
-    /// How many clients there may be; then the oldest that was never used is evicted for a new one. Default: any number.
+    /// How many clients there may be; then the oldest that was never used is evicted for a new one. Default: any
+    /// number.
     #[arg(long, value_name = "CLIENTS")]
     max_clients: Option<u64>,
     /// How many seconds after its registration an unused client is evicted only by its own registrant: the same initial

@@ -1,8 +1,8 @@
 //! How every example serves: HTTP/1 and HTTP/2 on one port, with bounds on what a client can hold, and a clean end.
 //!
 //! The registration layer owns no timer and never sees a connection, so the server around it must bound both. Neither
-//! `axum::serve` nor tonic's `Server` bounds the head of a request, the number of connections or the shutdown. This file
-//! does, with hyper-util; copy it.
+//! `axum::serve` nor tonic's `Server` bounds the head of a request, the number of connections or the shutdown. This
+//! file does, with hyper-util; copy it.
 //!
 //! | what a client could hold | what ends it |
 //! | --- | --- |

@@ -2,6 +2,9 @@
 //!
 //! The layer must not change what the application sends, so every method of [`Body`] is forwarded, `size_hint` and
 //! `is_end_stream` included: a server derives `Content-Length` from them.
+//!
+//! It is a struct around a private enum, so that a new kind of reply is no breaking change. Trailers of the
+//! application pass through as well, which gRPC needs.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -28,7 +31,9 @@ pin_project! {
     #[project = KindProjection]
     #[derive(Debug)]
     enum Kind<B> {
+        /// The body of the application. It stays pinned in place and is not boxed.
         PassThrough { #[pin] body: B },
+        /// The reply of the endpoint, in one frame.
         Register { #[pin] body: Full<Bytes> },
     }
 }

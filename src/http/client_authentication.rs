@@ -2,6 +2,9 @@
 //!
 //! [`Registry::authenticate`] works without HTTP. This file reads what it needs from the headers and the form of a
 //! request.
+//!
+//! It needs no body type and no framework: an application that has parsed the form passes its pairs. So a token
+//! endpoint of axum, of hyper or of tonic can use it alike.
 
 use std::sync::Arc;
 
@@ -14,8 +17,11 @@ use crate::trust::client_credentials::ClientCredentials;
 
 impl Registry {
     /// Reads the credentials of a request ([`ClientCredentials::read`]) and [authenticates](Self::authenticate) the
-    /// client ([RFC 6749 §2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)). `form` holds the parameters of the
-    /// body, decoded. Every refusal is on the audit trail, also if the credentials cannot be read.
+    /// client ([RFC 6749 §2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)). `form` holds the parameters of
+    /// the body, decoded and in the order of the request; a parameter that occurs twice must be in it twice, so that
+    /// it can be refused.
+    ///
+    /// Every refusal is recorded on the audit trail, also if the credentials cannot be read.
     ///
     /// # Errors
     ///

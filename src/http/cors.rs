@@ -1,6 +1,8 @@
 //! Cross-origin requests to the endpoint: the endpoint inside the operator's `CorsLayer`.
 //!
-//! A `CorsLayer` around the whole application would open all of it, so this one is put around the endpoint alone.
+//! A `CorsLayer` around the whole application would open all of it, so this one is put around the endpoint alone. It
+//! is built for each request, because the resource and its methods differ. Without this feature, and without rules,
+//! no reply has a header of CORS, so a browser blocks pages of other origins.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -53,6 +55,7 @@ pub(crate) fn any_origin(registry: &Registry) -> Option<CorsLayer> {
     let headers = [AUTHORIZATION, CONTENT_TYPE, IF_MATCH, HeaderName::from_static("mcp-protocol-version")];
     let methods = [Method::GET, Method::POST, Method::PUT, Method::DELETE];
     registry.settings().supported.is_on(Switch::AnyOrigin).then(|| {
+        // No `allow_credentials`: with it, `Any` would let every page act with the cookies of its visitor.
         CorsLayer::new().allow_origin(Any).allow_methods(methods).allow_headers(headers).expose_headers([
             ETAG,
             LOCATION,
@@ -62,8 +65,10 @@ pub(crate) fn any_origin(registry: &Registry) -> Option<CorsLayer> {
     })
 }
 
-/// Answers a request under the rules of a `CorsLayer`. The layer answers a preflight itself, before access control; the
-/// status and the headers are then made those of every reply to OPTIONS.
+/// Answers a request under the rules of a `CorsLayer`. The layer answers a preflight itself, before access control,
+/// because a browser sends no credentials with it ([Fetch
+/// §4.8](https://fetch.spec.whatwg.org/#cors-preflight-fetch)). Its status and headers are then set to those of every
+/// reply to OPTIONS, so that a preflight does not differ from another OPTIONS.
 pub(crate) fn respond<B>(
     cors: &CorsLayer,
     registry: Registry,

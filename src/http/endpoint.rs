@@ -1,8 +1,12 @@
 //! The registration endpoint and the client configuration endpoints: HTTP in, HTTP out, the registry in between.
 //!
-//! [`respond`] takes a request that is for one of the resources of [`Route`]. It chooses the operation by resource and
-//! method, and gives the head of the request and the unread body to the registry, which decides when the body is read and
-//! records the outcome on the audit trail. Nothing here decides about a registration.
+//! [`respond`] takes a request that is for one of the resources of [`Route`]. It chooses the operation by resource
+//! and method, and gives the head of the request and the unread body to the registry, which decides when the body is
+//! read and records the outcome on the audit trail. Nothing here decides about a registration.
+//!
+//! The order matters for safety. The route and the method are known before the registry is called; the registry
+//! checks access before it reads the body; and the outcome is recorded before the reply is made. So a caller without
+//! rights cannot make this server read, and a reply with credentials is never sent without an event.
 
 use bytes::Bytes;
 use http::header::{HeaderMap, IF_MATCH};
@@ -30,6 +34,7 @@ where
     let request = RequestHead::of_parts(&parts);
     let id = request_id(request.headers(), registry.settings().endpoint.request_id_header.as_deref());
     let registry = id.map_or_else(|| registry.clone(), |id| registry.within_request(id));
+    // Computed once, so that `Allow` and the dispatch below cannot disagree.
     let methods = route.methods(registry.settings());
     #[cfg(feature = "metrics")]
     let timer = crate::metrics::RequestTimer::begin(
@@ -61,6 +66,7 @@ where
     B::Error: Into<BoxError>,
 {
     match request.method() {
+        // Without credentials: browsers send none with a preflight, and the reply depends on the configuration alone.
         &Method::OPTIONS => Ok(response::options(methods)),
         method if !methods.contains(&method.as_str()) => Err(registry.refuse_method(route.client_id()).await),
         _ => operate(registry, route, request, body).await,
@@ -97,6 +103,7 @@ where
         }
         (Route::Client(id), &Method::DELETE) => {
             registry.delete_requested(request, id, &precondition).await?;
+            // 204 as RFC 7592 §2.3 demands.
             Ok(response::empty())
         }
         // GET and HEAD: the other methods of the resource are above.
@@ -116,7 +123,9 @@ fn with_state(registry: &Registry, information: &ClientInformation) -> Reply {
     }
 }
 
-/// The reply to a request that was refused, with the headers that name what would be accepted.
+/// The reply to a refused request. A 405 needs `Allow` ([RFC 9110
+/// §15.5.6](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6)), and a 415 names the accepted media types in
+/// `Accept` ([RFC 9110 §15.5.16](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.16)).
 fn refuse(registry: &Registry, methods: &[&str], error: &RegistrationError) -> Reply {
     let reply = response::refusal(error, &registry.settings().endpoint.realm);
     match error.kind() {
@@ -141,8 +150,14 @@ fn accepted(_registry: &Registry) -> &'static [MediaType] {
     &[MediaType::Json]
 }
 
-/// Refuses an update or a deletion if `If-Match` does not name the present state of the client, by strong comparison
-/// ([RFC 9110 §13.1.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1)).
+/// Refuses an update or a deletion if `If-Match` does not name the current state of the client, by strong comparison
+/// ([RFC 9110 §13.1.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1)). A weak tag (`W/"1"`) never matches.
+/// `*` matches every client that exists. The caller is authorized before this runs, so a 412 discloses nothing to
+/// others.
+///
+/// # Errors
+///
+/// 428 without `If-Match` if it is required, and 412 if it names another state.
 fn check_precondition(registry: &Registry, headers: &HeaderMap, client: &Client) -> Result<(), RegistrationError> {
     let is_required = match registry.settings().endpoint.preconditions {
         Preconditions::Off => return Ok(()),
@@ -155,6 +170,7 @@ fn check_precondition(registry: &Registry, headers: &HeaderMap, client: &Client)
         return if is_required { Err(missing) } else { Ok(()) };
     }
     let etag = response::etag(client);
+    // Splitting at commas is safe: the tag of a client is a number in quotes and contains none.
     let names_it = |value: &str| value.split(',').map(str::trim).any(|tag| tag == "*" || tag == etag);
     let named = headers.get_all(IF_MATCH).iter().filter_map(|value| value.to_str().ok()).any(names_it);
     named.then_some(()).ok_or_else(|| RegistrationError::new(RegistrationErrorKind::PreconditionFailed))

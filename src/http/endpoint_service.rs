@@ -2,6 +2,9 @@
 //!
 //! Not every server wants a layer: axum's `nest_service` mounts a service at a path, a server may do nothing but
 //! register clients, and a test needs no application.
+//!
+//! It uses the same `Route` and the same `endpoint` as the layer, so both give the same replies. The only difference
+//! is that a router may have removed the prefix of the path before this service sees the request.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -21,8 +24,8 @@ use crate::registry::Registry;
 
 /// The registration endpoint without an application behind it: for `nest_service`, for a bare hyper server, for tests.
 ///
-/// It answers below the configured path. If a router that mounted it removed the path, it answers at the rest too. Every
-/// other request is answered with 404.
+/// It answers below the configured path. If a router that mounted it removed the path, it answers at the rest too.
+/// Every other request is answered with 404.
 ///
 /// ```
 /// use http::{Request, StatusCode};
@@ -68,11 +71,13 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // There is no inner service to wait for, and the store is reached only by the future.
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let registry = self.registry.clone();
+        // Found here and not in the future: a request for another path is refused without reading its body.
         let route = Route::find_mounted(registry.settings(), &request);
         Box::pin(async move {
             let reply = match route {
@@ -84,7 +89,8 @@ where
     }
 }
 
-/// Answers a request, under the rules for other origins if a switch demands them.
+/// Answers a request. If [`Switch::AnyOrigin`](crate::Switch::AnyOrigin) is on, the rules for other origins are
+/// applied, because no layer around this service could apply them to the endpoint alone.
 async fn respond<B>(registry: Registry, route: Route, request: Request<B>) -> Reply
 where
     B: Body + Send + 'static,

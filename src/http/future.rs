@@ -2,6 +2,9 @@
 //!
 //! The future of the inner service is polled in place, so that a request which passes through costs no allocation. Only
 //! the future of the endpoint is boxed.
+//!
+//! If a server drops this future, for example because the connection closed, a change that the store has acknowledged
+//! stays, and its event is still recorded. A change that was not written has no effect.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -27,7 +30,9 @@ pin_project! {
 pin_project! {
     #[project = KindProjection]
     enum Kind<F> {
+        /// The inner service answers. Its error is the only error of this future.
         PassThrough { #[pin] future: F },
+        /// The endpoint answers. Every refusal is a response, so this cannot fail.
         Register { future: Pin<Box<dyn Future<Output = Reply> + Send>> },
     }
 }
@@ -40,6 +45,8 @@ impl<F> ResponseFuture<F> {
 
     /// Waits for the registration endpoint.
     pub(crate) fn register(future: impl Future<Output = Reply> + Send + 'static) -> Self {
+        // Boxed, because the future of the endpoint is large: without the box every request of the application would
+        // pay for its size.
         Self { kind: Kind::Register { future: Box::pin(future) } }
     }
 }

@@ -1,4 +1,8 @@
 //! The layer: what is configured once and makes a service around each application.
+//!
+//! A layer holds no state of its own: every service that it makes shares the registries, so several routers in one
+//! process can have the endpoint. Put it around the finished router. A fallback that a framework adds later would
+//! otherwise answer in its place.
 
 #[cfg(feature = "cors")]
 use tower_http::cors::CorsLayer;
@@ -46,7 +50,8 @@ impl RegistrationLayer {
         Self::for_tenants(registry.into())
     }
 
-    /// Answers registration requests of several tenants, each from its own registry.
+    /// Answers registration requests of several tenants, each with its own registry. The request decides which tenant
+    /// is meant; see [`Tenants`] for the ways to decide it and for requests that are ambiguous.
     #[must_use]
     pub fn for_tenants(tenants: Tenants) -> Self {
         Self {
@@ -56,9 +61,10 @@ impl RegistrationLayer {
         }
     }
 
-    /// Lets pages of other origins register and manage clients, by the rules of a [`CorsLayer`](crate::cors::CorsLayer).
-    /// The rules apply to the registration endpoint alone; the rest of the application stays as it is. Default: no page
-    /// of another origin may, and every page may with [`Switch::AnyOrigin`](crate::Switch::AnyOrigin).
+    /// Lets pages of other origins register and manage clients, by the rules of a
+    /// [`CorsLayer`](crate::cors::CorsLayer). The rules apply to the registration endpoint alone; the rest of the
+    /// application stays as it is. Default: no page of another origin may, and every page may with
+    /// [`Switch::AnyOrigin`](crate::Switch::AnyOrigin).
     #[cfg(feature = "cors")]
     #[must_use]
     pub fn with_cors(mut self, cors: CorsLayer) -> Self {
@@ -71,6 +77,7 @@ impl<S> Layer<S> for RegistrationLayer {
     type Service = RegistrationService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
+        // Clones of registries are pointers, so a service for each connection costs little.
         let service = RegistrationService::for_tenants(inner, self.tenants.clone());
         #[cfg(feature = "cors")]
         let service = service.with_cors(self.cors.clone());

@@ -7,7 +7,9 @@
 //! | file | part |
 //! | --- | --- |
 //! | `layer`, `service`, `future`, `body` | the middleware |
-//! | `endpoint_service`, `cors`, `tenants` | ways to mount it: without an application, for pages of other origins, for several issuers |
+//! | `endpoint_service` | the endpoint without an application behind it |
+//! | `cors` | for pages of other origins |
+//! | `tenants` | for several issuers |
 //! | `route`, `endpoint`, `request_body`, `request_id`, `response` | from the path to the reply |
 //! | `client_authentication` | for the token endpoint of the host |
 

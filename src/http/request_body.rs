@@ -1,7 +1,11 @@
 //! The request body: its media type is checked before it is read, its length while it arrives.
 //!
-//! The order resists abuse. A body of a wrong type or of a declared length above the limit is refused before the first
-//! frame is polled. A body without a declared length is cut off at the limit.
+//! The order protects against abuse. A body of a wrong media type, or of a declared length above the limit, is
+//! refused before the first frame is polled. A body without a declared length is refused as soon as it exceeds the
+//! limit. So memory per request is bounded by the limit, whatever the caller declares or sends.
+//!
+//! This module has no timer. A body that arrives slowly is ended by a timeout of the server or of a layer around this
+//! one, which is seen here as an error of the body.
 
 use std::pin::pin;
 
@@ -19,7 +23,8 @@ use crate::registry::Payload;
 pub(crate) enum MediaType {
     /// Metadata as a JSON object ([RFC 7591 §3.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.1)).
     Json,
-    /// Metadata as the claims of a signed token ([RFC 7519 §10.3.1](https://www.rfc-editor.org/rfc/rfc7519#section-10.3.1)).
+    /// Metadata as the claims of a signed token ([RFC 7519
+    /// §10.3.1](https://www.rfc-editor.org/rfc/rfc7519#section-10.3.1)).
     #[cfg(feature = "software-statements")]
     Jwt,
 }
@@ -39,8 +44,8 @@ impl MediaType {
 /// the rest is allocated as it comes.
 const MAX_DECLARED: usize = 4 * 1024;
 
-/// Reads the whole body into one buffer of at most `limit` bytes. A body that is declared to be larger is refused before
-/// it is polled, so that a client that waits for `100 Continue` never sends it.
+/// Reads the whole body into one buffer of at most `limit` bytes. A body that is declared to be larger is refused
+/// before it is polled, so that a client that waits for `100 Continue` never sends it.
 pub(crate) async fn read<B>(
     headers: &HeaderMap,
     body: B,
@@ -51,6 +56,7 @@ where
     B: Body,
     B::Error: Into<BoxError>,
 {
+    // The media type first: 415 for the wrong type is more useful to the caller than 413.
     let media_type = media_type(headers, accepted);
     let media_type = media_type.ok_or_else(|| RegistrationError::new(RegistrationErrorKind::UnsupportedMediaType))?;
     // A layer around this one may wrap the body and hide its size hint, so the header is looked at too.
@@ -95,8 +101,8 @@ where
     Ok(bytes)
 }
 
-/// Reserves memory for more bytes. The capacity doubles, so that many small frames do not copy the buffer each time, and
-/// never exceeds the limit.
+/// Reserves memory for more bytes. The capacity doubles, so that many small frames do not copy the buffer each time,
+/// and never exceeds the limit.
 fn grow(bytes: &mut Vec<u8>, more: usize, limit: usize) {
     let needed = bytes.len() + more;
     if needed > bytes.capacity() {
@@ -105,12 +111,14 @@ fn grow(bytes: &mut Vec<u8>, more: usize, limit: usize) {
     }
 }
 
-/// The declared length of the body. Several values must all be the same number
-/// ([RFC 9110 §8.6](https://www.rfc-editor.org/rfc/rfc9110#section-8.6)).
+/// The declared length of the body. Several values must all be the same number ([RFC 9110
+/// §8.6](https://www.rfc-editor.org/rfc/rfc9110#section-8.6)). A server such as hyper checks it before; a test
+/// service or another server may not.
 fn content_length(headers: &HeaderMap) -> Result<Option<u64>, RegistrationError> {
     let mut declared = None;
     for value in headers.get_all(CONTENT_LENGTH) {
         for number in value.as_bytes().split(|byte| *byte == b',') {
+            // Different values are how request smuggling begins: a proxy may have used one and this server the other.
             let number = decimal(number.trim_ascii());
             if number.is_none() || declared.is_some_and(|declared| Some(declared) != number) {
                 return Err(RegistrationError::new(RegistrationErrorKind::InvalidContentLength));
@@ -128,8 +136,9 @@ fn decimal(digits: &[u8]) -> Option<u64> {
     is_number.then(|| digits.iter().fold(0, add))
 }
 
-/// The declared media type, if it is accepted, its character encoding is UTF-8, and there is no content coding. A repeated
-/// `Content-Type` has no type, since another server may read the other value.
+/// The declared media type, if it is accepted, its character encoding is UTF-8, and there is no content coding. A
+/// repeated `Content-Type` is refused, since another server may read the other value. A compressed body is refused as
+/// well: a small body could expand to many times the limit.
 fn media_type(headers: &HeaderMap, accepted: &[MediaType]) -> Option<MediaType> {
     let identity =
         headers.get_all(CONTENT_ENCODING).iter().all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"));
@@ -161,7 +170,9 @@ fn parts(declared: &str) -> impl Iterator<Item = &str> {
 /// The names of UTF-8, and US-ASCII, a part of it, which older libraries declare (M1).
 const CHARSETS: [&str; 3] = ["utf-8", "utf8", "us-ascii"];
 
-/// Whether a parameter of the media type leaves the meaning of the body as it is. Only `charset` could change it.
+/// Whether a parameter of the media type leaves the meaning of the body unchanged. Only `charset` could change it.
+/// Other parameters are ignored, since JSON defines none ([RFC 8259
+/// §11](https://www.rfc-editor.org/rfc/rfc8259#section-11)).
 fn is_harmless(parameter: &str) -> bool {
     let Some((name, value)) = parameter.split_once('=') else { return true };
     let value = value.trim();
@@ -169,8 +180,9 @@ fn is_harmless(parameter: &str) -> bool {
     !name.trim().eq_ignore_ascii_case("charset") || CHARSETS.iter().any(|known| known.eq_ignore_ascii_case(unquoted))
 }
 
-/// The refusal of a body that could not be read. A layer around this one may have its own limit or timeout, which arrives
-/// here as an error of the body.
+/// The refusal of a body that could not be read: 413 if a layer around this one limits its length, otherwise 400.
+/// Such a layer wraps the body, and its error may be the source of another one, so the whole chain of sources is
+/// searched.
 fn refuse(error: BoxError) -> RegistrationError {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&*error);
     while let Some(error) = cause {

@@ -2,16 +2,20 @@
 //!
 //! A proxy in front, or a layer such as tower-http's `SetRequestIdLayer`, sets it. A caller may set it too, so nothing
 //! but short visible text is recorded: a log must not be changed by what a caller sends.
+//!
+//! The identifier has no effect on the request. It only correlates the events of the audit trail with the logs of
+//! other servers, so an invalid one is ignored and the request is answered.
 
 use http::HeaderMap;
 
 use crate::hooks::audit::is_request_id;
 
-/// The value of the only header with this name, if it can be recorded; otherwise `None`, also for a repeated header,
-/// which leaves open who set it.
+/// The value of the only header with this name: 1 to 128 visible ASCII characters. `None` for any other value, and
+/// for a repeated header, because it is unclear which of the values the proxy set.
 pub(super) fn request_id<'a>(headers: &'a HeaderMap, name: Option<&str>) -> Option<&'a str> {
     let mut values = headers.get_all(name?).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
+    // Not shortened: two long identifiers with the same beginning would correlate with each other.
     value.to_str().ok().filter(|value| is_request_id(value))
 }
 

@@ -1,8 +1,9 @@
 //! The responses of the endpoint.
 //!
-//! Each body is JSON or empty, and no response may be stored by a cache: most of them contain credentials or tell
-//! something about them ([RFC 7591 §3.2.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1)). A refusal names the
-//! member and the rule, and never repeats the value, since a reply may end up in a page or a log of somebody else.
+//! Each body is JSON or empty. No response may be stored by a cache, because most of them contain credentials or
+//! reveal something about them ([RFC 7591 §3.2.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1)). A refusal
+//! names the member and the rule and never repeats the value: a reply may be shown in a web page or a log of another
+//! party, where a repeated value could be executed or read.
 
 use std::time::Duration;
 
@@ -24,7 +25,9 @@ use crate::registry::DryRun;
 /// A response of the endpoint: the whole body is known when it is made.
 pub(crate) type Reply = Response<Full<Bytes>>;
 
-/// The client information of a new client, with the URL of its configuration endpoint in `Location`.
+/// The client information of a new client ([RFC 7591 §3.2.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1)),
+/// with 201 and the URL of its configuration endpoint in `Location`. Without management there is no such URL, and no
+/// `Location`.
 pub(super) fn created(information: &ClientInformation) -> Reply {
     let mut reply = json(StatusCode::CREATED, information.to_json());
     let uri = information.registration_client_uri();
@@ -40,7 +43,7 @@ pub(super) fn information(information: &ClientInformation) -> Reply {
     json(StatusCode::OK, information.to_json())
 }
 
-/// What would be registered.
+/// The result of a dry run. 200 and not 201, because nothing was created.
 pub(super) fn dry_run(dry_run: &DryRun) -> Reply {
     json(StatusCode::OK, dry_run.to_json())
 }
@@ -55,12 +58,13 @@ pub(super) fn with_etag(mut reply: Reply, client: &Client) -> Reply {
     reply
 }
 
-/// The entity tag of a client: its revision, a strong validator.
+/// The entity tag of a client: its revision in quotes, a strong validator. Every change increases the revision, so
+/// two states of a client never have the same tag.
 pub(super) fn etag(client: &Client) -> String {
     format!("\"{}\"", client.revision())
 }
 
-/// A reply without a body.
+/// A reply without a body: 204, without `Content-Type`.
 pub(super) fn empty() -> Reply {
     finish(StatusCode::NO_CONTENT, Full::default())
 }
@@ -80,6 +84,7 @@ pub(crate) fn with_allow(mut reply: Reply, methods: &[&str]) -> Reply {
 
 /// A refusal as JSON, with the headers that its status needs: a challenge, or the time to wait.
 pub(crate) fn refusal(error: &RegistrationError, realm: &str) -> Reply {
+    // The statuses of errors are constants of this crate, so the conversion does not fail.
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut reply = match error_json(error) {
         Some(body) => json(status, body),
@@ -109,7 +114,8 @@ fn error_json(error: &RegistrationError) -> Option<Vec<u8>> {
     Some(object.finish())
 }
 
-/// How a violation is shown in a reply.
+/// A violation as a reply shows it: where it is, which rule it breaks, and a fixed text. The value itself is left
+/// out.
 #[derive(serde::Serialize)]
 struct WireViolation<'a> {
     pointer: &'a str,
@@ -123,7 +129,8 @@ impl<'a> From<&'a Violation> for WireViolation<'a> {
     }
 }
 
-/// Names the media types and codings that are accepted ([RFC 9110 §15.5.16](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.16)).
+/// Names the media types and codings that are accepted ([RFC 9110
+/// §15.5.16](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.16)).
 pub(super) fn with_accept(mut reply: Reply, accepted: &[MediaType]) -> Reply {
     for media_type in accepted {
         reply.headers_mut().append(ACCEPT, HeaderValue::from_static(media_type.name()));
@@ -132,15 +139,18 @@ pub(super) fn with_accept(mut reply: Reply, accepted: &[MediaType]) -> Reply {
     reply
 }
 
-/// The time in whole seconds, rounded up: a client that came a moment too early would be refused again.
+/// The value of `Retry-After` in whole seconds ([RFC 9110
+/// §10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)), at least 1. It is rounded up: a client that came
+/// a moment too early would be refused again.
 fn whole_seconds(wait: Duration) -> u64 {
     let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
     seconds.max(1)
 }
 
-/// The challenge of a 401, and of a 400 or 403 that is about credentials. A request without credentials gets a challenge
-/// without an error
-/// ([RFC 6750 §3](https://www.rfc-editor.org/rfc/rfc6750#section-3)).
+/// The challenge of a 401, and of a 400 or 403 about credentials ([RFC 6750
+/// §3](https://www.rfc-editor.org/rfc/rfc6750#section-3)). A request without credentials gets a challenge without an
+/// error code, since it is not wrong but only anonymous. Other refusals have no challenge: it would make a client
+/// request a new token, which does not help.
 fn challenge(error: &RegistrationError, realm: &str) -> Option<HeaderValue> {
     let challenge = match (error.kind(), error.code()) {
         (RegistrationErrorKind::MissingCredentials, _) => format!("Bearer realm=\"{realm}\""),
@@ -167,12 +177,14 @@ pub(crate) fn not_found() -> Reply {
     )
 }
 
+/// A reply with a JSON body.
 fn json(status: StatusCode, body: Vec<u8>) -> Reply {
     let mut reply = finish(status, Full::from(body));
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     reply
 }
 
+/// A reply with the headers that every reply of the endpoint has.
 fn finish(status: StatusCode, body: Full<Bytes>) -> Reply {
     let mut reply = Response::new(body);
     *reply.status_mut() = status;
@@ -180,8 +192,8 @@ fn finish(status: StatusCode, body: Full<Bytes>) -> Reply {
     reply
 }
 
-/// Forbids every cache to store the response
-/// ([RFC 6749 §5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)), and every browser to guess another media type.
+/// Forbids every cache to store the response ([RFC 6749 §5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)),
+/// and every browser to guess another media type.
 pub(crate) fn never_cached(headers: &mut HeaderMap) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));

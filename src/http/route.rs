@@ -2,6 +2,10 @@
 //!
 //! Paths are compared as bytes, without decoding and without redirects: what a proxy and this server read must be the
 //! same path. A client identifier is not checked here; one that cannot exist is refused like one that does not.
+//!
+//! A request for another path passes through to the application, whatever its method. A method that a resource does
+//! not have is refused here with 405 and does not pass through: the application must not answer for a path of the
+//! endpoint.
 
 use http::{Method, Request};
 
@@ -33,14 +37,15 @@ impl Route {
         settings.endpoint.paths().filter_map(below).max_by_key(|(length, _)| *length).map(|(_, route)| route)
     }
 
-    /// As [`find`](Self::find), for [`EndpointService`](super::EndpointService): a router that mounted it may have removed
-    /// the prefix.
+    /// As [`find`](Self::find), for [`EndpointService`](super::EndpointService): a router that mounted it may have
+    /// removed the prefix.
     pub(crate) fn find_mounted<B>(settings: &Settings, request: &Request<B>) -> Option<Self> {
         Self::find(settings, request).or_else(|| Self::below(settings, request.uri().path(), request))
     }
 
     /// The resource at the rest of a path after the path of the endpoint: none, one slash, or one segment.
     fn below<B>(settings: &Settings, rest: &str, request: &Request<B>) -> Option<Self> {
+        // With `Access::Off` the paths belong to the application, as if the layer were not there.
         if matches!(settings.access.access, Access::Off) {
             return None;
         }
@@ -48,6 +53,7 @@ impl Route {
             "" | "/" => return Some(Self::registration(settings, request)),
             rest => rest.strip_prefix('/')?,
         };
+        // One slash at the end is accepted, since proxies and client libraries add it. Two are another path.
         let segment = segment.strip_suffix('/').unwrap_or(segment);
         let is_client = settings.management.enabled && !segment.is_empty() && !segment.contains('/');
         is_client.then(|| Self::Client(segment.to_owned()))
@@ -108,8 +114,8 @@ impl Route {
     }
 }
 
-/// Whether a parameter of the query asks for a dry run. Every value except `false` does: a caller that misspells the value
-/// does not register a client by mistake.
+/// Whether a parameter of the query asks for a dry run. Every value except `false` does: a caller that misspells the
+/// value does not register a client by mistake.
 fn asks_for_dry_run(parameter: &str) -> bool {
     let (name, value) = parameter.split_once('=').unwrap_or((parameter, "true"));
     name == "dry_run" && value != "false"

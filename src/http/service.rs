@@ -1,7 +1,8 @@
 //! The service that the layer makes: it answers requests for the endpoint and passes every other request through.
 //!
 //! Most requests are for the application, so the path is compared before anything else is done, and the code for the
-//! endpoint is kept out of line.
+//! endpoint is kept out of line. A request that passes through is not changed: neither its path nor its headers nor
+//! its body, and the inner service is called in the same task.
 
 use std::task::{Context, Poll};
 
@@ -22,7 +23,8 @@ use crate::registry::Registry;
 
 /// Answers registration requests itself and passes every other request to the inner service unchanged.
 ///
-/// It is ready when the inner service is, and never fails by itself: a refusal is a response.
+/// It is ready when the inner service is ready, and has no error of its own: a refusal is a response. So a layer for
+/// load shedding or concurrency limits above it sees the readiness of the application.
 #[derive(Debug, Clone)]
 pub struct RegistrationService<S> {
     inner: S,
@@ -66,6 +68,7 @@ where
     type Future = ResponseFuture<S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        // Forwarded also for requests that the endpoint answers: at this point the request is not known yet.
         self.inner.poll_ready(context)
     }
 
@@ -97,7 +100,8 @@ impl<S> RegistrationService<S> {
     }
 }
 
-/// Refuses a request that does not say which registry should answer it. No registry means no realm, and no audit trail.
+/// Refuses a request that does not name exactly one tenant. It belongs to no registry, so the reply has no realm and
+/// the refusal is on no audit trail.
 #[inline(never)]
 fn refuse<F>(error: &RegistrationError) -> ResponseFuture<F> {
     ResponseFuture::register(std::future::ready(response::refusal(error, "")))

@@ -1,8 +1,8 @@
 //! Several issuers behind one layer. Each has its own registry; [`Tenants`] finds the registry of a request.
 //!
 //! Every tenant has its own policy, access control, limits, clock and audit trail, and its own part of a store, which
-//! [`with_tenant`](crate::RegistryBuilder::with_tenant) names. A client, a registration access token and an initial access
-//! token of one tenant do not exist for another tenant. A request that belongs to no tenant passes through.
+//! [`with_tenant`](crate::RegistryBuilder::with_tenant) names. A client, a registration access token and an initial
+//! access token of one tenant do not exist for another tenant. A request that belongs to no tenant passes through.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -79,9 +79,9 @@ struct Hosts {
 impl Tenants {
     /// Tells tenants apart by the host of their base URLs.
     ///
-    /// The host of a request is that of its target, or of its `Host` header where the target has none
-    /// ([RFC 9112 §3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2)); upper and lower case are the same, the
-    /// port is ignored. It chooses the tenant and nothing else: the URLs in replies come from the base URL of the tenant.
+    /// The host of a request is that of its target, or of its `Host` header where the target has none ([RFC 9112
+    /// §3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2)); upper and lower case are the same, the port is
+    /// ignored. It chooses the tenant and nothing else: the URLs in replies come from the base URL of the tenant.
     /// `X-Forwarded-Host` has no effect, so a proxy must keep `Host`.
     ///
     /// A request for the path of an endpoint that does not name exactly one host is answered with 400, because a proxy
@@ -115,8 +115,8 @@ impl Tenants {
     ///
     /// # Errors
     ///
-    /// [`ConfigErrorKind::Tenants`] when two registries have the same path or the same tenant name, or when the endpoint of
-    /// one has the path of a client of another.
+    /// [`ConfigErrorKind::Tenants`] when two registries have the same path or the same tenant name, or when the
+    /// endpoint of one has the path of a client of another.
     pub fn by_path(registries: impl IntoIterator<Item = Registry>) -> Result<Self, ConfigError> {
         let registries = with_different_names(registries)?;
         let named = |registry: Registry| -> Vec<(String, Registry)> {
@@ -141,9 +141,9 @@ impl Tenants {
     /// application, so it must be fast. A request passes through if the function returns `None`, or if the path is not
     /// that of the registry's endpoint.
     ///
-    /// If tenants share a store, give each its own name; this crate cannot check it here. A function that reads the host
-    /// should use [`RequestHead::host`], which is `None` if the request does not name exactly one host, and should return
-    /// `None` then.
+    /// If tenants share a store, give each its own name; this crate cannot check it here. A function that reads the
+    /// host should use [`RequestHead::host`], which is `None` if the request does not name exactly one host, and
+    /// should return `None` then.
     pub fn from_fn(resolver: impl Fn(&RequestHead<'_>) -> Option<Registry> + Send + Sync + 'static) -> Self {
         Self { kind: Kind::Resolver(Arc::new(resolver)) }
     }

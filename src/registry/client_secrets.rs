@@ -4,6 +4,8 @@
 //! §3.2.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1)). The operator chooses the form: a digest, an
 //! encrypted text, or plain text in memory. Only the last two can be shown again by a read. An encrypted text is
 //! bound to the tenant and the client: copied into the record of another client, it does not decrypt.
+//!
+//! A secret is generated and never chosen by a client: a value that a person invents can be guessed.
 
 use std::time::SystemTime;
 
@@ -56,8 +58,8 @@ impl Registry {
     /// not send it to other processes, and drop it after the signature. To check a secret that was presented, call
     /// [`Client::verify_secret`], which needs no text.
     ///
-    /// `None` if the client has no secret, if the store has only a digest of it, if it has expired, or if the client is not
-    /// active.
+    /// `None` if the client has no secret, if the store has only a digest of it, if it has expired, or if the client
+    /// is not active.
     ///
     /// # Errors
     ///

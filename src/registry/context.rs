@@ -2,6 +2,9 @@
 //!
 //! The context of a handle is part of every event that it records, so that an operator finds the request in other logs
 //! and sees who acted.
+//!
+//! A handle is passed through a request instead of a task-local value, so an event has the right context also if the
+//! work moves to another task.
 
 use std::sync::Arc;
 
@@ -22,8 +25,8 @@ impl Registry {
         self.in_context(Context { request_id, ..self.context().clone() })
     }
 
-    /// A handle whose events on the audit trail name the person for whom the application acts, such as the administrator
-    /// who is signed in. A name of more than 256 bytes is cut.
+    /// A handle whose events on the audit trail name the person for whom the application acts, such as the
+    /// administrator who is signed in. A name of more than 256 bytes is cut.
     #[must_use]
     pub fn with_actor(&self, actor: impl Into<Arc<str>>) -> Self {
         let actor = actor.into();

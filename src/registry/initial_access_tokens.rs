@@ -20,9 +20,9 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// [`RegistrationErrorKind::InvalidDocument`] for a token without a use or without a lifetime, and for an owner of
-    /// more than 256 bytes. It also fails when the store, the audit trail or the random generator of the operating system
-    /// fails. After an error there is no new token.
+    /// [`RegistrationErrorKind::InvalidDocument`] for a token without a use or without a lifetime, and for an owner
+    /// of more than 256 bytes. It also fails when the store, the audit trail or the random generator of the operating
+    /// system fails. After an error there is no new token.
     pub async fn issue_initial_access_token(
         &self,
         options: TokenOptions,

@@ -34,7 +34,8 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// As [`approve`](Self::approve), and [`RegistrationErrorKind::Conflict`] when a client that waits has another revision.
+    /// As [`approve`](Self::approve), and [`RegistrationErrorKind::Conflict`] when a client that waits has another
+    /// revision.
     pub async fn approve_revision(
         &self,
         id: &ClientId,
@@ -158,8 +159,8 @@ impl Registry {
     }
 }
 
-/// Removed clients whose grants are not revoked yet. If the caller leaves before the end, the audit trail is the only place
-/// that names them, so dropping this records a failed revocation of each.
+/// Removed clients whose grants are not revoked yet. If the caller leaves before the end, the audit trail is the only
+/// place that names them, so dropping this records a failed revocation of each.
 pub(super) struct Unrevoked<'a> {
     registry: &'a Registry,
     clients: VecDeque<&'a Client>,

@@ -76,9 +76,9 @@ impl Registry {
     }
 
     /// Remembers until a time that something was used which counts once, such as the `jti` of a client assertion
-    /// ([RFC 7523 §3](https://www.rfc-editor.org/rfc/rfc7523#section-3)); false when that is remembered already. The keys
-    /// are the application's own, whatever the registry remembers for itself. [`sweep`](Self::sweep) forgets those whose
-    /// time is over.
+    /// ([RFC 7523 §3](https://www.rfc-editor.org/rfc/rfc7523#section-3)); false when that is remembered already. The
+    /// keys are the application's own, whatever the registry remembers for itself. [`sweep`](Self::sweep) forgets
+    /// those whose time is over.
     ///
     /// # Errors
     ///

@@ -70,8 +70,8 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read), and [`RegistrationErrorKind::RevocationFailed`] when the client is deleted but its grants
-    /// may still be valid.
+    /// As [`read`](Self::read), and [`RegistrationErrorKind::RevocationFailed`] when the client is deleted but its
+    /// grants may still be valid.
     pub async fn delete(&self, id: &ClientId, token: &str) -> Result<(), RegistrationError> {
         let deleted = async {
             let caller = self.authorize(id, token, ManagementOperation::Delete).await?;

@@ -3,6 +3,17 @@
 //! The registration endpoint and the application use the same operations, so the application cannot store what the
 //! endpoint refuses. Every operation records itself on the audit trail.
 //!
+//! | file | operations |
+//! | --- | --- |
+//! | `handle`, `builder`, `settings`, `context` | the registry, how it is configured, and in whose name it acts |
+//! | `register`, `manage`, `update`, `initial_access_tokens` | the operations of callers |
+//! | `pipeline`, `submission`, `fetched_documents`, `client_secrets` | their common steps |
+//! | `shared_registrations`, `unique_software` | clients that share a registration or exclude each other |
+//! | `requests` | the same operations for the endpoint, with access control before the body |
+//! | `lifecycle`, `expiry`, `lookup` | the operations of the application and of operators |
+//! | `authenticate` | client authentication at the token endpoint |
+//! | `recording` | events for the audit trail |
+//!
 //! ```
 //! use tower_dcr::metadata::ClientMetadata;
 //! use tower_dcr::store::MemoryStore;

@@ -4,6 +4,10 @@
 //! that the metadata names by URL. All that may be stored comes out of [`Registry::apply`], so an update cannot store
 //! what a registration refuses
 //! ([RFC 7592 §2.2](https://www.rfc-editor.org/rfc/rfc7592#section-2.2)).
+//!
+//! The order is also an order of cost: parsing and rules need no input or output, a policy may ask another service,
+//! and a fetched document needs a request to an address that the caller chose. A document that fails early costs
+//! little.
 
 use super::Registry;
 use super::submission::Submission;

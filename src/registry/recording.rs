@@ -1,7 +1,10 @@
 //! What the registry puts on the audit trail: every change, and every refusal with the operation that was refused.
 //!
-//! A change that cannot be recorded does not happen, so [`Registry::record`] fails where the sink fails. A refusal stays a
-//! refusal, whether or not it can be recorded.
+//! A change that cannot be recorded does not happen, so [`Registry::record`] fails where the sink fails. A refusal
+//! stays a refusal, whether or not it can be recorded.
+//!
+//! The operation calls `record` after the store has acknowledged the change and before the caller gets the reply. If
+//! it were called before the store, the trail could show changes that never happened.
 
 use super::Registry;
 use crate::client::credential::ClientId;

@@ -1,9 +1,9 @@
 //! Registration: a document and the rights of its caller become a client
 //! ([RFC 7591 §3](https://www.rfc-editor.org/rfc/rfc7591#section-3)).
 //!
-//! [`Registry::register_document`] applies the rules and the policy, draws the credentials and inserts the client. The
-//! insertion spends the initial access token and the nonces, and evicts an unused client if the registry is full, in one
-//! atomic step of the store. A registration that cannot be recorded on the audit trail is undone.
+//! [`Registry::register_document`] applies the rules and the policy, draws the credentials and inserts the client.
+//! The insertion spends the initial access token and the nonces, and evicts an unused client if the registry is full,
+//! in one atomic step of the store. A registration that cannot be recorded on the audit trail is undone.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -106,8 +106,8 @@ impl Registry {
         Ok(NewClient { client, secret, token })
     }
 
-    /// A keyed hash of the network from which a client is registered. It decides which clients its registrant may evict,
-    /// so it is not stored if no client is ever evicted.
+    /// A keyed hash of the network from which a client is registered. It decides which clients its registrant may
+    /// evict, so it is not stored if no client is ever evicted.
     fn network_of(&self, request: Option<RequestHead<'_>>) -> Option<u64> {
         let retention = &self.settings().lifecycle.retention;
         let peer = peer::address(&request?).filter(|_| retention.max_clients.is_some())?;

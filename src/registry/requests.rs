@@ -2,6 +2,10 @@
 //!
 //! Each door keeps the order that resists abuse: gates and access control first, the body only for a caller who is
 //! permitted, then the operation. What is refused on the way is recorded here, with as much as is known of the caller.
+//!
+//! A future of this file may be dropped at any `.await`, because a server drops it when the connection closes. A
+//! change that the store has acknowledged then stays, and its event is still recorded (`hooks/audit/trail.rs`). A
+//! change that was not written has no effect.
 
 use bytes::Bytes;
 
@@ -138,15 +142,16 @@ impl Registry {
             Access::Custom(gate) => {
                 gate.authorize(request).await.into_registrant()?.for_tenant(self.settings().runtime.tenant())
             }
-            // `is_registration_enabled` has refused these already. The arm keeps the decision closed if that check changes.
+            // `is_registration_enabled` has refused these already. The arm keeps the decision closed if that check
+            // changes.
             Access::ManagementOnly | Access::Off => {
                 Err(RegistrationError::new(RegistrationErrorKind::RegistrationDisabled))
             }
         }
     }
 
-    /// The client that a request names, and the token that it presents, once the gates let the request pass. What cannot
-    /// be an identifier is answered like a client that does not exist.
+    /// The client that a request names, and the token that it presents, once the gates let the request pass. What
+    /// cannot be an identifier is answered like a client that does not exist.
     async fn credentials<'a>(
         &self,
         request: &RequestHead<'a>,

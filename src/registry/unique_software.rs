@@ -24,8 +24,8 @@ impl Registry {
         Some(Digest::of(&format!("software\n{software_id}\n{version}")))
     }
 
-    /// Refuses software that another client has registered. The store checks it again when it writes. This earlier check
-    /// serves dry runs, and refuses before documents are fetched.
+    /// Refuses software that another client has registered. The store checks it again when it writes. This earlier
+    /// check serves dry runs, and refuses before documents are fetched.
     pub(crate) async fn check_unique_software(
         &self,
         metadata: &ClientMetadata,

@@ -2,8 +2,8 @@
 //! ([RFC 7592 §2.2](https://www.rfc-editor.org/rfc/rfc7592#section-2.2)).
 //!
 //! An update passes the same rules and policy as a registration. It is written only if the client is still at the
-//! revision that was read; after a conflict it starts again with the new state. An update that cannot be recorded on the
-//! audit trail is undone.
+//! revision that was read; after a conflict it starts again with the new state. An update that cannot be recorded on
+//! the audit trail is undone.
 
 use std::sync::Arc;
 
@@ -50,7 +50,6 @@ impl Registry {
                 UpdateConditions { nonces, unique_fingerprint, ..UpdateConditions::unconditional(self.now()) };
             match self.inner.store.update(&updated, &conditions).await {
                 Ok(()) => {
-                    // If the caller leaves here, the update stays and its event is recorded when the future is
                     // dropped.
                     self.confirm_update(client, &updated, conditions.nonces).await?;
                     return Ok(self.information(Arc::new(updated), secret, Some(new_token)));
@@ -81,8 +80,8 @@ impl Registry {
 
     /// The client after an update, with the secret and the registration access token for the reply.
     ///
-    /// The identifier never changes. A client has a secret if its authentication method needs one, and an expired secret
-    /// is replaced. Tokens from before the presented one are no longer valid.
+    /// The identifier never changes. A client has a secret if its authentication method needs one, and an expired
+    /// secret is replaced. Tokens from before the presented one are no longer valid.
     fn updated(
         &self,
         client: &Client,
@@ -129,9 +128,9 @@ impl Registry {
         recorded
     }
 
-    /// Restores a client as it was before an update. A status that the operator set in between stays. If another update
-    /// was written in between, both stay: the reply to that one may hold credentials of the client. The update stays too
-    /// if another client has registered the unique software of the earlier state.
+    /// Restores a client as it was before an update. A status that the operator set in between stays. If another
+    /// update was written in between, both stay: the reply to that one may hold credentials of the client. The update
+    /// stays too if another client has registered the unique software of the earlier state.
     async fn undo_update(&self, before: &Client, after: &Client, nonces: Vec<Nonce>) -> Result<(), RegistrationError> {
         let unique_fingerprint = self.software_fingerprint(&before.metadata);
         let undo = UpdateConditions {

@@ -205,8 +205,8 @@ impl<'a> AuditEvent<'a> {
         self.refusal
     }
 
-    /// What a refused registration, update, dry run or authentication asked for, as far as the body of the request could be read; `None`
-    /// for what was refused before that.
+    /// What a refused registration, update, dry run or authentication asked for, as far as the body of the request
+    /// could be read; `None` for what was refused before that.
     #[must_use]
     pub fn requested(&self) -> Option<&RequestedClient> {
         self.requested

@@ -5,9 +5,9 @@ use crate::error::BoxError;
 
 /// Gives every event to several sinks.
 ///
-/// All of them begin at once, in their order, and the event is recorded when all of them have it. If one of them fails,
-/// recording fails with its error, after the others have ended. When the registry then takes a change back, the sinks that
-/// still work record that too, as [`Operation::TakeBack`](super::Operation::TakeBack).
+/// All of them begin at once, in their order, and the event is recorded when all of them have it. If one of them
+/// fails, recording fails with its error, after the others have ended. When the registry then takes a change back,
+/// the sinks that still work record that too, as [`Operation::TakeBack`](super::Operation::TakeBack).
 ///
 /// ```
 /// use tower_dcr::audit::{FanOut, JsonLines};

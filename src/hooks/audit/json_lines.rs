@@ -13,17 +13,17 @@ use crate::store::private_file;
 
 /// Writes each event as one line of JSON, an [`AuditRecord`], and flushes it.
 ///
-/// One thread, named `dcr-audit`, calls the writer, so no request blocks its executor. The thread writes all lines that
-/// wait with one `write_all` and one `flush`. An event is recorded when its line is flushed. For a file that means that the
-/// operating system has it: the line survives the end of the process, and a loss of power only once the system has written
-/// it to the disk. Where that must not happen, let `flush` of the writer call
-/// [`File::sync_data`](std::fs::File::sync_data): every request then waits for the disk, and requests at the same time
-/// share one write.
+/// One thread, named `dcr-audit`, calls the writer, so no request blocks its executor. The thread writes all lines
+/// that wait with one `write_all` and one `flush`. An event is recorded when its line is flushed. For a file that
+/// means that the operating system has it: the line survives the end of the process, and a loss of power only once
+/// the system has written it to the disk. Where that must not happen, let `flush` of the writer call
+/// [`File::sync_data`](std::fs::File::sync_data): every request then waits for the disk, and requests at the same
+/// time share one write.
 ///
 /// At most 4096 lines wait. Beyond that, events are not recorded, and changes are answered with 503.
 ///
-/// Dropping the sink ends the thread and waits until every line that was handed over is flushed, also the lines of requests
-/// that were dropped. A registry drops its sink with its last clone.
+/// Dropping the sink ends the thread and waits until every line that was handed over is flushed, also the lines of
+/// requests that were dropped. A registry drops its sink with its last clone.
 ///
 /// ```
 /// use tower_dcr::audit::JsonLines;
@@ -54,8 +54,8 @@ pub struct JsonLines {
 }
 
 impl JsonLines {
-    /// Writes to this writer, in a thread of its own. If the operating system starts no thread, every event fails with its
-    /// error.
+    /// Writes to this writer, in a thread of its own. If the operating system starts no thread, every event fails
+    /// with its error.
     pub fn new(writer: impl Write + Send + 'static) -> Self {
         Self { writer: LineWriter::start(writer), values: Values::Names }
     }

@@ -1,8 +1,8 @@
 //! A thread that writes lines, so that no request blocks its executor for a disk.
 //!
-//! Requests hand lines over through a bounded channel and wait for a receipt. The thread takes all lines that wait, writes
-//! them with one `write_all` and one `flush`, and completes their receipts. It ends when the last sender is dropped, after
-//! it has written what was handed over before.
+//! Requests hand lines over through a bounded channel and wait for a receipt. The thread takes all lines that wait,
+//! writes them with one `write_all` and one `flush`, and completes their receipts. It ends when the last sender is
+//! dropped, after it has written what was handed over before.
 
 use std::future::Future;
 use std::io::{self, Write};

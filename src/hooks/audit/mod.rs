@@ -87,21 +87,21 @@ use crate::error::BoxError;
 
 /// Takes the events of the audit trail.
 ///
-/// Write `async fn record` in an implementation. The registry waits for it before it acknowledges what the event is about,
-/// so a sink that is slow makes requests slow. It runs on the executor of the request and must not block; a blocking writer
-/// needs a thread of its own, as [`JsonLines`] has.
+/// Write `async fn record` in an implementation. The registry waits for it before it acknowledges what the event is
+/// about, so a sink that is slow makes requests slow. It runs on the executor of the request and must not block; a
+/// blocking writer needs a thread of its own, as [`JsonLines`] has.
 ///
-/// The caller of an operation may leave while a sink is pending: its client closes the connection, and the server drops the
-/// future of the request. The event is not lost then. The registry polls `record` once more, later events poll it again,
-/// and [`Registry::close`](crate::Registry::close) waits for it. So a sink that queues the event when it is polled for the
-/// first time has every event at once.
+/// The caller of an operation may leave while a sink is pending: its client closes the connection, and the server
+/// drops the future of the request. The event is not lost then. The registry polls `record` once more, later events
+/// poll it again, and [`Registry::close`](crate::Registry::close) waits for it. So a sink that queues the event when
+/// it is polled for the first time has every event at once.
 pub trait AuditSink: fmt::Debug + Send + Sync + 'static {
     /// Records one event; ready when the event is recorded.
     ///
     /// # Errors
     ///
-    /// When the event cannot be recorded. A registration or an update is then taken back and answered with 503. What ends
-    /// something, such as a deletion, is answered with 503 too and stays done.
+    /// When the event cannot be recorded. A registration or an update is then taken back and answered with 503. What
+    /// ends something, such as a deletion, is answered with 503 too and stays done.
     fn record(&self, event: &AuditEvent<'_>) -> impl Future<Output = Result<(), BoxError>> + Send;
 }
 

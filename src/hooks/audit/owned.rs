@@ -1,7 +1,7 @@
 //! An event that owns what it names, so that its recording can outlive the request.
 //!
-//! A sink that waits for a disk or a network may still be at work when the caller of an operation leaves and its future is
-//! dropped. What it records must not borrow from that future.
+//! A sink that waits for a disk or a network may still be at work when the caller of an operation leaves and its
+//! future is dropped. What it records must not borrow from that future.
 
 use std::sync::Arc;
 use std::time::SystemTime;

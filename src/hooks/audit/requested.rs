@@ -28,8 +28,8 @@ pub struct RequestedClient {
     /// `client_name`; where there is none, the first one with a language tag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_name: Option<String>,
-    /// Where `redirect_uris` lead, at most five different ones: host and port of `http` and `https` URIs, the scheme and
-    /// a colon of others.
+    /// Where `redirect_uris` lead, at most five different ones: host and port of `http` and `https` URIs, the scheme
+    /// and a colon of others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub redirect_hosts: Vec<String>,
 }

@@ -1,9 +1,10 @@
 //! The way of an event into the sink, which ends there whether or not the caller waits for it.
 //!
-//! An operation that was acknowledged by the store must be on the trail even when its caller leaves: a client that closes
-//! the connection makes the server drop the future of its request. So a [`Recording`] owns its event. When it is dropped
-//! before its end, it is polled once more, so that a sink that queues events has this one. If that does not finish it, the
-//! [`AuditTrail`] takes it over: every later recording polls it too, and [`AuditTrail::finish`] waits for it.
+//! An operation that was acknowledged by the store must be on the trail even when its caller leaves: a client that
+//! closes the connection makes the server drop the future of its request. So a [`Recording`] owns its event. When it
+//! is dropped before its end, it is polled once more, so that a sink that queues events has this one. If that does
+//! not finish it, the [`AuditTrail`] takes it over: every later recording polls it too, and [`AuditTrail::finish`]
+//! waits for it.
 
 use std::collections::VecDeque;
 use std::fmt;

@@ -1,4 +1,6 @@
 //! Who may register, and what clients may do with their own registration.
+//!
+//! Gates, access control, tokens and permissions are independent layers: each can only refuse what the others allow.
 
 use super::RegistryBuilder;
 use crate::client::Client;

@@ -1,4 +1,7 @@
 //! Where the endpoint is and how it answers.
+//!
+//! All of these values appear in replies or decide which requests are answered, so none of them is taken from a
+//! request.
 
 use std::sync::Arc;
 

@@ -1,4 +1,7 @@
 //! How long secrets and clients are kept, how many there are, and which of them share or exclude each other.
+//!
+//! Limits protect an open endpoint: without them a caller can register clients until the database is full ([RFC 7591
+//! §5](https://www.rfc-editor.org/rfc/rfc7591#section-5)).
 
 use std::time::Duration;
 
@@ -57,9 +60,10 @@ impl RegistryBuilder {
         self
     }
 
-    /// The `software_id` of software of which there is one instance. While a client of it is registered, no other client
-    /// can register with, or change to, the same `software_id` and `software_version` (P5), whatever its status. Of several
-    /// registrations or updates at the same moment one succeeds; the store guarantees it. Default: none.
+    /// The `software_id` of software of which there is one instance. While a client of it is registered, no other
+    /// client can register with, or change to, the same `software_id` and `software_version` (P5), whatever its
+    /// status. Of several registrations or updates at the same moment one succeeds; the store guarantees it. Default:
+    /// none.
     ///
     /// ```
     /// use tower_dcr::metadata::ClientMetadata;

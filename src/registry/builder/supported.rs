@@ -69,8 +69,8 @@ impl RegistryBuilder {
     /// every other method of this list, and without that feature both kinds of assertions. Keys at a `jwks_uri` are
     /// fetched with [`with_document_fetcher`](Self::with_document_fetcher).
     ///
-    /// `client_secret_jwt` needs secrets whose text is stored, and `private_key_jwt` a signature algorithm that can be verified;
-    /// otherwise [`build`](Self::build) fails.
+    /// `client_secret_jwt` needs secrets whose text is stored, and `private_key_jwt` a signature algorithm that can
+    /// be verified; otherwise [`build`](Self::build) fails.
     pub fn with_auth_methods(mut self, methods: impl IntoIterator<Item = TokenEndpointAuthMethod>) -> Self {
         self.supported.auth_methods = Some(methods.into_iter().collect());
         self

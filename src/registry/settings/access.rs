@@ -1,4 +1,7 @@
 //! Who may register.
+//!
+//! The access mode, the initial access tokens of the configuration, and the gates. Tokens are kept as digests, so
+//! that a memory dump or a debug output does not contain them.
 
 use crate::client::credential::{Digest, InitialAccessToken, is_bearer_token};
 use crate::error::{ConfigError, ConfigErrorKind};
@@ -27,8 +30,8 @@ impl AccessSettings {
     /// In characters. A shorter token can be guessed, since a static one never expires.
     const MIN_TOKEN: usize = 16;
 
-    /// Adds a token. It is checked here, because only its digest is kept. An error tells its position and its length, and
-    /// never its text.
+    /// Adds a token. It is checked here, because only its digest is kept. An error tells its position and its length,
+    /// and never its text.
     pub(in crate::registry) fn add_static_token(&mut self, token: &InitialAccessToken) {
         self.static_tokens.push(token.digest());
         if token.expose().len() < Self::MIN_TOKEN || !is_bearer_token(token.expose()) {

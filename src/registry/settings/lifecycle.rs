@@ -1,4 +1,7 @@
 //! How long secrets and clients are kept, and in which form secrets are stored.
+//!
+//! The form of secrets is checked against the store and against the supported algorithms, because a wrong choice
+//! shows only when a client needs its secret, long after it registered.
 
 use std::time::Duration;
 

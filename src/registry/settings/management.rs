@@ -1,4 +1,7 @@
 //! What clients may do with their own registration ([RFC 7592](https://www.rfc-editor.org/rfc/rfc7592)).
+//!
+//! An option that needs management is refused if management is off. An operator who configures a gate would otherwise
+//! believe that it protects something.
 
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::hooks::access::CustomGate;

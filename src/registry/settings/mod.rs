@@ -1,9 +1,9 @@
 //! The decisions of an operator, in groups.
 //!
 //! Each setting is one field of one group, beside the code that checks it. A group begins with the defaults of this
-//! crate ([`Default`]); the methods of the builder change it; [`RegistryBuilder::build`] calls its `check`, which refuses
-//! values that cannot work; then the registry holds it for as long as it lives. So a reader of a setting never meets an
-//! invalid value. A new option is one field here, one method in `registry/builder/`, and its reader.
+//! crate ([`Default`]); the methods of the builder change it; [`RegistryBuilder::build`] calls its `check`, which
+//! refuses values that cannot work; then the registry holds it for as long as it lives. So a reader of a setting
+//! never meets an invalid value. A new option is one field here, one method in `registry/builder/`, and its reader.
 //!
 //! [`RegistryBuilder::build`]: super::RegistryBuilder::build
 

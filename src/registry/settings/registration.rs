@@ -1,4 +1,7 @@
 //! What is decided about a registration beyond the rules of the protocol.
+//!
+//! The policy of the application, and two options about clients that resemble each other. `check` finds a
+//! `software_id` that no document can contain, since a list with such an entry protects nothing.
 
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::hooks::policy::Reviewer;

@@ -1,4 +1,6 @@
 //! The surroundings of the registry: its clock, its audit trail and its tenant.
+//!
+//! These are the collaborators that tests replace: a clock that stands still, and an audit sink that collects events.
 
 use std::sync::Arc;
 

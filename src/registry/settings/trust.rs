@@ -1,4 +1,6 @@
 //! Which documents and signatures of others the registry reads: fetched documents, software statements, assertions.
+//!
+//! Nothing is fetched and no signature is trusted unless the operator configures it.
 
 use crate::error::{ConfigError, ConfigErrorKind};
 #[cfg(feature = "software-statements")]
