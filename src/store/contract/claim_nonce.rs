@@ -4,8 +4,8 @@
 //! §3](https://www.rfc-editor.org/rfc/rfc7523#section-3)): the first claim returns true, any other one false until the
 //! time that the first claim named.
 //!
-//! What the key is made of is decided by the registry, which puts the issuer in front of the `jti`. A store compares
-//! keys as bytes and reads nothing into them.
+//! The registry decides what a key is made of, for example of the issuer and the `jti` together. A store compares keys
+//! as bytes and knows nothing about their parts.
 
 use super::fixtures::{HOUR, client, now};
 use super::subject::Subject;

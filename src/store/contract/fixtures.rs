@@ -146,10 +146,10 @@ pub(super) fn claiming(keys: &[&str], now: SystemTime) -> InsertConditions {
 }
 
 /// Compares all of a client. A message never shows a secret.
-#[track_caller]
 ///
 /// All fields are compared, including those that the verb under test should not change. A field that is added to
 /// `Client` has to be added here by hand.
+#[track_caller]
 pub(super) fn assert_same(found: Option<&Client>, expected: &Client, promise: &str) {
     let Some(found) = found else { panic!("{promise}: {} is not there", expected.id) };
     let Client { id, metadata, issued_at, secret, token, revision, last_used, origin, owner, .. } = expected;
@@ -185,9 +185,9 @@ pub(super) fn assert_same(found: Option<&Client>, expected: &Client, promise: &s
 }
 
 /// Compares all of a token.
-#[track_caller]
 ///
 /// The pattern names every field, so a field that is added to the type does not compile until it is compared here.
+#[track_caller]
 pub(super) fn assert_same_token(
     found: Option<&InitialAccessTokenRecord>,
     expected: &InitialAccessTokenRecord,

@@ -45,9 +45,9 @@ impl<S> Clone for Subject<S> {
 }
 
 /// The answer of a verb; a failing backend ends the check.
-#[track_caller]
 ///
 /// A check must not continue after an error: it would report a broken promise where the backend was unavailable.
+#[track_caller]
 fn answer<T>(verb: &str, answer: Result<T, StoreError>) -> T {
     // The error is shown in its debug form, since its cause is what the author of a store needs.
     match answer {

@@ -34,6 +34,18 @@
 //! - **Versions.** A record of an older version is read; the bytes of every released version are part of the tests. One
 //!   of a newer version is a [`StoreError`], because an older program would lose what it does not know. The version
 //!   changes only when an older program could not read a record correctly: a new member that may be missing is no reason.
+//!
+//! # The format
+//!
+//! A record is one JSON object. The record of a client has `v`, `client` and `metadata`; the record of an initial
+//! access token has `v` and `token`. `v` is the version, a number. `client` and `token` are what the server knows:
+//! times are numbers of milliseconds since 1970, digests and sealed texts are base64url without padding ([RFC 4648
+//! §5](https://www.rfc-editor.org/rfc/rfc4648#section-5)), and a member without a value is left out. `metadata` is the
+//! object of [RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2), with every member that the client
+//! registered.
+//!
+//! A record has no text of a credential. A backup of a database is therefore not enough to act as a client; it is
+//! still personal data, because metadata has names and addresses.
 
 mod state;
 
@@ -49,11 +61,18 @@ use crate::protocol::json::{Object, ObjectWriter};
 use crate::protocol::metadata::{ClientMetadata, Document, KnownMembers};
 
 /// The version that is written.
+///
+/// A store that is opened by an older program may have records of a newer version. Upgrade all nodes before one of
+/// them writes a new version.
 pub const VERSION: u32 = 1;
 
 /// The record of a client.
+///
+/// The bytes are UTF-8, and control characters in them are escaped, so a text column and a binary one can both store
+/// them. The size is that of the metadata and a few hundred bytes more.
 #[must_use]
 pub fn encode_client(client: &Client) -> Vec<u8> {
+    // Written member by member: the metadata are streamed into the record and not copied into a JSON tree first.
     let mut record = ObjectWriter::new();
     record.member("v", &VERSION);
     record.member("client", &ClientState::of(client));
@@ -66,6 +85,9 @@ pub fn encode_client(client: &Client) -> Vec<u8> {
 /// # Errors
 ///
 /// [`StoreError::unavailable`] when the bytes are no record of a client, or one of a newer version.
+///
+/// No rule of the policy is applied: a client that was registered under an earlier policy must be able to log in and
+/// to correct its metadata.
 pub fn decode_client(record: &[u8]) -> Result<Client, StoreError> {
     let ClientRecord { v, client, metadata } = parse(record)?;
     check_version(v)?;
@@ -73,6 +95,8 @@ pub fn decode_client(record: &[u8]) -> Result<Client, StoreError> {
 }
 
 /// The record of an initial access token.
+///
+/// The text of the token is not part of the record; the digest is enough to find and to verify it.
 #[must_use]
 pub fn encode_token(token: &InitialAccessTokenRecord) -> Vec<u8> {
     let mut record = ObjectWriter::new();
@@ -94,6 +118,9 @@ pub fn decode_token(record: &[u8]) -> Result<InitialAccessTokenRecord, StoreErro
 
 impl Client {
     /// The same client with another last use, for a store that keeps it beside the record.
+    ///
+    /// A use is recorded far more often than a client is changed, so most stores write it to a column and leave the
+    /// record as it is. The value in the record is then out of date, and this replaces it after decoding.
     #[must_use]
     pub fn with_last_used(self, last_used: Option<SystemTime>) -> Self {
         Self { last_used, ..self }
@@ -101,16 +128,24 @@ impl Client {
 }
 
 /// The error of a record that cannot be read. It is an outage and not a missing client, so nothing is deleted for it.
+///
+/// The registry answers with 503 and the operator finds the cause in the log. If the client were reported as unknown,
+/// it would register again, and its first registration would be lost.
 fn unreadable(cause: impl Into<BoxError>) -> StoreError {
     StoreError::unavailable(cause)
 }
 
 /// Reads the JSON of a record; members that are not known are ignored.
+///
+/// Unknown members come from a later program with the same version, which may add members that an older one can do
+/// without.
 fn parse<'a, T: Deserialize<'a>>(record: &'a [u8]) -> Result<T, StoreError> {
     serde_json::from_slice(record).map_err(unreadable)
 }
 
+/// Refuses a version that this program does not know: it could lose values when it writes the record back.
 fn check_version(version: u32) -> Result<(), StoreError> {
+    // Version 0 was never written. It is a sign of damage and no older format.
     match version {
         1..=VERSION => Ok(()),
         _ => Err(unreadable(format!("the record has version {version}, this program knows 1 to {VERSION}"))),
@@ -121,6 +156,8 @@ fn check_version(version: u32) -> Result<(), StoreError> {
 /// that were accepted once stay readable.
 fn metadata_of(object: Object) -> Result<ClientMetadata, StoreError> {
     let document = Document::from_object(object, KnownMembers::ALL);
+    // A violation here is a member of another JSON type, which this program never writes. Rules of the policy are
+    // checked elsewhere.
     match document.violations.is_empty() {
         true => Ok(document.metadata),
         false => Err(unreadable("the metadata of the record have a member of another type")),
@@ -128,6 +165,8 @@ fn metadata_of(object: Object) -> Result<ClientMetadata, StoreError> {
 }
 
 /// The record of a client: version, what the server knows, and what the client said about itself.
+///
+/// The metadata are kept apart, since a member of theirs may have the same name as one of the server.
 #[derive(Deserialize)]
 struct ClientRecord {
     v: u32,

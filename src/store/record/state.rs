@@ -3,6 +3,12 @@
 //! These types are the storage format, separate from the types of the program, so that a renamed field never changes
 //! what is stored. A member that is added has a default, because records of earlier versions do not have it. Digests
 //! and sealed texts are base64url, times are milliseconds since 1970.
+//!
+//! The name of each member is part of the format. A Rust field may be renamed only together with a `serde` attribute
+//! that keeps the old name, and a member is never used again with another meaning.
+//!
+//! Reading is strict about values and tolerant about members: a digest of another length or a time out of range is an
+//! error, a missing optional member is its default, and an unknown member is ignored.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,28 +26,42 @@ use crate::protocol::metadata::ClientMetadata;
 /// Text and numbers are as in the program; a member that is missing in an older record has its default.
 #[derive(Serialize, Deserialize)]
 pub(super) struct ClientState {
+    /// The client identifier, 1 to 128 characters.
     id: String,
+    /// 1 after the registration, and one more with each update.
     revision: u64,
+    /// Milliseconds since 1970; negative before it.
     issued_at: i64,
+    /// The last use, as far as the record knows it. A store with a column of its own does not read it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_used: Option<i64>,
+    /// Whether the client may be used.
     status: StatusState,
+    /// How the client was registered, which also decides who may evict it.
     origin: OriginState,
+    /// The owner as the application named it, any text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     owner: Option<String>,
+    /// Missing for a public client and for one that authenticates with a key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     secret: Option<SecretState>,
+    /// Missing for a client that cannot be managed over HTTP ([RFC 7592](https://www.rfc-editor.org/rfc/rfc7592)).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     token: Option<TokensState>,
+    /// The limits of the initial access token, which stay with the client for its updates.
     #[serde(default, skip_serializing_if = "ConstraintsState::is_empty")]
     constraints: ConstraintsState,
+    /// 32 bytes: the digest by which the same software is recognised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fingerprint: Option<Bytes>,
+    /// 8 bytes, big-endian: the keyed hash of the network of the registration, never the address itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     network: Option<Bytes>,
 }
 
 /// The status, by its name in the store.
+///
+/// Names and not numbers, so that a record can be read in the database and a new status does not renumber the others.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum StatusState {
@@ -61,6 +81,8 @@ enum OriginState {
 }
 
 /// The client secret: its digest, its sealed text if it can be shown again, and when it expires.
+///
+/// There is no text of a secret in any form other than sealed, whatever the application configured.
 #[derive(Serialize, Deserialize)]
 struct SecretState {
     digest: Bytes,
@@ -71,6 +93,8 @@ struct SecretState {
 }
 
 /// A sealed text and the name of the key that opens it.
+///
+/// The name makes it possible to change the key: old records name the old key until their client is updated.
 #[derive(Serialize, Deserialize)]
 struct SealedState {
     key: String,
@@ -78,6 +102,8 @@ struct SealedState {
 }
 
 /// The digests of the registration access tokens that are valid.
+///
+/// Several tokens are valid during a rotation, because the reply with the newest one may not have reached the client.
 #[derive(Serialize, Deserialize)]
 struct TokensState {
     current: Bytes,
@@ -90,6 +116,9 @@ struct TokensState {
 }
 
 /// The limits of an initial access token; an empty list and a missing one limit nothing.
+///
+/// Lists are in the order of the configuration. The members are missing in most records, since most tokens limit
+/// nothing.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 struct ConstraintsState {
@@ -106,17 +135,24 @@ struct ConstraintsState {
 }
 
 /// What the server knows of an initial access token.
+///
+/// The text of the token is not stored: it is shown once, when the token is issued.
 #[derive(Serialize, Deserialize)]
 pub(super) struct TokenState {
     id: String,
     digest: Bytes,
+    /// Milliseconds since 1970, as all times of a record.
     issued_at: i64,
+    /// When the token expires; missing if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires_at: Option<i64>,
+    /// How many registrations are left; missing if their number is not limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     uses_left: Option<u32>,
+    /// The owner of the clients that are registered with this token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     owner: Option<String>,
+    /// What these clients may register.
     #[serde(default, skip_serializing_if = "ConstraintsState::is_empty")]
     constraints: ConstraintsState,
 }
@@ -136,6 +172,7 @@ impl ClientState {
             token: client.token.as_ref().map(TokensState::of),
             constraints: ConstraintsState::of(&client.constraints),
             fingerprint: client.fingerprint.as_ref().map(Bytes::of),
+            // As bytes and not as a number: JSON numbers above 2^53 lose digits in many readers.
             network: client.network.map(|network| Bytes(network.to_be_bytes().to_vec())),
         }
     }
@@ -143,6 +180,7 @@ impl ClientState {
     /// The client of a record and its metadata; `None` when a value is out of its range.
     pub(super) fn with(self, metadata: ClientMetadata) -> Option<Client> {
         Some(Client {
+            // Checked again, since an identifier becomes a part of URLs and keys wherever it is used.
             id: ClientId::parse(&self.id)?,
             metadata,
             issued_at: from_unix_millis(self.issued_at)?,
@@ -161,6 +199,7 @@ impl ClientState {
 }
 
 impl StatusState {
+    /// The status as it is written.
     fn of(status: ClientStatus) -> Self {
         match status {
             ClientStatus::Pending => Self::Pending,
@@ -181,6 +220,7 @@ impl From<StatusState> for ClientStatus {
 }
 
 impl OriginState {
+    /// The origin as it is written.
     fn of(origin: &RegistrationOrigin) -> Self {
         match origin {
             RegistrationOrigin::Open => Self::Open,
@@ -203,10 +243,13 @@ impl From<OriginState> for RegistrationOrigin {
 }
 
 impl ConstraintsState {
+    /// The limits as they are written.
     fn of(constraints: &Constraints) -> Self {
         Self {
             redirect_hosts: constraints.redirect_hosts.clone(),
             scopes: constraints.scopes.clone(),
+            // By their names on the wire, so that a name which this crate learns later is read as the value that it
+            // then has.
             grant_types: constraints.grant_types.iter().map(ToString::to_string).collect(),
             auth_methods: constraints.auth_methods.iter().map(ToString::to_string).collect(),
             software_id: constraints.software_id.clone(),
@@ -233,6 +276,7 @@ impl From<ConstraintsState> for Constraints {
 }
 
 impl SecretState {
+    /// The secret as it is written: a text that is kept in memory is left out, and only its digest is stored.
     fn of(secret: &Secret) -> Self {
         let sealed = secret.stored.sealed();
         Self {
@@ -252,7 +296,10 @@ impl SecretState {
 }
 
 impl TokensState {
+    /// The digests as they are written.
     fn of(token: &RegistrationToken) -> Self {
+        // The oldest goes to `previous`, the only earlier token of the first records, so that an older program still
+        // reads it.
         let mut earlier = token.earlier.iter().map(Bytes::of);
         Self { current: Bytes::of(&token.current), previous: earlier.next(), between: earlier.collect() }
     }
@@ -265,6 +312,7 @@ impl TokensState {
 }
 
 impl TokenState {
+    /// The record of an initial access token.
     pub(super) fn of(token: &InitialAccessTokenRecord) -> Self {
         Self {
             id: token.id.as_ref().to_owned(),
@@ -292,6 +340,9 @@ impl TokenState {
 }
 
 /// A value that may be missing, but must be valid if it is there.
+///
+/// The two cases differ: a missing value is normal, and a value that cannot be read makes the whole record unreadable.
+/// If the second were taken for the first, a client would lose its secret or its time of expiry without an error.
 #[expect(clippy::option_option, reason = "the outer one is whether it could be read")]
 fn maybe<T, U>(value: Option<T>, read: impl FnOnce(T) -> Option<U>) -> Option<Option<U>> {
     match value {
@@ -306,10 +357,12 @@ fn maybe<T, U>(value: Option<T>, read: impl FnOnce(T) -> Option<U>) -> Option<Op
 struct Bytes(Vec<u8>);
 
 impl Bytes {
+    /// The bytes of a digest.
     fn of(digest: &Digest) -> Self {
         Self(digest.as_bytes().to_vec())
     }
 
+    /// The digest, if there are exactly 32 bytes.
     fn digest(&self) -> Option<Digest> {
         self.0.as_slice().try_into().ok().map(Digest::from_bytes)
     }
