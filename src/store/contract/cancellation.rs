@@ -82,7 +82,7 @@ pub(super) async fn a_cancelled_removal_is_atomic<S: ClientStore>(store: Subject
         let conditions = RemoveConditions::unconditional().with_refund(token.digest);
         abandon(store.remove_with(&client.id, &conditions), polls).await;
         if let Some(found) = store.get(&client.id).await {
-            assert_same(Some(&*found), &client, "remove: dropped halfway, the client is whole or gone");
+            assert_same(Some(&*found), &client, "remove: dropped halfway, the client is unchanged or removed");
         }
         store.remove_with(&client.id, &conditions).await;
         assert!(store.get(&client.id).await.is_none(), "remove: once more settles it");
@@ -153,7 +153,7 @@ pub(super) async fn a_cancelled_expiry_is_atomic<S: ClientStore>(store: Subject<
         abandon(store.expire(&cutoffs, usize::MAX), polls).await;
         for client in &idle {
             if let Some(found) = store.get(&client.id).await {
-                assert_same(Some(&*found), client, "expire: dropped halfway, a client is whole or gone");
+                assert_same(Some(&*found), client, "expire: dropped halfway, a client is unchanged or removed");
             }
         }
         // The second call must also find what the first one had selected and not removed: a mark that stays would hide
@@ -185,7 +185,7 @@ pub(super) async fn a_cancelled_token_insertion_is_atomic<S: ClientStore>(store:
         assert_same_token(listed.first(), &token, "insert_token: once more settles it");
         abandon(store.remove_token(&token.id), polls).await;
         if let Some(found) = store.get_token(&token.digest).await {
-            assert_same_token(Some(&found), &token, "remove_token: dropped halfway, the token is whole or gone");
+            assert_same_token(Some(&found), &token, "remove_token: dropped halfway, the token is unchanged or removed");
         }
         store.remove_token(&token.id).await;
         assert!(store.get_token(&token.digest).await.is_none(), "remove_token: once more settles it");
