@@ -1,7 +1,8 @@
-//! What a flood of registrations leaves behind: a million attempts against a ceiling of ten thousand clients.
+//! Shows that a flood of registrations does not grow the memory: a million attempts at a limit of ten thousand
+//! clients.
 //!
-//! `cargo bench --bench ceiling` prints the resident memory of the process (Linux) after every tenth of the attempts,
-//! once where unused clients are evicted for new ones and once where they are not, and fails unless it stays flat.
+//! `cargo bench --bench ceiling` prints the resident memory of the process (Linux) after every tenth of the attempts.
+//! It runs once with and once without the eviction of unused clients, and fails if the memory grows.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a bench fails by panicking")]
 
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use tower_dcr::{Access, EndpointService, Registry};
 const ATTEMPTS: u64 = 1_000_000;
 const CEILING: u64 = 10_000;
 const LOOKS: u64 = 10;
-/// How much memory may grow after the first tenth, when all places have long been taken.
+/// The factor by which memory may grow after the first tenth of the attempts, when the limit is long reached.
 const SLACK: f64 = 1.1;
 
 fn main() {
@@ -51,6 +52,7 @@ async fn flood(retention: Retention) {
         }
         let each = start.elapsed().as_secs_f64() * 1e6 / (ATTEMPTS / LOOKS) as f64;
         let (clients, resident) = (registry.count().await.unwrap(), resident_mib());
+        // The limit must be exact: a store that counts late would exceed it under load.
         assert_eq!(clients, CEILING.min(created));
         println!("{:>9} {created:>9} {refused:>9} {clients:>8} {resident:>9.1} {each:>9.1}", look * ATTEMPTS / LOOKS);
         let first = *first.get_or_insert(resident);
@@ -65,7 +67,7 @@ async fn attempt(endpoint: &EndpointService) -> StatusCode {
     endpoint.clone().oneshot(request).await.unwrap().status()
 }
 
-/// The memory of the process that is in use, as the kernel counts it.
+/// The resident memory of the process in MiB, as the kernel reports it.
 fn resident_mib() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux has /proc/self/status");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");

@@ -1,8 +1,9 @@
-//! What a request pays that is none of ours: the bare service, a layer that only compares the path, and ours.
+//! Measures what the layer costs a request that is not for the endpoint: the bare service, a layer that only compares
+//! the path, and `RegistrationLayer`.
 //!
-//! `cargo bench --all-features --bench pass_through` prints a table. Instructions are counted by valgrind, where it is
-//! installed: the bench starts itself under it, with some requests and with more, and the difference is what the
-//! requests cost.
+//! `cargo bench --all-features --bench pass_through` prints a table. If valgrind is installed, it counts
+//! instructions: the bench starts itself under valgrind twice, with different numbers of requests, and the difference
+//! is the cost of the additional requests. So the start of the process is not part of the result.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a bench fails by panicking")]
 
 use std::convert::Infallible;
@@ -22,7 +23,7 @@ use tower::{Layer as _, Service, service_fn};
 use tower_dcr::store::MemoryStore;
 use tower_dcr::{Access, RegistrationLayer, Registry, Tenants};
 
-/// Requests between two looks at the clock.
+/// Requests between two readings of the clock.
 const BATCH: u32 = 10_000;
 const BATCHES: u32 = 400;
 
@@ -32,7 +33,7 @@ fn application(_request: Request<Empty<Bytes>>) -> Ready<Result<Response<Empty<B
     ready(Ok(Response::new(Empty::new())))
 }
 
-/// The least that a layer can do which answers one path itself: the measure for ours.
+/// The minimum that a layer must do to answer one path itself: the reference for `RegistrationLayer`.
 #[derive(Debug, Clone)]
 struct Plain<S> {
     inner: S,
@@ -90,6 +91,7 @@ where
     *request.uri_mut() = http::Uri::from_static(PATH);
     let context = &mut Context::from_waker(Waker::noop());
     assert!(service.poll_ready(context).is_ready());
+    // `black_box` keeps the compiler from computing the constant reply at compile time.
     let Poll::Ready(Ok(response)) = pin!(service.call(black_box(request))).poll(context) else { unreachable!() };
     assert!(pin!(black_box(response).into_body()).poll_frame(context).is_ready());
 }
@@ -134,7 +136,7 @@ const CASES: &[Case] = &[
     }),
 ];
 
-/// Instructions that one request takes, if there is a valgrind to count them.
+/// Instructions for one request; `None` if valgrind is not installed.
 fn instructions(case: usize) -> Option<u64> {
     let count = |times: u32| -> Option<u64> {
         let bench = std::env::current_exe().ok()?;
@@ -156,7 +158,8 @@ fn main() {
         black_box(CASES[case.parse::<usize>().unwrap()].1(times.parse().unwrap()));
         return;
     }
-    // The cases take turns, so that what disturbs one of them disturbs all; the fastest batch was disturbed least.
+    // The cases alternate, so that other load on the machine affects all of them. The fastest batch is reported,
+    // because it was disturbed least.
     let mut fastest = vec![Duration::MAX; CASES.len()];
     for _ in 0..BATCHES {
         for ((_, run), fastest) in CASES.iter().zip(&mut fastest) {

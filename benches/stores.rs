@@ -1,10 +1,10 @@
-//! What a registration costs beside the least that its database could do: a bare `INSERT` (or `SET`) of a record of the
-//! same size, with the same driver, as many connections and the same durability.
+//! Compares a registration with the minimum that its database could do: a bare `INSERT` (or `SET`) of a record of the
+//! same size, with the same driver, the same number of connections and the same durability.
 //!
-//! `cargo bench --features sqlite,postgres,redis --bench stores -- sqlite 8` measures SQLite with 8 callers at once and
-//! prints a table; without words it measures every store with 1 and 16. PostgreSQL and Redis are those of this machine
-//! (`TOWER_DCR_TEST_POSTGRES`, `TOWER_DCR_TEST_REDIS`). Both sides take turns of a fifth of a second, so that whatever
-//! else the machine does meets both alike.
+//! `cargo bench --features sqlite,postgres,redis --bench stores -- sqlite 8` measures SQLite with 8 concurrent
+//! callers and prints a table. Without arguments it measures every store with 1 and 16 callers. PostgreSQL and Redis
+//! are those of this machine (`TOWER_DCR_TEST_POSTGRES`, `TOWER_DCR_TEST_REDIS`). The two sides alternate every 200
+//! milliseconds, so that other load on the machine affects both alike.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a bench fails by panicking")]
 
 use std::future::Future;
@@ -65,7 +65,7 @@ async fn sample() -> Vec<u8> {
     record::encode_client(registered.client())
 }
 
-/// What one side did, and how long that took.
+/// The operations of one side, and how long they took.
 #[derive(Default)]
 struct Account {
     elapsed: Duration,
@@ -77,14 +77,14 @@ impl Account {
         self.latencies.len() as f64 / self.elapsed.as_secs_f64()
     }
 
-    /// The latency that this part of all keeps below, in milliseconds.
+    /// The latency, in milliseconds, below which this part of all operations stays: 0.5 is the median.
     fn quantile(&mut self, part: f64) -> f64 {
         self.latencies.sort_unstable();
         self.latencies[(self.latencies.len() as f64 * part) as usize].as_secs_f64() * 1000.0
     }
 }
 
-/// So many callers do the same again and again until the time is over.
+/// Runs an operation repeatedly in this number of concurrent callers, until the round is over.
 async fn round<F, Fut>(callers: usize, act: F, account: &mut Account)
 where
     F: Fn() -> Fut + Clone + Send + 'static,
@@ -107,7 +107,7 @@ where
     account.elapsed += start.elapsed();
 }
 
-/// Lets both sides take turns and prints the row.
+/// Runs both sides alternately and prints one row of the table.
 async fn compare<F, Fut>(name: &str, callers: usize, registry: Registry, bare: F)
 where
     F: Fn() -> Fut + Clone + Send + 'static,
@@ -118,6 +118,7 @@ where
         async move { drop(registry.register(metadata()).await.unwrap()) }
     };
     let (mut least, mut ours) = (Account::default(), Account::default());
+    // Short rounds in alternation: a long one of each side would measure the background load of the machine.
     for _ in 0..ROUNDS {
         round(callers, bare.clone(), &mut least).await;
         round(callers, register.clone(), &mut ours).await;
@@ -149,6 +150,7 @@ mod sqlite {
             .filename(folder.join("bare.db"))
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
+            // The durability of the store: each commit reaches the disk.
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5));
         let pool = SqlitePoolOptions::new().max_connections(1).test_before_acquire(false);
@@ -183,8 +185,8 @@ mod postgres {
 
     const CONNECTIONS: u32 = 10;
 
-    /// Connections that go from caller to caller without the test that the pool makes of each that comes back, which is
-    /// a round trip that the store saves too.
+    /// Connections that callers share without the check that the pool makes when one is returned. That check is a
+    /// round trip, which the store saves as well.
     #[derive(Clone)]
     struct Held {
         pool: PgPool,
@@ -267,7 +269,7 @@ mod redis {
         clear(manager, &prefix).await;
     }
 
-    /// Settings as the store has them.
+    /// The same connection settings as those of the store.
     async fn connect(url: &str) -> ConnectionManager {
         let settings = TcpSettings::default().set_nodelay(true);
         let client = Client::open(url.into_connection_info().unwrap().set_tcp_settings(settings)).unwrap();
@@ -275,7 +277,7 @@ mod redis {
         client.get_connection_manager_with_config(config).await.unwrap()
     }
 
-    /// Removes what the bench left.
+    /// Removes the keys that the bench wrote.
     async fn clear(mut manager: ConnectionManager, prefix: &str) {
         let mut cursor = 0_u64;
         loop {

@@ -85,7 +85,7 @@ impl ClientStore for LockedStore {
         Ok(tokens)
     }
 
-    /// Whatever refuses a client comes first; only then something changes.
+    /// All conditions are checked before the first change, so a refused insertion changes nothing.
     async fn insert(&self, client: &Client, conditions: &InsertConditions) -> Result<InsertOutcome, StoreError> {
         Ok(self.with(|tenant| {
             let is_full = conditions.max_clients.is_some_and(|most| tenant.clients.len() as u64 >= most);

@@ -1,4 +1,7 @@
 //! A registration server with an application behind it. `cargo run --example server -- --help` lists its flags.
+//!
+//! It shows the order of a start: read the flags, listen, check the whole configuration, open the store, serve. A
+//! wrong flag is reported before anything is written.
 
 #[path = "server/authenticated.rs"]
 mod authenticated;
@@ -45,8 +48,8 @@ use tower_dcr::{Access, RegistrationLayer, Registry};
 struct Options {
     #[command(flatten)]
     serve: serve::ServeOptions,
-    /// Where clients reach the server. Default: http:// and the address it listens on. A path in it is served too, so
-    /// a proxy in front may take it away from requests or leave it there.
+    /// The URL at which clients find the server. Default: http:// and the address it listens on. A path in it is
+    /// served too, so a proxy in front may remove it from requests or not.
     #[arg(long)]
     public_url: Option<String>,
     /// Path of the registration endpoint.
@@ -88,7 +91,7 @@ struct Options {
     /// Answer POST with ?dry_run=true with what would be registered.
     #[arg(long)]
     dry_run: bool,
-    /// Admit redirect URIs only to this place: HOST[:PORT][/PATH] or *.HOST (repeatable), and to loopback.
+    /// Accept redirect URIs only at this host: HOST[:PORT][/PATH] or *.HOST (repeatable), and on loopback.
     #[arg(long, value_name = "PLACE")]
     allow_redirect_host: Vec<String>,
     /// The application behind the endpoint.
@@ -128,7 +131,8 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         Some(url) => url.clone(),
         None => server.url()?,
     };
-    // All flags are checked before the store is touched: a start that fails leaves no database behind.
+    // The configuration is built once on a store in memory. So every flag is checked before the real store is opened,
+    // and a start that fails creates no database.
     let checked = stores::configure(builder(&options, &public_url)?, &options.stores)?;
     drop(checked.build(MemoryStore::new()).map_err(messages::refused)?);
     let configured = stores::configure(builder(&options, &public_url)?, &options.stores)?;
@@ -148,8 +152,10 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         _ => println!("registration endpoint: {}{}", public_url.trim_end_matches('/'), options.path),
     }
     let application = application(options.inner).merge(authenticated::routes(registry.clone()));
+    // On the finished router: the layer must be in front of every route and of the fallback.
     let application = application.layer(RegistrationLayer::new(registry.clone()));
     server.run(trust::with_peer_addresses(application)).await?;
+    // After the last reply: closing earlier would fail requests that are under way.
     interruption::close(&registry, options.serve.drain_timeout).await
 }
 
@@ -198,8 +204,8 @@ fn switch(text: &str) -> Result<(Switch, bool), UnknownSwitch> {
     }
 }
 
-/// A grant type that this crate knows, or a URI, which every other one must be
-/// ([RFC 6749 §4.5](https://www.rfc-editor.org/rfc/rfc6749#section-4.5)).
+/// A grant type that this crate knows, or a URI. Extension grants must be URIs ([RFC 6749
+/// §4.5](https://www.rfc-editor.org/rfc/rfc6749#section-4.5)), so another word is a spelling mistake.
 fn grant_type(name: &str) -> Result<GrantType, String> {
     const KNOWN: [&str; 5] = ["authorization_code", "refresh_token", "client_credentials", "implicit", "password"];
     if KNOWN.contains(&name) || name.contains(':') {
@@ -223,7 +229,7 @@ async fn hello() -> &'static str {
     "hello\n"
 }
 
-/// Says what arrived, so that a test can see that nothing was touched on the way.
+/// Replies with what it received, so that a test can see that the layer changed nothing.
 async fn echo(request: Request) -> Response {
     let (parts, mut body) = request.into_parts();
     let (mut length, mut digest) = (0, Sha256::new());

@@ -1,4 +1,4 @@
-//! Files with secrets, which must be their owner's alone.
+//! Files with secrets. Only their owner may have rights to them.
 
 use std::io::{Error, Read as _};
 use std::path::Path;
@@ -24,7 +24,7 @@ fn read_private(path: &Path) -> std::io::Result<Zeroizing<String>> {
             return Err(Error::other(message));
         }
     }
-    // A text that outgrows its buffer would leave a copy behind.
+    // A buffer that grows is copied, and the old copy would not be wiped.
     let capacity = usize::try_from(about.len()).unwrap_or_default().max(4096) + 1;
     let mut text = Zeroizing::new(String::with_capacity(capacity));
     file.read_to_string(&mut text)?;

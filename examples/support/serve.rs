@@ -172,11 +172,12 @@ where
                 let connection = Connection { stream, peer, options: Arc::clone(options), place };
                 tokio::spawn(connection.serve(service.clone(), draining.subscribe()));
             }
-            // The client was faster to leave than the server to accept: the next one is not affected.
+            // The client closed the connection before it was accepted. The next one is not affected.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
                 eprintln!("cannot accept connections: {error}");
-                // Often too many open files. At once it would fail again; in a moment some may be closed.
+                // Usually too many open files. An immediate retry would fail again; after a short wait some may be
+                // closed.
                 sleep(Duration::from_millis(100)).await;
             }
         }
@@ -230,7 +231,7 @@ impl Connection {
             () = after_drain_begins(&mut draining, Duration::ZERO) => {}
         }
         connection.as_mut().graceful_shutdown();
-        // What a client breaks off, or does not end in time, is not a fault of the server.
+        // A connection that the client breaks off or that exceeds a time limit is not a fault of the server.
         let _ = timeout(options.request_timeout, connection).await;
     }
 }

@@ -24,7 +24,9 @@ use crate::hooks::access::RequestHead;
 use crate::registry::Registry;
 use crate::registry::settings::Preconditions;
 
-/// Answers one request for one of the resources. It never fails: every refusal is a response.
+/// Answers one request for one of the resources. It never fails: every refusal is a response. If the future is
+/// dropped, a change that the store has acknowledged stays and is recorded; see
+/// [`ResponseFuture`](super::ResponseFuture).
 pub(crate) async fn respond<B>(registry: Registry, route: Route, request: Request<B>) -> Reply
 where
     B: Body + Send,
@@ -53,7 +55,8 @@ where
     }
 }
 
-/// Answers what needs no operation of the registry: OPTIONS, and a method that the resource does not have.
+/// Answers what needs no operation of the registry: OPTIONS, and a method that the resource does not have. The second
+/// is recorded on the audit trail, because a scan for methods often precedes an attack.
 async fn dispatch<B>(
     registry: &Registry,
     route: &Route,

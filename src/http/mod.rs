@@ -4,6 +4,9 @@
 //! Tower middleware has, under the names that tower-http uses. `service` compares the path of a request. It passes the
 //! request to the inner service, or to `endpoint`, which calls the registry and turns the outcome into a response.
 //!
+//! A change of the wire format belongs here, a change of what is registered belongs to `registry`. Both layers and
+//! services return the errors of the application unchanged and have no error of their own.
+//!
 //! | file | part |
 //! | --- | --- |
 //! | `layer`, `service`, `future`, `body` | the middleware |

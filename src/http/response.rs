@@ -82,7 +82,8 @@ pub(crate) fn with_allow(mut reply: Reply, methods: &[&str]) -> Reply {
     reply
 }
 
-/// A refusal as JSON, with the headers that its status needs: a challenge, or the time to wait.
+/// A refusal as JSON, with the headers that its status needs: `WWW-Authenticate` for credentials, `Retry-After` if
+/// the caller should try again later. `realm` is empty if no registry was found.
 pub(crate) fn refusal(error: &RegistrationError, realm: &str) -> Reply {
     // The statuses of errors are constants of this crate, so the conversion does not fail.
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -169,7 +170,8 @@ fn challenge(error: &RegistrationError, realm: &str) -> Option<HeaderValue> {
     HeaderValue::try_from(challenge).ok()
 }
 
-/// The reply to a request for another path, for a service without an application behind it.
+/// The reply to a request for another path: 404, for a service without an application behind it. It has no details,
+/// so it does not show which paths exist.
 pub(crate) fn not_found() -> Reply {
     json(
         StatusCode::NOT_FOUND,

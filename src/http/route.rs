@@ -1,7 +1,8 @@
 //! Which requests are for the endpoint, and for which of its resources.
 //!
-//! Paths are compared as bytes, without decoding and without redirects: what a proxy and this server read must be the
-//! same path. A client identifier is not checked here; one that cannot exist is refused like one that does not.
+//! Paths are compared as bytes, without decoding and without redirects. If this server decoded `%2e%2e` and a proxy
+//! in front did not, a request could pass the access rules of the proxy under another path. A client identifier is
+//! not checked here: one that cannot exist is refused like one that does not exist, so that both get the same reply.
 //!
 //! A request for another path passes through to the application, whatever its method. A method that a resource does
 //! not have is refused here with 405 and does not pass through: the application must not answer for a path of the
@@ -87,7 +88,7 @@ impl Route {
         }
     }
 
-    /// The text in the place of the client identifier.
+    /// The text in the place of the client identifier, unchecked and not decoded.
     pub(crate) fn client_id(&self) -> Option<&str> {
         match self {
             Self::Client(id) => Some(id),
@@ -95,7 +96,9 @@ impl Route {
         }
     }
 
-    /// The methods that the resource has, for `Allow` and for the choice of the operation.
+    /// The methods of the resource, for `Allow` and for the choice of the operation. `HEAD` goes with `GET` ([RFC
+    /// 9110 §9.3.2](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2)). A management operation that the operator
+    /// disabled is left out.
     pub(crate) fn methods(&self, settings: &Settings) -> Vec<&'static str> {
         const MANAGEMENT: [(&str, ManagementOperation); 4] = [
             ("GET", ManagementOperation::Read),
@@ -114,8 +117,8 @@ impl Route {
     }
 }
 
-/// Whether a parameter of the query asks for a dry run. Every value except `false` does: a caller that misspells the
-/// value does not register a client by mistake.
+/// Whether a parameter of the query requests a dry run: `dry_run` alone, or with any value except `false`. A caller
+/// that misspells the value does not register a client by mistake.
 fn asks_for_dry_run(parameter: &str) -> bool {
     let (name, value) = parameter.split_once('=').unwrap_or((parameter, "true"));
     name == "dry_run" && value != "false"

@@ -3,6 +3,9 @@
 //! Most requests are for the application, so the path is compared before anything else is done, and the code for the
 //! endpoint is kept out of line. A request that passes through is not changed: neither its path nor its headers nor
 //! its body, and the inner service is called in the same task.
+//!
+//! The service has no state of its own. Clones, which a server makes for each connection, share the registries, and
+//! the switch that disables registration takes effect in all of them at once.
 
 use std::task::{Context, Poll};
 
@@ -34,7 +37,8 @@ pub struct RegistrationService<S> {
 }
 
 impl<S> RegistrationService<S> {
-    /// Puts the registration endpoint in front of a service.
+    /// Puts the registration endpoint in front of a service. Most applications use
+    /// [`RegistrationLayer`](crate::RegistrationLayer) instead.
     pub fn new(inner: S, registry: Registry) -> Self {
         Self::for_tenants(inner, registry.into())
     }
@@ -49,7 +53,8 @@ impl<S> RegistrationService<S> {
         }
     }
 
-    /// Sets the rules for pages of other origins.
+    /// Sets the rules for pages of other origins. They have precedence over
+    /// [`Switch::AnyOrigin`](crate::Switch::AnyOrigin).
     #[cfg(feature = "cors")]
     pub(crate) fn with_cors(self, cors: Option<CorsLayer>) -> Self {
         Self { cors, ..self }

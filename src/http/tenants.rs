@@ -4,6 +4,9 @@
 //! [`with_tenant`](crate::RegistryBuilder::with_tenant) names. A client, a registration access token and an initial
 //! access token of one tenant do not exist for another tenant. A request that belongs to no tenant passes through.
 //!
+//! The name of a tenant is the only separation inside a shared store. The URL in a reply comes from the configuration
+//! of the tenant that was found, so a request with a wrong host can at most get a refusal.
+//!
 //! ```
 //! use bytes::Bytes;
 //! use http::{Request, Response, StatusCode};
@@ -56,16 +59,20 @@ pub struct Tenants {
 
 #[derive(Clone)]
 enum Kind {
+    /// One registry. Its endpoint is at the same path on every host.
     Only(Registry),
+    /// By the host of the request.
     Hosts(Arc<Hosts>),
     /// By the paths of the endpoints, aliases included.
     Paths(Arc<HashMap<String, Registry>>),
+    /// By a function of the application.
     Resolver(Arc<Resolver>),
 }
 
 /// The registry and the resource of a request, or why the request cannot be answered.
 type Found = Result<(Registry, Route), RegistrationError>;
 
+/// Finds the registry of a request; `None` if the request belongs to no tenant.
 type Resolver = dyn Fn(&RequestHead<'_>) -> Option<Registry> + Send + Sync;
 
 /// Registries by host.
@@ -99,6 +106,7 @@ impl Tenants {
         let registries = with_different_names(registries)?;
         let mut paths: Vec<_> =
             registries.iter().flat_map(|registry| registry.settings().endpoint.paths().cloned()).collect();
+        // Sorted only to remove duplicates: tenants usually have the same path, and then one comparison is enough.
         paths.sort_unstable();
         paths.dedup();
         let mut registries: Vec<_> = registries.into_iter().map(|registry| (host_of(&registry), registry)).collect();
@@ -198,6 +206,7 @@ impl Hosts {
             return None;
         }
         match RequestHead::of(request).named_host() {
+            // HTTP/1.0 permits a request without a host; no tenant can be chosen for it.
             NamedHost::Missing => None,
             NamedHost::One(host) => route(self.by_name(host)?, request),
             // Refused only on a path of an endpoint: the application decides about its own requests.
@@ -217,7 +226,8 @@ impl Hosts {
     }
 }
 
-/// The registry whose endpoint is at this path or one segment above it.
+/// The registry whose endpoint is at this path or one segment above it. Two lookups in a map, however many tenants
+/// there are.
 fn by_path<'a>(paths: &'a HashMap<String, Registry>, path: &str) -> Option<&'a Registry> {
     let path = path.strip_suffix('/').unwrap_or(path);
     paths.get(path).or_else(|| paths.get(parent(path)?))
@@ -228,8 +238,8 @@ fn parent(path: &str) -> Option<&str> {
     path.rsplit_once('/').map(|(parent, _)| parent)
 }
 
-/// The registries, if all their tenant names differ. On a shared store the name alone separates tenants, so an operator
-/// who forgets it must learn it at start-up.
+/// The registries, if all their tenant names differ. In a shared store the name alone separates tenants. Without this
+/// check, two registries without a name would read each other's clients, and the operator would not notice.
 fn with_different_names(registries: impl IntoIterator<Item = Registry>) -> Result<Vec<Registry>, ConfigError> {
     let registries: Vec<_> = registries.into_iter().collect();
     let mut names: Vec<_> = registries.iter().map(|registry| registry.settings().runtime.tenant()).collect();

@@ -50,7 +50,6 @@ impl Registry {
                 UpdateConditions { nonces, unique_fingerprint, ..UpdateConditions::unconditional(self.now()) };
             match self.inner.store.update(&updated, &conditions).await {
                 Ok(()) => {
-                    // dropped.
                     self.confirm_update(client, &updated, conditions.nonces).await?;
                     return Ok(self.information(Arc::new(updated), secret, Some(new_token)));
                 }

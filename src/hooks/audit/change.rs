@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::client::Client;
 use crate::protocol::metadata::ClientMetadata;
 
-/// Members of which only the name is ever told: large, or good for something in the wrong hands.
+/// Members whose values are never recorded: they are large, or a reader could misuse them.
 const NAME_ONLY: [&str; 2] = ["jwks", "software_statement"];
 
 /// How a member differs.
@@ -68,7 +68,7 @@ fn kind(before: bool, after: bool, same: bool) -> Option<ChangeKind> {
     }
 }
 
-/// Everything that a new client has.
+/// Every member and credential of a new client, as added.
 pub(super) fn first(client: &Client) -> Vec<Change> {
     let members = object(&client.metadata).into_iter();
     let members = members.filter_map(|(member, value)| Change::of(&member, None, Some(value)));
@@ -102,6 +102,7 @@ fn token(before: &Client, after: &Client) -> Option<Change> {
 /// The members as they are returned, languages apart. Empty lists are not there.
 fn object(metadata: &ClientMetadata) -> Map<String, Value> {
     let mut object: Map<String, Value> = serde_json::from_str(&metadata.to_json()).unwrap_or_default();
+    // A list that becomes empty is a removal for a reader, like a member that is left out.
     object.retain(|_, value| value.as_array().is_none_or(|elements| !elements.is_empty()));
     object
 }

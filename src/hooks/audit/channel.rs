@@ -37,6 +37,7 @@ use crate::error::BoxError;
 /// ```
 #[must_use]
 pub fn channel(capacity: usize) -> (AuditChannel, AuditReceiver) {
+    // `mpsc::channel` panics at a capacity of 0, and a configuration must not panic.
     let (sender, receiver) = mpsc::channel(capacity.max(1));
     let dropped = Arc::new(AtomicU64::new(0));
     let sink = AuditChannel { sender, dropped: Arc::clone(&dropped), values: Values::Names };
@@ -68,14 +69,18 @@ impl AuditChannel {
 
 impl AuditSink for AuditChannel {
     async fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
+        // Reserved first: the record is only made if there is a place, since it copies the event.
         let place = match self.sender.try_reserve() {
             Ok(place) => place,
             Err(TrySendError::Full(())) => {
+                // Counted and not waited for: a slow receiver must not make registrations slow.
                 self.dropped.fetch_add(1, Ordering::Relaxed);
                 #[cfg(feature = "metrics")]
                 crate::metrics::audit_dropped();
                 return Ok(());
             }
+            // An error, unlike a full queue: without a receiver every later event would be lost, and no operator
+            // would see it.
             Err(TrySendError::Closed(())) => return Err("nobody receives the audit trail any more".into()),
         };
         place.send(AuditRecord::with(event, self.values));

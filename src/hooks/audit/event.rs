@@ -27,14 +27,14 @@ pub struct AuditEvent<'a> {
     pub(super) actor: Option<&'a str>,
 }
 
-/// Whom or what an event is about.
+/// The subject of an event.
 #[derive(Debug, Clone)]
 pub(super) enum Subject<'a> {
     /// A client that exists, or existed until now, and what it was before.
     Client { before: Option<&'a Client>, after: &'a Client },
     /// What the request named; there may be no such client.
     Named(&'a ClientId),
-    /// Somebody who may register.
+    /// A caller that access control accepted.
     Caller(&'a Registrant),
     /// An initial access token, and who owns the clients that it registers.
     Token { id: &'a str, owner: Option<&'a str> },
@@ -45,27 +45,33 @@ pub(super) enum Subject<'a> {
 impl<'a> AuditEvent<'a> {
     fn new(operation: Operation, subject: Subject<'a>, refusal: Option<Refusal<'a>>) -> Self {
         let (tenant, request_id, actor) = ("", None, None);
+        // Set by `OwnedEvent::new`, which knows the clock and the context of the registry.
         let at = SystemTime::UNIX_EPOCH;
         Self { operation, subject, refusal, requested: None, at, tenant, request_id, actor }
     }
 
+    /// A change after which the client is as given, or a removal of it.
     pub(crate) fn done(operation: Operation, client: &'a Client) -> Self {
         Self::new(operation, Subject::Client { before: None, after: client }, None)
     }
 
+    /// A change of a client, with the state before it.
     pub(crate) fn changed(operation: Operation, before: &'a Client, after: &'a Client) -> Self {
         Self::new(operation, Subject::Client { before: Some(before), after }, None)
     }
 
+    /// An operation on the initial access token with this identifier.
     pub(crate) fn token(operation: Operation, id: &'a str) -> Self {
         Self::new(operation, Subject::Token { id, owner: None }, None)
     }
 
+    /// A new initial access token, with the owner of the clients that it registers.
     pub(crate) fn issued(token: &'a InitialAccessTokenRecord) -> Self {
         let subject = Subject::Token { id: token.id(), owner: token.owner() };
         Self::new(Operation::IssueToken, subject, None)
     }
 
+    /// A refusal before access control accepted a caller. `named` is the client in the request, which need not exist.
     pub(crate) fn refused(operation: Operation, named: Option<&'a ClientId>, error: &'a RegistrationError) -> Self {
         Self::new(operation, named.map_or(Subject::Unknown, Subject::Named), Some(Refusal::Registration(error)))
     }
@@ -76,12 +82,12 @@ impl<'a> AuditEvent<'a> {
         Self::new(Operation::Authenticate, subject, Some(refusal))
     }
 
-    /// The caller was told what a registration would come to.
+    /// The caller was shown what a registration would contain (a dry run).
     pub(crate) fn checked(grant: &'a Registrant) -> Self {
         Self::new(Operation::Check, Subject::Caller(grant), None)
     }
 
-    /// The caller was let in; what came then was refused.
+    /// Access control accepted the caller, and a later step refused the operation.
     pub(crate) fn refused_to(operation: Operation, grant: &'a Registrant, error: &'a RegistrationError) -> Self {
         Self::new(operation, Subject::Caller(grant), Some(Refusal::Registration(error)))
     }
@@ -157,7 +163,7 @@ impl<'a> AuditEvent<'a> {
         }
     }
 
-    /// How the client came to be, or how the caller was let in who was refused later.
+    /// How the client was registered, or, after a refusal, how access control accepted the caller.
     #[must_use]
     pub fn origin(&self) -> Option<&RegistrationOrigin> {
         match self.subject {

@@ -37,6 +37,8 @@ impl FanOut {
 
 impl AuditSink for FanOut {
     async fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
+        // All at once and not one after the other: a slow sink delays the reply once, and a failing one does not keep
+        // the event from the others.
         trail::join(self.sinks.iter().map(|sink| sink.record(event)).collect()).await
     }
 }

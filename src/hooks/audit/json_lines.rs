@@ -68,6 +68,8 @@ impl JsonLines {
     /// When the file cannot be opened, or the operating system starts no thread.
     pub fn append(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref();
+        // Created with its final mode in one step. A file that is created first and restricted later could be opened
+        // by another user in between.
         let file = match private_file::create(path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => OpenOptions::new().append(true).open(path),
             created => created,
@@ -87,9 +89,11 @@ impl AuditSink for JsonLines {
     async fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
         let writer = match &self.writer {
             Ok(writer) => writer,
+            // `io::Error` cannot be cloned, so each event gets a copy of its kind and its text.
             Err(error) => return Err(io::Error::new(error.kind(), error.to_string()).into()),
         };
         let mut line = serde_json::to_vec(&AuditRecord::with(event, self.values))?;
+        // In the same buffer: two writes could be torn apart by another process that appends to the file.
         line.push(b'\n');
         writer.write(line)?.await
     }

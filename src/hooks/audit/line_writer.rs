@@ -48,6 +48,7 @@ impl LineWriter {
     pub(super) fn write(&self, text: Vec<u8>) -> Result<Receipt, BoxError> {
         let receipt = Arc::new(Mutex::new(State::Waiting(None)));
         let line = Line { text, receipt: Arc::clone(&receipt) };
+        // `try_send` never blocks. `send` would block the executor of the request while the queue is full.
         let sent = self.sender.as_ref().map(|sender| sender.try_send(line));
         match sent {
             Some(Ok(())) => Ok(Receipt(receipt)),
@@ -59,6 +60,7 @@ impl LineWriter {
 
 impl Drop for LineWriter {
     fn drop(&mut self) {
+        // The order matters: the thread ends only after the sender is dropped, and only then it can be joined.
         drop(self.sender.take());
         // A waker that the thread calls may drop the last registry. A thread that joins itself would wait for ever.
         let own = |thread: &JoinHandle<()>| thread.thread().id() == thread::current().id();
@@ -88,6 +90,7 @@ impl Line {
         let State::Waiting(waker) = &mut *state else { return };
         let waker = waker.take();
         *state = State::Ended(Some(result));
+        // The lock is released before the waker runs: it may poll the receipt at once, on this thread.
         drop(state);
         if let Some(waker) = waker {
             waker.wake();
@@ -111,6 +114,8 @@ impl Future for Receipt {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut *lock(&self.0) {
             State::Waiting(waker) => {
+                // Replaced at every poll: the future may have moved to another task, and only the latest waker is
+                // right.
                 *waker = Some(context.waker().clone());
                 Poll::Pending
             }
@@ -120,6 +125,7 @@ impl Future for Receipt {
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    // A panic of a waker leaves the state complete, so a poisoned lock can be used.
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -136,12 +142,14 @@ impl<W: Write> Output<W> {
         while let Ok(first) = lines.recv() {
             let mut size = first.text.len();
             let mut together = vec![first];
+            // Lines that wait share one flush, which is the slow part. `try_recv` does not wait for further lines.
             while size < MAX_WRITE
                 && let Ok(line) = lines.try_recv()
             {
                 size += line.text.len();
                 together.push(line);
             }
+            // One error for all lines of the write: none of them is known to be complete.
             let written = self.write(&together).map_err(Arc::new);
             for line in together {
                 line.complete(written.clone().map_err(BoxError::from));
@@ -153,6 +161,7 @@ impl<W: Write> Output<W> {
     fn write(&mut self, lines: &[Line]) -> io::Result<()> {
         let mut text = if self.is_torn { vec![b'\n'] } else { Vec::new() };
         text.extend(lines.iter().flat_map(|line| &line.text));
+        // Set before the write: an error or a panic inside it leaves the flag set.
         self.is_torn = true;
         self.writer.write_all(&text)?;
         self.writer.flush()?;

@@ -29,41 +29,41 @@ macro_rules! operations {
 operations! {
     /// A new registration.
     Register = "register",
-    /// A question what a registration would come to, by a dry run or the application.
+    /// A check of a document without a registration, by a dry run or by the application.
     Check = "check",
-    /// A new registration that is identical to one that is there, and shares it.
+    /// A registration that shares the client of an identical earlier one.
     Reuse = "reuse",
-    /// A look at one.
+    /// A client or the application read a registration.
     Read = "read",
-    /// A replacement of its metadata.
+    /// An update of the metadata of a client.
     Update = "update",
-    /// Its end.
+    /// A client deleted its registration.
     Delete = "delete",
-    /// Its first use.
+    /// The first use of a client.
     FirstUse = "first_use",
-    /// A request that must prove which client sends it; on the trail where that failed.
+    /// The authentication of a client at the token endpoint. Only failures are recorded.
     Authenticate = "authenticate",
     /// The authentication of a client by an assertion whose audience is accepted for deployed clients only.
     LegacyAudience = "legacy_audience",
-    /// Its end because nobody used it.
+    /// The removal of an idle client.
     Expire = "expire",
-    /// Its end because the application wanted it.
+    /// The removal of a client by the application.
     Remove = "remove",
-    /// The end of what a removed client was granted; on the trail where that failed.
+    /// The revocation of the grants of a removed client. Only failures are recorded.
     Revoke = "revoke",
-    /// The approval of one that waited for it.
+    /// The approval of a pending client.
     Approve = "approve",
-    /// The end of all that it may do, for as long as it stays disabled.
+    /// A client was disabled.
     Disable = "disable",
-    /// The end of that.
+    /// A disabled client was enabled again.
     Enable = "enable",
-    /// The end of a registration or an update that could not be recorded on the audit trail.
+    /// A registration or an update was undone, because it could not be recorded on the audit trail.
     TakeBack = "take_back",
     /// A request with a method that its resource does not have.
     UndefinedMethod = "undefined_method",
     /// A new initial access token.
     IssueToken = "issue_token",
-    /// The end of an initial access token.
+    /// An initial access token was revoked.
     RevokeToken = "revoke_token",
 }
 

@@ -74,6 +74,7 @@ impl OwnedSubject {
     fn of(subject: &Subject<'_>) -> Self {
         match *subject {
             Subject::Client { before, after } => {
+                // Boxed, because a client is large and most events have none.
                 Self::Client { before: before.cloned().map(Box::new), after: Box::new(after.clone()) }
             }
             Subject::Named(id) => Self::Named(id.clone()),

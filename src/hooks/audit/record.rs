@@ -143,6 +143,8 @@ impl AuditRecord {
             Values::AtMost(most) => most,
         };
         Self {
+            // Raised when a member disappears or changes its meaning, so that readers of old files can distinguish
+            // them.
             version: 1,
             time: event.at(),
             operation: event.operation(),
@@ -167,6 +169,7 @@ impl AuditRecord {
     /// The record as one line of JSON, without its end.
     #[must_use]
     pub fn to_json(&self) -> String {
+        // Every key is a string and every number is an integer, so this cannot fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 }

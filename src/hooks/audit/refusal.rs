@@ -57,6 +57,7 @@ impl<'a> Refusal<'a> {
             Self::Registration(error) => (None, error),
             Self::Authentication(error) => (Some(error.cause().to_string()), error),
         };
+        // `Display` of an error does not repeat its source, so the chain is joined here.
         let causes = std::iter::successors(error.source(), |cause| (*cause).source()).map(ToString::to_string);
         let causes: Vec<_> = code.into_iter().chain(causes).collect();
         (!causes.is_empty()).then(|| shortened(causes.join(": "), MAX_CAUSE))

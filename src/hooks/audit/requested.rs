@@ -43,6 +43,7 @@ impl RequestedClient {
     /// the document leaves out is taken from its software statement.
     pub(crate) fn read(body: &[u8]) -> Option<Self> {
         let document: Map<String, Value> = serde_json::from_slice(body).ok().or_else(|| claims(body))?;
+        // The signature is not verified: this only describes a refused request, and nothing is decided by it.
         let statement = document.get("software_statement").and_then(Value::as_str);
         let statement = statement.and_then(|statement| claims(statement.as_bytes())).unwrap_or_default();
         let sent = [&document, &statement];
@@ -93,6 +94,7 @@ fn redirect_host(uri: &str) -> Option<String> {
         return Some(format!("{scheme}:"));
     }
     let authority = rest.trim_start_matches(['/', '\\']).split(['/', '\\', '?', '#']).next()?;
+    // After the last `@`, as browsers read it: the part before it may be a password.
     let host = authority.rsplit('@').next().filter(|host| !host.is_empty())?;
     Some(host.to_owned())
 }
@@ -107,6 +109,7 @@ fn shown(text: &str) -> String {
                 break;
             }
             '"' | '\'' => shown.push(character),
+            // Also escapes marks that change the direction of text, which could make one name look like another.
             _ => shown.extend(character.escape_debug()),
         }
     }

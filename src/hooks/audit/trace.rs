@@ -13,6 +13,7 @@ pub struct TracingAudit;
 
 impl AuditSink for TracingAudit {
     async fn record(&self, event: &AuditEvent<'_>) -> Result<(), BoxError> {
+        // The two levels are macro calls of their own: `tracing` needs the level and the fields at compile time.
         match event.refusal() {
             None => done(event),
             Some(_) => refused(event),
@@ -53,6 +54,7 @@ fn refused(event: &AuditEvent<'_>) {
         owner = event.owner(),
         status = refusal.status(),
         error = refusal.code(),
+        // The text of the reply, which never contains a value that the caller sent.
         reason = %refusal,
         cause = refusal.cause(),
         claimed_client_id = event.requested().and_then(|requested| requested.client_id.as_deref()),
@@ -75,6 +77,7 @@ const MAX_CHANGES: usize = 1024;
 
 /// The names of changed members, where an update has any.
 fn changes(event: &AuditEvent<'_>) -> Option<String> {
+    // A registration would list every member, which is the whole document and no change.
     event.before()?;
     let members: Vec<_> = event.changes().into_iter().map(|change| change.member).collect();
     Some(shortened(members.join(" "), MAX_CHANGES))

@@ -36,6 +36,7 @@ impl AuditTrail {
 
     /// Begins to record an event when the result is polled for the first time, or dropped.
     pub(crate) fn record(self: &Arc<Self>, event: OwnedEvent) -> Recording {
+        // The future owns the sink and the event, so it can outlive the request and the registry.
         let sink = Arc::clone(&self.sink);
         let recorded = async move { sink.record(&event.as_event()).await };
         Recording { trail: Arc::clone(self), future: Some(Box::pin(recorded)) }
@@ -64,6 +65,7 @@ impl AuditTrail {
             }
             Poll::Pending => true,
         });
+        // Recordings that were abandoned meanwhile come last, so that the order of events is kept.
         let mut later = self.lock();
         abandoned.append(&mut later);
         *later = abandoned;
@@ -82,6 +84,7 @@ impl AuditTrail {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<RecordFuture>> {
+        // No sink runs while this lock is held, so a poisoned queue is complete.
         self.abandoned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -146,6 +149,7 @@ where
     poll_fn(|context| {
         recordings.retain_mut(|recording| match Pin::new(recording).poll(context) {
             Poll::Ready(recorded) => {
+                // The first failure is returned. A later one must not hide it.
                 if all.is_ok() {
                     all = recorded;
                 }
