@@ -3,6 +3,12 @@
 //! All calls share one connection, on which requests are sent one after the other without waiting for answers, so a
 //! store needs no pool. A call that fails is never repeated here: it may have taken place before the connection broke.
 //! Three limits bound how long a caller waits: to connect, for an answer, and how many requests may queue.
+//!
+//! # What a failure leaves
+//!
+//! A request that was sent runs at the server, also when its caller has dropped the future or no answer comes. A script
+//! runs as a whole or not, so the store is consistent in both cases; only the caller does not know which one it was. A
+//! request that was refused because the queue is full, or because the server cannot be reached, was not sent.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -24,26 +30,35 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a server may take to answer. Longer than any script takes, so an answer that is missing then is lost.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many requests may wait to be sent. More fail at once instead of using up memory while Redis is down.
+/// The size is that of a burst of registrations, not of an outage.
 const QUEUE: usize = 1024;
 
 /// A connection to one server or to a cluster; both reconnect with the next request.
 #[derive(Clone)]
 pub(super) enum Connection {
+    /// One server. Clones of a store share it, so that they replace a lost connection together.
     Server(Arc<Server>),
+    /// The nodes of a cluster. The driver finds the node of a key and renews the map of slots.
     Cluster(ClusterConnection),
 }
 
 /// The connection to one server, and how to make another one.
 pub(super) struct Server {
+    /// The address and the certificates.
     client: Client,
+    /// The limits of time and of the queue, which a new connection has too.
     config: ConnectionManagerConfig,
+    /// The lock is held for a copy or a replacement and never while a request waits.
     current: Mutex<Current>,
 }
 
 /// The connection in use, and how many there were before it.
 #[derive(Clone)]
 struct Current {
+    /// A handle of the driver; clones send on the same connection.
     manager: ConnectionManager,
+    /// Grows with each replacement, so that a late timeout does not replace a connection that is newer than its
+    /// request.
     number: u64,
 }
 
@@ -59,6 +74,7 @@ impl Server {
     async fn ask<T>(&self, ask: impl AsyncFnOnce(&mut ConnectionManager) -> RedisResult<T>) -> RedisResult<T> {
         let Current { mut manager, number } = self.current().clone();
         let answer = ask(&mut manager).await;
+        // Other errors are noticed by the driver, which reconnects by itself.
         if answer.as_ref().is_err_and(RedisError::is_timeout) {
             let mut current = self.current();
             if current.number == number {
@@ -72,6 +88,7 @@ impl Server {
 
 /// A connection whose other end does not even acknowledge data is lost; Linux closes it after this time.
 fn tcp_settings() -> TcpSettings {
+    // Requests are small and each is awaited, so collecting them into larger packets would only add delay.
     let settings = TcpSettings::default().set_nodelay(true);
     #[cfg(target_os = "linux")]
     let settings = settings.set_user_timeout(RESPONSE_TIMEOUT);

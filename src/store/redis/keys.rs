@@ -16,6 +16,22 @@
 //!
 //! A query reads the kind with the fewest rows, and compares the rest of its fields with the clients themselves. The
 //! number of all clients is the number of rows from `c` to `d`, so no counter can go wrong.
+//!
+//! # Why one sorted set
+//!
+//! Redis has no index of its own, so the rows are kept by the scripts, in the same step as the client. One set for all
+//! kinds has one key, so each script is given one key whatever rows a client has, and a client is added to all orders
+//! with one `ZADD`. A set for each owner would be as many keys as clients have owners, which a script of a cluster
+//! cannot know before it reads the client.
+//!
+//! With the score 0 for all members `ZRANGEBYLEX` returns a range of bytes in O(log n + m), and `ZLEXCOUNT` counts one
+//! in O(log n). Thus a position is found without reading the rows before it.
+//!
+//! # Lengths
+//!
+//! Times have 16 digits and digests 64, or 16 where they are short, so a position begins at a known place in each row
+//! and the order of the rows of a kind is the order of the list. Only the identifier has a length that varies, and it
+//! is the last part. So no separator is needed.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -26,16 +42,21 @@ use crate::client::{Client, ClientStatus};
 use crate::store::{ClientQuery, IdleCutoffs, RegistrantKey};
 
 /// Sorts after every character of a row.
+/// As the end of a range it includes all rows that begin with the same kind.
 const LAST: char = '~';
 /// The last use of a client that was never used. It sorts before every time, and has its length, so the first use
 /// changes bytes in place.
+/// No client can have this time: it is that of the year 292 million before 1970.
 const NEVER: &str = "0000000000000000";
 
 /// Of these kinds every client has one row: disabled, never used, or neither.
+/// The second letter is also what `touch` in `client.lua` changes in place, so all three have two letters.
 const DISABLED: &str = "cd";
 const NEW: &str = "cn";
 const USED: &str = "cu";
 /// The row of the last use of a client that is neither disabled nor new. The time comes before the position.
+/// A disabled client has none, for it is never idle; a client that was never used has no time. The row is not in the
+/// line of the client, because it changes with each use; `client.lua` builds it from the last use.
 const LAST_USE: &str = "u";
 /// The row of a client that waits for approval.
 const PENDING: &str = "p";
@@ -49,7 +70,9 @@ const UNUSED_BY_NETWORK: &str = "nw";
 /// several of them.
 #[derive(Debug, Clone)]
 pub(super) struct Keys {
+    /// The prefix as the application gave it, for the keys of another tenant.
     prefix: Arc<str>,
+    /// The hash tag with its braces, and a colon.
     base: Arc<str>,
 }
 
@@ -67,16 +90,19 @@ impl Keys {
     }
 
     /// A string: the line and the record of a client.
+    /// A key of its own, because a use changes the first bytes of the value in place.
     pub(super) fn client(&self, id: &str) -> String {
         format!("{}client:{id}", self.base)
     }
 
     /// A sorted set: the rows of all clients.
+    /// It is never without a row while a client exists, and Redis deletes it with the last row.
     pub(super) fn index(&self) -> String {
         format!("{}index", self.base)
     }
 
     /// A hash: all initial access tokens.
+    /// One hash, because an operator lists all tokens and there are few.
     pub(super) fn tokens(&self) -> String {
         format!("{}tokens", self.base)
     }
@@ -88,6 +114,8 @@ impl Keys {
 }
 
 /// The text with these characters escaped, so that it can neither end the hash tag nor look like another text.
+/// `%` is always one of them, as otherwise a text that has `%7B` and one that has `{` would have the same keys: a
+/// tenant could read the clients of another.
 fn plain(text: &str, escaped: &[char]) -> String {
     let mut plain = String::with_capacity(text.len());
     for character in text.chars() {
@@ -100,6 +128,7 @@ fn plain(text: &str, escaped: &[char]) -> String {
 }
 
 /// A digest as text of fixed length, which no command of Redis changes.
+/// Lower case only, since rows and keys are compared by their bytes.
 pub(super) fn hex(digest: &Digest) -> String {
     digest.as_bytes().iter().fold(String::with_capacity(64), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -120,6 +149,8 @@ pub(super) fn time(time: SystemTime) -> String {
 }
 
 /// The first whole millisecond that is not before a time.
+/// Stored times are whole milliseconds, so a range that begins here has exactly the clients from that time on, and one
+/// that ends before it has exactly those before that time.
 fn time_from(at: SystemTime) -> String {
     time(at.checked_add(Duration::from_nanos(999_999)).unwrap_or(at))
 }
@@ -130,6 +161,7 @@ pub(super) fn last_use(client: &Client) -> String {
 }
 
 /// Reads what [`last_use`] wrote.
+/// `None` for a client that was never used, and for a time that this platform cannot represent.
 pub(super) fn read_last_use(text: &str) -> Option<SystemTime> {
     if text == NEVER {
         return None;
@@ -140,11 +172,13 @@ pub(super) fn read_last_use(text: &str) -> Option<SystemTime> {
 }
 
 /// The position of a client in the order of the list.
+/// Neither part ever changes, so a client keeps its position as long as it exists, and a cursor stays valid.
 fn place(issued_at: SystemTime, id: &ClientId) -> String {
     time(issued_at) + id.as_str()
 }
 
 /// The identifier of a position.
+/// `None` for a row that this program did not write.
 pub(super) fn id_of(place: &str) -> Option<&str> {
     place.get(NEVER.len()..)
 }
@@ -155,12 +189,16 @@ pub(super) fn place_of(client: &Client) -> String {
 }
 
 /// The rows by which a client is found, apart from that of its last use. The first one says what the client is.
+///
+/// The first row comes first because `touch` in `client.lua` reads it from a fixed place of the line. Rows for
+/// registrants exist only as long as the client was never used, since only such a client is evicted for its registrant.
 pub(super) fn rows(client: &Client) -> Vec<String> {
     let kind = match (client.status, client.last_used) {
         (ClientStatus::Disabled, _) => DISABLED,
         (_, None) => NEW,
         (_, Some(_)) => USED,
     };
+    // The owner, the fingerprint and the state of approval are rows of used clients too.
     let also = [
         client.owner().map(owner_kind),
         client.fingerprint.as_ref().map(fingerprint_kind),
@@ -173,6 +211,7 @@ pub(super) fn rows(client: &Client) -> Vec<String> {
 }
 
 /// The row of its last use, which moves with that.
+/// An insertion adds it beside the rows of the line, where a client is restored that was used before.
 pub(super) fn last_use_row(client: &Client) -> Option<String> {
     let used = client.last_used.filter(|_| client.status != ClientStatus::Disabled)?;
     Some(format!("{LAST_USE}{}{}", time(used), place_of(client)))
@@ -189,11 +228,13 @@ fn unused_kind(key: &RegistrantKey) -> String {
 }
 
 /// The kind of the rows of an owner, whose name is any text.
+/// Its digest has a fixed length and no character that ends a row, so an owner cannot form the row of another one.
 fn owner_kind(owner: &str) -> String {
     format!("o{}", hex(&Digest::of(owner)))
 }
 
 /// The kind of the rows of a fingerprint, which `insert.lua` and `update.lua` search to find out whether it is taken.
+/// The whole digest and not a short one: the scripts compare nothing else.
 pub(super) fn fingerprint_kind(fingerprint: &Digest) -> String {
     format!("f{}", hex(fingerprint))
 }
@@ -201,16 +242,19 @@ pub(super) fn fingerprint_kind(fingerprint: &Digest) -> String {
 /// A range of rows of one kind in the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rows {
+    /// What each row of the range begins with.
     kind: String,
     /// How many characters of each row are before the place.
     pub(super) before_place: usize,
     /// A bracket, and how a row goes on after the kind.
     from: String,
+    /// The end, in the same form; `(` leaves the row itself out.
     before: String,
 }
 
 impl Rows {
     /// The rows of a kind between two times of issue.
+    /// Without times all rows of the kind. The beginning is included and the end is not, as in a `ClientQuery`.
     fn of(kind: impl Into<String>, from: Option<SystemTime>, before: Option<SystemTime>) -> Self {
         let kind = kind.into();
         let from = from.map(time_from).unwrap_or_default();
@@ -220,6 +264,7 @@ impl Rows {
 
     /// The fewest rows that have all clients of a query, each client once. Each part is in the order of the list.
     pub(super) fn around(query: &ClientQuery) -> Vec<Self> {
+        // The order is that of the expected numbers: few clients share a fingerprint, more share an owner.
         let kinds = match (&query.fingerprint, &query.owner, query.status) {
             (Some(fingerprint), ..) => vec![fingerprint_kind(fingerprint)],
             (_, Some(owner), _) => vec![owner_kind(owner)],
@@ -244,16 +289,20 @@ impl Rows {
     }
 
     /// Skips rows up to this position, which is one of them or comes after one.
+    /// This is the step from one batch to the next, where the position is later than the beginning by construction.
     pub(super) fn after_place(&mut self, place: &str) {
         self.from = format!("({place}");
     }
 
     /// The bounds as `ZRANGEBYLEX` takes them.
+    /// The bracket stands before the whole bound, so the kind is inserted after it.
     pub(super) fn bounds(&self) -> [String; 2] {
         [&self.from, &self.before].map(|bound| format!("{}{}{}", &bound[..1], self.kind, &bound[1..]))
     }
 
     /// The rows of clients that are idle because they were never used, and because they were not used for long.
+    /// A registrant narrows the first range alone. Clients are compared with all cutoffs after they were read, so a
+    /// range that is too wide costs time and removes no wrong client.
     pub(super) fn idle(cutoffs: &IdleCutoffs) -> Vec<Self> {
         let unused = cutoffs.registrant.as_ref().map_or_else(|| NEW.to_owned(), unused_kind);
         let never = cutoffs.unused_since.map(|since| Self::of(unused, None, Some(since)));
@@ -264,6 +313,8 @@ impl Rows {
 }
 
 /// Whether [`Rows::around`] a query are exactly the clients that it selects.
+/// Then a count needs no client, and a batch need not be larger than the page. Active clients have no kind of their
+/// own: `cn` and `cu` are also those that wait for approval.
 pub(super) fn is_exact(query: &ClientQuery) -> bool {
     let filters = [query.owner.is_some(), query.fingerprint.is_some(), query.status.is_some()];
     let one = filters.iter().filter(|filter| **filter).count() <= 1 && query.status != Some(ClientStatus::Active);

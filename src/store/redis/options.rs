@@ -1,4 +1,7 @@
 //! How a store connects to Redis, beyond the URL: certificates, which no URL can have.
+//!
+//! Without the feature `redis-tls` the options are empty, but the type is there: an application that turns the feature
+//! on does not have to change its calls.
 
 /// How a [`RedisStore`](super::RedisStore) connects, beyond its URL. By default a certificate is verified by the roots
 /// that the operating system trusts, and the store presents none.
@@ -13,8 +16,10 @@
 #[non_exhaustive]
 pub struct RedisOptions {
     #[cfg(feature = "redis-tls")]
+    /// In PEM; `None` for the roots of the operating system.
     root_certificates: Option<Vec<u8>>,
     #[cfg(feature = "redis-tls")]
+    /// The chain and the key in PEM, for mutual TLS.
     client_certificate: Option<redis::ClientTlsConfig>,
 }
 
@@ -29,6 +34,7 @@ impl RedisOptions {
 #[cfg(feature = "redis-tls")]
 impl RedisOptions {
     /// Trusts servers by these certificates, in PEM, instead of those of the operating system.
+    /// They are read when the store connects, which then reports an error in them.
     #[must_use]
     pub fn with_root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.root_certificates = Some(pem.into());
@@ -36,6 +42,7 @@ impl RedisOptions {
     }
 
     /// Presents a certificate to servers that want one (`tls-auth-clients`): the chain and its private key, in PEM.
+    /// The user and the password of the URL are sent as well.
     #[must_use]
     pub fn with_client_certificate(mut self, chain: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
         let (client_cert, client_key) = (chain.into(), key.into());

@@ -2,6 +2,17 @@
 //!
 //! `client.lua` and `nonce.lua` have functions that several scripts use; they are put in front of these, because a
 //! script of Redis cannot call another one.
+//!
+//! # Rules of all scripts
+//!
+//! - All checks come before the first change, since Redis does not undo what a script has done when it ends early.
+//! - A script uses only the keys that it is given, so that it runs in a cluster.
+//! - A script reads no clock. Times are arguments, and text of one length that sorts like the time.
+//! - A script reads no JSON: a record that cannot be parsed must not keep a client from being removed.
+//! - The work of a script has a bound, because Redis serves no one else meanwhile.
+//!
+//! The digest of a script is that of its text, comments included. Two versions of the program can therefore use one
+//! server at the same time: each runs its own scripts.
 
 use std::sync::LazyLock;
 
@@ -36,6 +47,7 @@ scripts! {
 }
 
 /// The answer of `remove.lua` for a client that it removed.
+/// The third answer is 0: there was no such client.
 pub(super) const REMOVED: u8 = 1;
 /// The answer of `remove.lua` for a client that was changed since it was read.
 pub(super) const CHANGED: u8 = 2;

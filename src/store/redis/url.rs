@@ -4,23 +4,36 @@
 //! meant TLS, or another database than the one that was meant. A URL is therefore read strictly: an unknown parameter,
 //! a fragment and a scheme without its feature are errors that say how to write the URL. No error shows the URL
 //! itself, because it may have a password.
+//!
+//! A cluster has no scheme of its own in the driver. `redis+cluster://` and `rediss+cluster://` are split here into one
+//! URL for each node, which are then read like the URL of a server.
 
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _};
 
 use crate::error::StoreError;
 use crate::store::unreachable::unreachable;
 
+/// For another scheme, and for a URL without the slashes of its form.
 const FORMS: &str = "a Redis URL is redis://USER:PASSWORD@HOST:PORT/DATABASE, rediss://… for TLS, \
     redis+cluster://HOST:PORT,HOST:PORT or rediss+cluster://… for a cluster, or unix:///PATH/OF/SOCKET?db=DATABASE";
+/// Some builds of the driver take `#insecure` as permission to accept any certificate.
 const FRAGMENT: &str = "the URL has a fragment; a # in a name or a password is written %23, and a certificate is always \
     verified";
 /// What the driver understands; it ignores others, so `redis://HOST?tls=true` would send plain text.
+/// The database, the user and the password of a server are in the other parts of its URL.
 const SERVER_PARAMETERS: &[&str] = &["protocol"];
+/// A socket has a path where a server has the database, the user and the password, so these are parameters.
 const SOCKET_PARAMETERS: &[&str] = &["db", "user", "pass", "protocol"];
 #[cfg(not(feature = "redis-tls"))]
 const NO_TLS: &str = "rediss:// asks for TLS, and this program is built without the feature redis-tls";
 
 /// Reads a URL. Its password is in no error.
+///
+/// # Errors
+///
+/// When the scheme is unknown, the form is not that of its scheme, there is a fragment or an unknown parameter, or TLS
+/// is needed without the feature. An unknown parameter is named by its position, because a `?` in a password makes the
+/// rest of the password look like a parameter.
 pub(super) fn info(url: &str) -> Result<ConnectionInfo, StoreError> {
     let refused = |reason: &str| Err(StoreError::unavailable(reason.to_owned()));
     let Some((scheme, rest)) = url.split_once(':') else { return refused(FORMS) };
@@ -55,6 +68,9 @@ pub(super) fn info(url: &str) -> Result<ConnectionInfo, StoreError> {
 }
 
 /// The URLs of the nodes that a URL of a cluster names; none where it names no cluster.
+///
+/// The user, the password and the parameters are those of every node. A comma in a password is no problem, because only
+/// the part after the last `@` is split.
 pub(super) fn nodes(url: &str) -> Option<Vec<String>> {
     let (scheme, rest) = url.split_once("://")?;
     let scheme = scheme.to_ascii_lowercase();

@@ -3,8 +3,8 @@
 //! Without conditions a plain `INSERT … ON CONFLICT DO NOTHING` is enough. With conditions the steps of the
 //! transaction have an order that matters: first the lock of a unique fingerprint, so that a caller who waits for it
 //! holds nothing else; then the row of the client, which reserves the identifier and with which the count changes; then
-//! what few callers share (a token, nonces); last the check of the limit, because only an insertion that meets all other
-//! conditions may evict a client.
+//! what few callers share (a token, nonces); last the check of the limit, because only an insertion that meets all
+//! other conditions may evict a client.
 //!
 //! The count is the reason for the two kinds of insertion. A tenant without a limit has no count, and its insertions
 //! have no row in common, so they run at the same time. The first insertion with a limit creates the count, and from
@@ -121,8 +121,8 @@ impl<'a> Values<'a> {
         let claim = |values| (InsertOutcome::Replayed, Step::required(&sql.claim_nonce, values));
         steps.extend(self.claimed.iter().map(|values| claim(values)));
         if let Some(values) = &self.limit {
-            // Its alternatives are the evictions, so it comes last: a transaction that another condition refuses shall not
-            // have locked the row of an idle client.
+            // Its alternatives are the evictions, so it comes last: a transaction that another condition refuses shall
+            // not have locked the row of an idle client.
             steps.push((InsertOutcome::Full, Step { instead: evictions, ..Step::required(&sql.within, values) }));
         }
         steps
