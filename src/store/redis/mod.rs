@@ -11,6 +11,17 @@
 //! an eviction is not known before: the store asks for some idle clients, gives their keys to the script, and the
 //! script evicts the first one that is unchanged. If all of them have changed, the store asks again.
 //!
+//! # What a failure leaves
+//!
+//! An error of the connection leaves all of a verb or nothing of it, and the caller does not know which. The store
+//! never repeats the request. After a failover a replica may lack the last changes, but it has no half of one, because
+//! Redis replicates the writes of a script together.
+//!
+//! # Time
+//!
+//! Expiry of tokens and nonces is decided by the time that the caller passes, also in scripts. The clock of Redis only
+//! deletes nonces whose time is over by more than a minute, so that they need no expiry of their own.
+//!
 //! # The keys
 //!
 //! All keys of a tenant share a hash tag, `{prefix:tenant}:…`. A cluster therefore keeps a tenant on one node, where
@@ -80,6 +91,7 @@ const BATCH: usize = 100;
 /// the use and not of the issue, so they must be sorted here; this bounds the memory for that.
 const WINDOW: isize = 10_000;
 /// How often an insertion asks for idle clients again, after others have changed all that it was given.
+/// Each round means that another caller made progress. The bound ends the search when the store is busy with evictions.
 const ROUNDS: usize = 64;
 /// How much longer Redis keeps a nonce than asked, because its clock and that of the caller may differ. The script
 /// decides by the time of the caller; the lifetime only cleans up.
@@ -88,12 +100,19 @@ const GRACE: Duration = Duration::from_secs(60);
 const LONGEST: u64 = 1000 * 366 * 24 * 3600 * 1000;
 
 /// Keeps clients in Redis 6.2 or newer, or in a Redis Cluster. Clones share a connection.
+///
+/// Every verb that changes something is one Lua script, so it is done as a whole or not. A call fails instead of
+/// waiting while Redis cannot be reached: after two seconds to connect, or five seconds without an answer. How much of
+/// what was acknowledged survives the end of the server depends on its configuration (`appendfsync`, replication).
 #[derive(Clone)]
 pub struct RedisStore {
+    /// Shared by all clones and tenants.
     connection: Connection,
+    /// The names of the keys of one tenant.
     keys: Keys,
 }
 
+/// Without the connection, whose settings may have a password.
 impl fmt::Debug for RedisStore {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("RedisStore").field("keys", &self.keys).finish_non_exhaustive()
@@ -101,6 +120,7 @@ impl fmt::Debug for RedisStore {
 }
 
 /// An error of the driver as an outage.
+/// An error that a script reports is one too: the request of the client is not at fault.
 fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
     StoreError::unavailable(error)
 }
@@ -163,6 +183,7 @@ impl RedisStore {
     }
 
     /// Inserts a client without conditions, with a short script that checks nothing but the identifier.
+    /// It sends and runs less than the script for conditions does.
     async fn add(&self, client: &Client) -> Result<InsertOutcome, StoreError> {
         let mut script = script::ADD.key(self.keys.client(client.id.as_str()));
         script.key(self.keys.index()).arg(value::write(client));
@@ -172,6 +193,10 @@ impl RedisStore {
 
     /// Inserts a client under conditions. If the limit is reached, the first of these candidates that is unchanged is
     /// evicted. The script checks all conditions before it changes anything, since Redis has no rollback.
+    ///
+    /// # Errors
+    ///
+    /// When Redis fails, or gives an answer that is not one of the script's.
     async fn insert_among(
         &self,
         client: &Client,
@@ -190,6 +215,7 @@ impl RedisStore {
         }
         index_rows(&mut script, client);
         Ok(match &*self.run::<String>(&script).await? {
+            // Words, and a number only for an eviction: the position of the candidate, beginning with 1 as in Lua.
             "inserted" => InsertOutcome::Inserted,
             "exists" => InsertOutcome::Exists,
             "refused" => InsertOutcome::TokenRefused,
@@ -206,26 +232,32 @@ impl RedisStore {
 
     /// Gives a script a client as it was read: its key, its revision and its last use. The script acts only if both
     /// are unchanged, so a client that was used in between is not removed.
+    /// An update changes the revision and a use the last use, so the two together show any change.
     pub(super) fn meant(&self, script: &mut ScriptInvocation<'_>, client: &Client) {
         script.key(self.keys.client(client.id.as_str())).arg(client.revision).arg(keys::last_use(client));
     }
 
     /// Gives a script nonces: their keys, the time of expiry and the lifetime.
+    /// One key and two arguments for each, which is the ratio on which the scripts rely.
     fn claim(&self, script: &mut ScriptInvocation<'_>, nonces: &[Nonce], now: SystemTime) {
         for Nonce { key, until } in nonces {
             // A nonce that has expired already is claimed for the grace period only.
             let lifetime = until.duration_since(now).unwrap_or_default().saturating_add(GRACE);
+            // Without the limit a time that is far in the future would be an error of Redis in the middle of a script.
             let lifetime = u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX).min(LONGEST);
             script.key(self.keys.remembered(key)).arg(keys::time(*until)).arg(lifetime);
         }
     }
 
     /// Runs a script; the driver loads it where it is missing.
+    /// A server that was restarted has no scripts; it refuses the digest before it runs anything, so that repeat is
+    /// safe.
     async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, StoreError> {
         script.invoke_async(&mut self.connection.clone()).await.map_err(unavailable)
     }
 
     /// Runs a command that only reads.
+    /// One command is one snapshot, and it is never repeated either.
     async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
         command.query_async(&mut self.connection.clone()).await.map_err(unavailable)
     }
@@ -240,6 +272,7 @@ fn index_rows(script: &mut ScriptInvocation<'_>, client: &Client) {
 }
 
 /// A number for a script; the empty text is none.
+/// A script compares it with `''`, because arguments of Redis have no `nil`.
 fn text(number: Option<u64>) -> String {
     number.map(|number| number.to_string()).unwrap_or_default()
 }
@@ -255,6 +288,7 @@ fn digest_text(digest: Option<&Digest>) -> String {
 }
 
 impl ClientStore for RedisStore {
+    // Clients outlive the process of the application. Whether they outlive that of Redis is its configuration.
     fn is_durable(&self) -> bool {
         true
     }
@@ -272,11 +306,14 @@ impl ClientStore for RedisStore {
         }
         let mut candidates = Vec::new();
         for _ in 0..ROUNDS {
+            // The first round has no candidates: most insertions need no eviction, and a question before each would
+            // cost a round trip.
             let outcome = self.insert_among(client, conditions, &candidates).await?;
             if outcome != InsertOutcome::Full {
                 return Ok(outcome);
             }
             candidates = self.first_evictable(&conditions.evict).await?;
+            // No client is idle, so another round could not evict one either.
             if candidates.is_empty() {
                 break;
             }
@@ -288,6 +325,7 @@ impl ClientStore for RedisStore {
         Ok(self.read([id.as_str()]).await?.pop())
     }
 
+    /// The store has no copies, so this is `get`.
     async fn get_current(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
         self.get(id).await
     }
@@ -302,10 +340,12 @@ impl ClientStore for RedisStore {
         let mut script = script::GET_BY_TOKEN.key(self.keys.client(id.as_str()));
         let value: Option<Vec<u8>> = self.run(script.arg(keys::hex(token))).await?;
         let client = value.map(|value| value::read(&value)).transpose()?;
+        // Compared also where the script has done it: the record is what decides.
         Ok(client.filter(|client| client.has_registration_token(token)))
     }
 
     async fn update(&self, client: &Client, conditions: &UpdateConditions) -> Result<(), StoreError> {
+        // Revision 0 has none before it, so no stored client can be the one that was read.
         let before = client.revision.checked_sub(1).ok_or_else(StoreError::conflict)?;
         let mut script = script::UPDATE.key(self.keys.client(client.id.as_str()));
         script.key(self.keys.index()).arg(value::write(client)).arg(before).arg(keys::time(conditions.now));
@@ -344,6 +384,7 @@ impl ClientStore for RedisStore {
         }
     }
 
+    /// The script changes the first bytes of the value, not the record, and the rows of a client that is not disabled.
     async fn touch(&self, id: &ClientId, at: SystemTime) -> Result<bool, StoreError> {
         let mut script = script::TOUCH.key(self.keys.client(id.as_str()));
         self.run(script.key(self.keys.index()).arg(keys::time(at))).await
@@ -358,6 +399,7 @@ impl ClientStore for RedisStore {
         if keys::is_exact(query) {
             return self.count_places(&Rows::around(query)).await;
         }
+        // The position of a page does not change how many clients there are.
         let all = ClientQuery { after: None, ..query.clone() };
         Ok(self.select(&all, usize::MAX).await?.len() as u64)
     }
@@ -365,6 +407,10 @@ impl ClientStore for RedisStore {
     /// Reads idle clients and removes those that are unchanged with one script, at most as many as a script may keep
     /// Redis busy with. So the caller learns of each removed client. Clients that cannot be read are skipped: they
     /// stay, since their grants could not be revoked.
+    ///
+    /// One call returns after the first batch in which a client was removed, so it is short, and the caller calls
+    /// again. A batch of which nothing could be removed is passed, or clients that cannot be read would hide all
+    /// others.
     async fn expire(&self, cutoffs: &IdleCutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
         let mut expired = Vec::new();
         for places in self.idle_places(cutoffs, WINDOW).await?.chunks(BATCH) {
@@ -379,6 +425,7 @@ impl ClientStore for RedisStore {
         Ok(expired)
     }
 
+    /// The uses and the expiry are fields beside the record, so `insert.lua` decides without reading JSON.
     async fn insert_token(&self, token: &InitialAccessTokenRecord) -> Result<(), StoreError> {
         let mut script = script::INSERT_TOKEN.key(self.keys.tokens());
         script.arg(keys::hex(&token.digest)).arg(&*token.id).arg(record::encode_token(token));
@@ -407,10 +454,12 @@ impl ClientStore for RedisStore {
         Ok(tokens)
     }
 
+    /// True for exactly one of several concurrent callers.
     async fn remove_token(&self, id: &str) -> Result<bool, StoreError> {
         self.run(script::REMOVE_TOKEN.key(self.keys.tokens()).arg(id)).await
     }
 
+    /// A script and not `SET NX`, which would compare with the clock of Redis.
     async fn claim_nonce(&self, key: &str, until: SystemTime, now: SystemTime) -> Result<bool, StoreError> {
         let mut script = script::CLAIM_NONCE.arg(keys::time(now));
         self.claim(&mut script, &[Nonce::new(key, until)], now);

@@ -34,7 +34,7 @@ scripts! {
     UPDATE = "client.lua" "nonce.lua" "update.lua";
     /// Removes clients that are unchanged, and gives back what one of them spent.
     REMOVE = "client.lua" "remove.lua";
-    /// Records a use; changes rows only if the kind of the client changes.
+    /// Records a use, and moves the rows that depend on it.
     TOUCH = "client.lua" "touch.lua";
     /// Inserts or replaces an initial access token.
     INSERT_TOKEN = "insert_token.lua";

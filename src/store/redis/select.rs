@@ -3,6 +3,18 @@
 //! Reading takes several commands, and clients change in between. That is safe: a list shows each client that was
 //! there all the time, because a position never changes, and a removal compares what was read in its script. A row
 //! without a client and a client that is no longer idle are skipped.
+//!
+//! # Why no script reads
+//!
+//! A script could select and compare, but it would have to parse records, and Redis would serve no other caller while a
+//! list is built. The commands here are short, and the rows say where a client is, so most lists need two commands for
+//! a page: one for the positions and one for the values.
+//!
+//! # What may be stale
+//!
+//! Between the two commands a client may be removed, used or updated. The clients that were read are therefore compared
+//! with the whole query, also with the part that selected the rows. A client that gets a use in between is compared
+//! with its new use.
 
 use std::sync::Arc;
 
@@ -18,11 +30,13 @@ use crate::store::{ClientQuery, IdleCutoffs, record};
 
 /// How many clients are given to a script as candidates for an eviction. One could be changed by another caller in the
 /// meantime; more keys make the script longer.
+/// So many are changed together only if as many evictions run at the same time.
 const FEW: usize = 16;
 /// No limit of a range.
 const ALL: isize = -1;
 
 /// The initial access token of a record, with the uses that are kept beside it.
+/// An empty text is a token without a limit of uses.
 pub(super) fn token(record: &[u8], uses: Option<&str>) -> Result<InitialAccessTokenRecord, StoreError> {
     let uses_left = uses.and_then(|uses| uses.parse().ok());
     Ok(InitialAccessTokenRecord { uses_left, ..record::decode_token(record)? })
@@ -30,19 +44,23 @@ pub(super) fn token(record: &[u8], uses: Option<&str>) -> Result<InitialAccessTo
 
 impl RedisStore {
     /// Those of the clients that are there, in the order given. A record that cannot be read is an error.
+    /// A list that leaves such a client out would look complete, and an operator would not look for it.
     pub(super) async fn read(&self, ids: impl IntoIterator<Item = &str>) -> Result<Vec<Arc<Client>>, StoreError> {
         self.values(ids).await?.iter().flatten().map(|value| value::read(value)).collect()
     }
 
     /// The clients at these positions that are there and can be read.
+    /// For expiry and eviction, where one damaged record must not keep all other idle clients from being removed.
     pub(super) async fn readable(&self, places: &[String]) -> Result<Vec<Arc<Client>>, StoreError> {
         let found = self.values(places.iter().filter_map(|place| keys::id_of(place))).await?;
         Ok(found.iter().flatten().filter_map(|value| value::read(value).ok()).collect())
     }
 
     /// The stored values of clients, `None` for those that are not there.
+    /// One `MGET`; all keys of a tenant are on one node, so it works in a cluster too.
     async fn values(&self, ids: impl IntoIterator<Item = &str>) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
         let keys: Vec<String> = ids.into_iter().map(|id| self.keys.client(id)).collect();
+        // `MGET` without a key is an error of Redis.
         if keys.is_empty() { Ok(Vec::new()) } else { self.ask(redis::cmd("MGET").arg(keys)).await }
     }
 
@@ -68,6 +86,7 @@ impl RedisStore {
     }
 
     /// The positions in parts of the index, in order; at most so many of each part.
+    /// The first `limit` positions of each part contain the first `limit` of all, so merging them is enough for a page.
     async fn places(&self, parts: &[Rows], limit: isize) -> Result<Vec<String>, StoreError> {
         let found: Vec<Vec<String>> = self.of_each(parts, "ZRANGEBYLEX", Some(limit)).await?;
         let of_part = |(rows, found): (&Rows, Vec<String>)| {
@@ -95,6 +114,8 @@ impl RedisStore {
     }
 
     /// Along the part of the index that has the fewest rows besides the wanted ones, a batch at a time.
+    /// Each batch is read and compared before the next one, so the memory has a bound whatever the filter leaves out.
+    /// The work has none: a rare combination of fields reads all rows of its kind.
     async fn walk(&self, query: &ClientQuery, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
         let mut parts = Rows::around(query);
         if let Some(after) = &query.after {
@@ -104,6 +125,8 @@ impl RedisStore {
         let mut selected = Vec::new();
         while selected.len() < limit {
             let mut places = self.places(&parts, batch.cast_signed()).await?;
+            // Each part returned up to a whole batch. What lies behind the first batch of all may have gaps, because
+            // the parts end at different positions; it is read again with the next batch.
             places.truncate(batch);
             // The next batch begins after the last position, also if its client has been removed.
             let Some(last) = places.last() else { break };
@@ -115,6 +138,9 @@ impl RedisStore {
     }
 
     /// The clients that a query with cutoffs selects.
+    ///
+    /// The positions are all fetched first, because those of used clients are in the order of their use and the list is
+    /// in the order of the issue.
     async fn select_idle(
         &self,
         query: &ClientQuery,
@@ -133,7 +159,9 @@ impl RedisStore {
         Ok(selected)
     }
 
-    /// The positions of clients that may be idle, in the order of the list; at most so many of those that were used.
+    /// The positions of clients that may be idle, in the order of the list; at most `limit` of those that were
+    /// never used, and as many of those that were used.
+    /// With a list of identifiers the clients are read at once, because a position needs the time of issue.
     pub(super) async fn idle_places(&self, cutoffs: &IdleCutoffs, limit: isize) -> Result<Vec<String>, StoreError> {
         let mut places = Vec::new();
         if let Some(ids) = &cutoffs.ids {
@@ -152,6 +180,7 @@ impl RedisStore {
     }
 
     /// Some clients that are idle by the first of these cutoffs that selects any.
+    /// The order of the cutoffs is the order in which the policy prefers to evict.
     pub(super) async fn first_evictable(&self, evict: &[IdleCutoffs]) -> Result<Vec<Arc<Client>>, StoreError> {
         for cutoffs in evict {
             let first = self.first_idle(cutoffs).await?;
@@ -164,6 +193,8 @@ impl RedisStore {
 
     /// Some idle clients, the first one in the order of the list first. Rows without a client and clients that cannot
     /// be read are skipped.
+    /// More than one, so that a second caller who evicts the first of them at the same moment does not cause a new
+    /// round.
     async fn first_idle(&self, cutoffs: &IdleCutoffs) -> Result<Vec<Arc<Client>>, StoreError> {
         // The rows of clients that were never used are in order already.
         let most = if cutoffs.idle_since.is_none() { BATCH.cast_signed() } else { super::WINDOW };
@@ -178,6 +209,8 @@ impl RedisStore {
     }
 
     /// Removes those of the clients that are unchanged since they were read, and returns them.
+    /// A client that was used or updated since then stays, and is not in the answer. The answer is exact, because the
+    /// caller revokes the grants of each client in it.
     pub(super) async fn remove_unchanged(&self, clients: Vec<Arc<Client>>) -> Result<Vec<Arc<Client>>, StoreError> {
         if clients.is_empty() {
             return Ok(clients);
