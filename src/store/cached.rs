@@ -41,6 +41,26 @@
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # What it promises
+//!
+//! - **A change made here is visible here at once.** After a verb returned, no later [`get`](ClientStore::get) of this
+//! node or of a clone answers with the client as it was before.
+//!
+//! - **An answer has a largest age.** It is the lifetime, counted from the moment at which the store was asked.
+//! Neither a hit nor a recorded use extends it.
+//!
+//! - **A refusal is never cached.** [`get_current`](ClientStore::get_current) and
+//! [`get_by_registration_token`](ClientStore::get_by_registration_token) always ask the store, so an old copy neither
+//! refuses a new client nor accepts a token that was removed.
+//!
+//! - **An error is never cached.** A store that was unavailable for a moment is asked again by the next caller.
+//!
+//! - **Memory is bounded**, whatever identifiers callers send: by the capacity, and by a table of fixed size for
+//! changes.
+//!
+//! A client that another node disabled may be served from here until its lifetime is over. An application that cannot
+//! accept this carries the changes to the other nodes, or uses the store without a cache.
 
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
@@ -61,6 +81,8 @@ use crate::client::credential::{ClientId, Digest};
 use crate::error::StoreError;
 
 /// What an application calls for each change: tenant and client.
+///
+/// It is shared by all clones and tenants, so one registration is enough for a node.
 type Listener = Arc<dyn Fn(&str, &ClientId) + Send + Sync>;
 
 /// The key of an entry. It has the generation of its client: when the client changes, a new generation begins, so
@@ -75,6 +97,9 @@ struct Key {
 
 /// The current generations. They are a table of fixed size, indexed by a keyed hash, so memory is bounded whatever
 /// identifiers callers send. Clients that share a slot lose their entries together, which costs a read.
+///
+/// A generation is a number that only grows. It is 64 bits wide, so it does not return to an earlier value in
+/// practice.
 #[derive(Debug)]
 struct Generations {
     of: Vec<AtomicU64>,
@@ -83,13 +108,20 @@ struct Generations {
 
 impl Generations {
     /// The number of slots: more than the default capacity, so few clients share one; 128 KiB in all.
+    ///
+    /// A larger table would lower the number of clients that are invalidated together, which is small already.
     const MANY: usize = 16_384;
 
+    /// Every client is in its first generation.
     fn new() -> Self {
+        // The key of the hash is random for each process, so a caller cannot choose identifiers that share a slot with
+        // a client.
         let of = std::iter::repeat_with(AtomicU64::default).take(Self::MANY).collect();
         Self { of, hasher: RandomState::new() }
     }
 
+    /// The generation of a client, which it may share with clients of the same slot. Both tenant and identifier are
+    /// hashed, since tenants may have clients of the same identifier.
     fn of(&self, tenant: &str, id: &ClientId) -> &AtomicU64 {
         let hash = self.hasher.hash_one((tenant, id));
         &self.of[usize::try_from(hash % Self::MANY as u64).unwrap_or(0)]
@@ -97,6 +129,9 @@ impl Generations {
 }
 
 /// What the store answered for a client, and when it was asked.
+///
+/// The absence of a client is an answer too: without it, requests with invented identifiers would all reach the
+/// database.
 #[derive(Debug, Clone)]
 struct Answer {
     found: Option<Arc<Client>>,
@@ -113,8 +148,11 @@ struct Lifetimes {
 
 impl Lifetimes {
     /// How long an answer is still valid.
+    ///
+    /// Never `None`, which would be an entry without an end. Zero removes the entry at once.
     fn left(self, answer: &Answer, now: Instant) -> Option<Duration> {
         let lifetime = if answer.found.is_some() { self.present } else { self.absent };
+        // Saturating: an answer that arrived after its lifetime is already over and must not be used.
         Some(lifetime.saturating_sub(now.saturating_duration_since(answer.asked)))
     }
 }
@@ -124,12 +162,16 @@ impl Expiry<Key, Answer> for Lifetimes {
         self.left(answer, now)
     }
 
+    // The same as for a new entry. A recorded use writes the entry, and that must not extend its life.
     fn expire_after_update(&self, _: &Key, answer: &Answer, now: Instant, _: Option<Duration>) -> Option<Duration> {
         self.left(answer, now)
     }
 }
 
 /// Caches the clients that were read last. Clones and the parts for tenants share one cache.
+///
+/// Give the registry this store, and make every change of clients through it. A program that writes to the database
+/// directly calls [`invalidate`](Self::invalidate) afterwards.
 #[derive(Clone)]
 pub struct CachedStore<S> {
     store: S,
@@ -143,6 +185,7 @@ pub struct CachedStore<S> {
 
 impl<S: fmt::Debug> fmt::Debug for CachedStore<S> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the entries: they are many and contain personal data.
         let mut shown = formatter.debug_struct("CachedStore");
         shown.field("store", &self.store).field("lifetimes", &self.lifetimes).field("capacity", &self.capacity);
         shown.finish_non_exhaustive()
@@ -151,6 +194,8 @@ impl<S: fmt::Debug> fmt::Debug for CachedStore<S> {
 
 impl<S: ClientStore> CachedStore<S> {
     /// A cache for 10 000 clients in front of this store.
+    ///
+    /// A client is cached for 30 seconds and the absence of one for 2 seconds. The cache allocates as it fills.
     #[must_use]
     pub fn new(store: S) -> Self {
         let lifetimes = Lifetimes { present: Duration::from_secs(30), absent: Duration::from_secs(2) };
@@ -168,6 +213,9 @@ impl<S: ClientStore> CachedStore<S> {
 
     /// How long a client is served from the cache, which is how long a change on another node may stay unseen.
     /// Default: 30 seconds.
+    ///
+    /// Zero switches the cache off for clients that exist. Set it before the store is used, since the cache is
+    /// emptied.
     #[must_use]
     pub fn with_lifetime(mut self, present: Duration) -> Self {
         self.lifetimes.present = present;
@@ -176,6 +224,8 @@ impl<S: ClientStore> CachedStore<S> {
 
     /// How long the cache answers that there is no such client. Short, because a client that was registered on another
     /// node must be usable soon. Default: 2 seconds.
+    ///
+    /// Zero switches it off. The cost is a read of the database for every request with an unknown identifier.
     #[must_use]
     pub fn with_absent_lifetime(mut self, absent: Duration) -> Self {
         self.lifetimes.absent = absent;
@@ -183,6 +233,9 @@ impl<S: ClientStore> CachedStore<S> {
     }
 
     /// The number of clients that are cached, of all tenants together. Default: 10 000.
+    ///
+    /// Beyond it the entries that are used least are dropped. The memory of an entry is that of its client, whose size
+    /// the endpoint limits with the size of a document.
     #[must_use]
     pub fn with_capacity(mut self, clients: u64) -> Self {
         self.capacity = clients;
@@ -191,6 +244,9 @@ impl<S: ClientStore> CachedStore<S> {
 
     /// Calls back with the tenant and the client whenever this store may have changed one, so that other nodes can be
     /// told. It must not block, and it is called once the change is done, also for one that failed halfway.
+    ///
+    /// A second call replaces the first listener. A message may be lost or repeated between nodes: a lost one costs at
+    /// most the lifetime, and a repeated one costs a read.
     #[must_use]
     pub fn on_change(mut self, listener: impl Fn(&str, &ClientId) + Send + Sync + 'static) -> Self {
         self.listener = Some(Arc::new(listener));
@@ -200,6 +256,8 @@ impl<S: ClientStore> CachedStore<S> {
     /// Forgets a client of a tenant (`""` is the default tenant), because another node reported a change. A read that
     /// is under way will not bring back what it found.
     pub fn invalidate(&self, tenant: &str, id: &ClientId) {
+        // The entry itself is not removed. It cannot be found any more, and the cache drops it when its lifetime is
+        // over.
         self.generations.of(tenant, id).fetch_add(1, Ordering::AcqRel);
     }
 
@@ -209,12 +267,17 @@ impl<S: ClientStore> CachedStore<S> {
     }
 
     /// The key of a client in its present generation.
+    ///
+    /// The generation is read before the store is asked. If the client changes meanwhile, the answer is written under
+    /// a key that nobody looks for any more.
     fn key(&self, id: &ClientId) -> Key {
         let generation = self.generations.of(&self.tenant, id).load(Ordering::Acquire);
         Key { tenant: Arc::clone(&self.tenant), id: id.clone(), generation }
     }
 
     /// Announces a change of a client that begins now.
+    ///
+    /// The value has to live until the store has answered. Bind it to a name: `let _ =` would drop it at once.
     fn change<'a>(&'a self, id: &'a ClientId) -> Change<'a, S> {
         Change { store: self, id }
     }
@@ -227,6 +290,8 @@ fn empty(lifetimes: Lifetimes, capacity: u64) -> Cache<Key, Answer> {
 
 /// A change of a client that is under way. When it is dropped, after an answer, an error or because the caller left,
 /// the client may be another one, so in each case its entry is invalidated and the listener is called.
+///
+/// It is invalidated at the end and not at the start, because a read between the two would cache the old client again.
 struct Change<'a, S: ClientStore> {
     store: &'a CachedStore<S>,
     id: &'a ClientId,
@@ -262,6 +327,7 @@ impl<S: ClientStore> ClientStore for CachedStore<S> {
         // Also an insertion invalidates: the absence of the client may be cached.
         let _change = self.change(&client.id);
         let outcome = self.store.insert(client, conditions).await?;
+        // The evicted client was changed by this call as well, and it is known only now.
         if let Some(gone) = outcome.evicted() {
             drop(self.change(gone));
         }
@@ -270,6 +336,8 @@ impl<S: ClientStore> ClientStore for CachedStore<S> {
 
     /// Of many callers who miss the same client, one asks the store and all get its answer, so a popular client whose
     /// entry expires does not cause a burst of reads.
+    ///
+    /// A read that fails returns the error to all callers who wait for it, and nothing is cached.
     async fn get(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
         let ask = async {
             // Taken before the store is asked: a change during the read must not make the answer younger than it is.
@@ -294,6 +362,7 @@ impl<S: ClientStore> ClientStore for CachedStore<S> {
     }
 
     async fn update(&self, client: &Client, conditions: &UpdateConditions) -> Result<(), StoreError> {
+        // Bound before the call, so that it is dropped also when the caller leaves while the store is working.
         let _change = self.change(&client.id);
         self.store.update(client, conditions).await
     }
@@ -309,12 +378,14 @@ impl<S: ClientStore> ClientStore for CachedStore<S> {
     /// answer, a read may be under way that missed the use; and if the cached answer says that there is no client, it
     /// is wrong. In both cases the entry is invalidated.
     async fn touch(&self, id: &ClientId, at: SystemTime) -> Result<bool, StoreError> {
+        // The store first: a use that the store did not record must not appear in the cache.
         let touched = self.store.touch(id, at).await?;
         let write = async |kept: Option<Entry<Key, Answer>>| match kept.map(Entry::into_value) {
             Some(Answer { found: Some(client), asked }) if touched && client.last_used < Some(at) => {
                 let used = Client { last_used: Some(at), ..(*client).clone() };
                 Op::Put(Answer { found: Some(Arc::new(used)), asked })
             }
+            // An older use than the cached one changes nothing, as in the store.
             _ => Op::Nop,
         };
         let kept = self.answers.entry(self.key(id)).and_compute_with(write).await.into_entry();
@@ -335,6 +406,7 @@ impl<S: ClientStore> ClientStore for CachedStore<S> {
     }
 
     async fn expire(&self, cutoffs: &IdleCutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
+        // Only the removed clients are invalidated, so an expiry does not empty the cache.
         let expired = self.store.expire(cutoffs, limit).await?;
         expired.iter().for_each(|client| drop(self.change(&client.id)));
         Ok(expired)

@@ -11,6 +11,15 @@
 //!
 //! No verb waits for anything else while it holds a lock, so there is no deadlock and no lock is held over an `await`.
 //! Reads and recorded uses take only steps 3 and 4.
+//!
+//! # What each verb promises
+//!
+//! An insertion, an update and a removal hold the lock of the nonces from their first comparison to their last write,
+//! so two of them never decide by the same state. Each tenant has a lock of its own, so callers of other tenants do not
+//! wait. No change has an `await` inside, so a caller who leaves cannot interrupt one.
+//!
+//! A list and a count read clients one after the other. They are not a snapshot: a client that changes meanwhile is
+//! shown before or after its change, and one that stays unchanged is shown exactly once.
 
 mod index;
 mod shared;
@@ -44,6 +53,9 @@ use crate::error::StoreError;
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// Use it for tests, for development, and where registrations may be lost with the process. Set a limit of clients for
+/// an open endpoint.
 #[derive(Debug, Clone)]
 pub struct MemoryStore {
     shared: Arc<Shared>,
@@ -52,9 +64,12 @@ pub struct MemoryStore {
 
 impl MemoryStore {
     /// An empty store.
+    ///
+    /// It is the part of the tenant `""`. Other tenants are made when they are first named.
     #[must_use]
     pub fn new() -> Self {
         let shared = Arc::<Shared>::default();
+        // The default tenant is in the map too, so that `for_tenant("")` finds the same data.
         let tenants = DashMap::from_iter([(String::new(), Arc::clone(&shared))]);
         Self { shared, tenants: Arc::new(tenants) }
     }
@@ -72,6 +87,7 @@ impl ClientStore for MemoryStore {
     }
 
     fn for_tenant(&self, tenant: &str) -> Self {
+        // `entry` locks the shard, so two callers who name a new tenant at the same moment get the same one.
         let shared = Arc::clone(&self.tenants.entry(tenant.to_owned()).or_default());
         Self { shared, tenants: Arc::clone(&self.tenants) }
     }
@@ -93,6 +109,7 @@ impl ClientStore for MemoryStore {
         id: &ClientId,
         token: &Digest,
     ) -> Result<Option<Arc<Client>>, StoreError> {
+        // Nothing is decoded here, so the time does not depend on the size of the client.
         Ok(self.shared.get(id).filter(|client| client.has_registration_token(token)))
     }
 
@@ -131,6 +148,8 @@ impl ClientStore for MemoryStore {
                 Some(ids) => self.shared.idle_with_ids(ids, cutoffs),
                 None => self.shared.select(&query, limit).await,
             };
+            // The condition is evaluated again under the lock of the client: it may have been used since it was
+            // selected.
             let still = |client: &Arc<Client>| self.shared.remove_if(&client.id, |client| cutoffs.is_idle(client));
             let expired: Vec<_> = idle.iter().filter_map(still).take(limit).collect();
             // Clients that were idle a moment ago may be removed or used by now; then other clients may be idle.
@@ -151,6 +170,7 @@ impl ClientStore for MemoryStore {
 
     async fn list_tokens(&self) -> Result<Vec<InitialAccessTokenRecord>, StoreError> {
         let mut tokens: Vec<_> = self.shared.tokens.iter().map(|token| token.clone()).collect();
+        // The map has no order, and the identifier makes the order total.
         tokens.sort_unstable_by(|one, other| (one.issued_at, &one.id).cmp(&(other.issued_at, &other.id)));
         Ok(tokens)
     }
@@ -158,6 +178,7 @@ impl ClientStore for MemoryStore {
     async fn remove_token(&self, id: &str) -> Result<bool, StoreError> {
         // Tokens are few and found by their digest; a second index for the identifier would not pay.
         let found = self.shared.tokens.iter().find(|token| &*token.id == id).map(|token| *token.key());
+        // Compared again inside the lock: a token with another identifier may have replaced this one since.
         Ok(found.is_some_and(|digest| self.shared.tokens.remove_if(&digest, |_, token| &*token.id == id).is_some()))
     }
 

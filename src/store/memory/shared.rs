@@ -22,18 +22,24 @@ use crate::store::{
 };
 
 /// How many clients a list looks at before other tasks run, about a millisecond of work.
+///
+/// A list of many clients would otherwise hold a thread of the executor, and requests on it would wait.
 const AT_ONCE: usize = 1024;
 /// How many are looked at when one may be enough.
+///
+/// A search for one client usually ends with the first position, so more would be copied for nothing.
 const FEW: usize = 16;
 
 /// What belongs to one tenant.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
+    /// All clients by identifier. A client is replaced and never changed in place while others hold it.
     pub(super) clients: DashMap<ClientId, Arc<Client>>,
     /// The number of clients. It changes only while the client that is inserted or removed is locked.
     pub(super) places: AtomicU64,
     /// Locked last, and for a moment only.
     index: Mutex<Index>,
+    /// The initial access tokens by the bytes of their digest.
     pub(super) tokens: DashMap<[u8; 32], InitialAccessTokenRecord>,
     /// The claimed nonces. Locked first, by an insertion, an update or a removal until its end.
     remembered: Mutex<NonceCache>,
@@ -43,6 +49,7 @@ impl Shared {
     /// Takes a place below the limit. False when all are taken.
     fn take_place(&self, max: Option<u64>) -> bool {
         let max = max.unwrap_or(u64::MAX);
+        // Compared and increased in one step, so that two callers cannot take the last place.
         let below = |taken| (taken < max).then_some(taken + 1);
         self.places.fetch_update(Ordering::AcqRel, Ordering::Acquire, below).is_ok()
     }
@@ -72,6 +79,8 @@ impl Shared {
     }
 
     /// Inserts the client, after token and nonces are known to be good.
+    ///
+    /// The order of the comparisons is part of the promise: a client is evicted only when nothing else can refuse.
     fn insert_client(&self, client: &Client, conditions: &InsertConditions) -> InsertOutcome {
         // No other insertion runs now, so the identifier stays free until the client is put in.
         if self.clients.contains_key(&client.id) {
@@ -92,6 +101,8 @@ impl Shared {
     }
 
     /// The index comes first: until the client is in the map, no other caller changes it.
+    ///
+    /// The number of clients already includes it.
     fn put(&self, client: Arc<Client>) {
         self.index().add(&client);
         self.clients.insert(client.id.clone(), client);
@@ -104,6 +115,8 @@ impl Shared {
     }
 
     /// Removes the first idle client; its place stays taken, for the new client.
+    ///
+    /// The condition is evaluated again under the lock of the client, since a use may be recorded at any moment.
     fn evict(&self, cutoffs: &IdleCutoffs) -> Option<Arc<Client>> {
         let take_idle = |id: &ClientId| self.take_out(id, |client| cutoffs.is_idle(client));
         if let Some(ids) = &cutoffs.ids {
@@ -111,6 +124,8 @@ impl Shared {
         }
         let (query, mut last) = (ClientQuery::new().with_idle(cutoffs.clone()), None);
         loop {
+            // The lock of the index is released before a client is locked. All changes lock a client before the index,
+            // so the reverse order could deadlock.
             let places = self.index().places(&query, last.as_ref(), FEW);
             let found = places.iter().find_map(|(_, id)| take_idle(id));
             if found.is_some() || places.len() < FEW {
@@ -121,12 +136,17 @@ impl Shared {
     }
 
     /// Shows the clients that a query selects, in the order of the list, at most so many of them.
+    ///
+    /// The positions are copied from the index in steps, so the lock is held for a moment only and other tasks run
+    /// between two steps.
     pub(super) async fn visit(&self, query: &ClientQuery, max: usize, mut show: impl FnMut(Arc<Client>)) {
         let (mut last, mut left) = (query.after.clone(), max);
         while left > 0 {
             let step = left.clamp(FEW, AT_ONCE);
             let places = self.index().places(query, last.as_ref(), step);
             for (_, id) in &places {
+                // The client may have been removed or changed since its position was read, so it is compared here
+                // again.
                 let Some(client) = self.get(id).filter(|client| query.matches(client)) else { continue };
                 show(client);
                 left -= 1;
@@ -150,6 +170,8 @@ impl Shared {
     }
 
     /// The idle clients among these identifiers, in the order of the list.
+    ///
+    /// The identifiers may be unknown or occur twice. The result has each idle client once.
     pub(super) fn idle_with_ids(&self, ids: &[ClientId], cutoffs: &IdleCutoffs) -> Vec<Arc<Client>> {
         let mut idle: Vec<_> = ids.iter().filter_map(|id| self.get(id)).collect();
         idle.retain(|client| cutoffs.is_idle(client));
@@ -158,11 +180,14 @@ impl Shared {
         idle
     }
 
+    /// The client with this identifier. The lock of its shard is released before this returns.
     pub(super) fn get(&self, id: &ClientId) -> Option<Arc<Client>> {
         self.clients.get(id).map(|client| Arc::clone(&client))
     }
 
     /// The nonces are locked before the client, as in [`insert`](Self::insert).
+    ///
+    /// The comparisons come before the claim, so a conflict leaves the nonces as they were.
     pub(super) fn update(&self, client: &Client, conditions: &UpdateConditions) -> Result<(), StoreError> {
         let mut remembered = self.remembered();
         let mut stored = self.clients.get_mut(&client.id).ok_or_else(StoreError::conflict)?;
@@ -190,6 +215,7 @@ impl Shared {
         if stored.last_used.is_none() {
             self.index().mark_used(&stored);
         }
+        // A late report changes nothing. `make_mut` copies the client only if another caller still reads it.
         if stored.last_used < Some(at) {
             Arc::make_mut(&mut stored).last_used = Some(at);
         }
@@ -197,9 +223,12 @@ impl Shared {
     }
 
     /// As with [`insert`](Self::insert), what is given back is locked before the client.
+    ///
+    /// A token that was removed meanwhile is not restored: its refund has no effect.
     pub(super) fn remove(&self, id: &ClientId, conditions: &RemoveConditions) -> Result<bool, StoreError> {
         let mut remembered = self.remembered();
         let token = conditions.refund.as_ref().and_then(|digest| self.tokens.get_mut(digest.as_bytes()));
+        // Read inside the lock, because "no such client" and "another revision" are different answers.
         let mut conflict = false;
         let removed = self.remove_if(id, |client| {
             conflict = !conditions.permits(client);
@@ -221,6 +250,9 @@ impl Shared {
     }
 
     /// Removes a client if the test holds while it is locked, and frees its place.
+    ///
+    /// The number of clients is lowered while the client is still locked, so no caller sees it removed and still
+    /// counted.
     pub(super) fn remove_if(&self, id: &ClientId, test: impl FnOnce(&Client) -> bool) -> Option<Arc<Client>> {
         self.take_out(id, |client| {
             let goes = test(client);
@@ -234,6 +266,8 @@ impl Shared {
     /// Removes a client whose place stays taken.
     fn take_out(&self, id: &ClientId, test: impl FnOnce(&Client) -> bool) -> Option<Arc<Client>> {
         let taken = self.clients.remove_if(id, |_, client| {
+            // The test and both changes happen under the lock of the shard, so a use that is recorded at the same
+            // moment comes before or after all of them.
             let goes = test(client);
             if goes {
                 self.index().remove(client);
