@@ -14,6 +14,27 @@
 //! | `RedisStore` | a server or a cluster | one Lua script |
 //! | `CachedStore` | a cache in front of another store | the store behind it |
 //!
+//! # What is one step
+//!
+//! Other callers see all of a step or nothing of it, and so does the database after a caller has left or a node has
+//! stopped. Each verb is one step:
+//!
+//! - [`insert`](ClientStore::insert): the comparison of all conditions, the use of the token, the nonces, the
+//!   eviction, the client. Refused: nothing is changed.
+//! - [`update`](ClientStore::update): the comparison of the revision and the fingerprint, the nonces, the client and
+//!   its index entries. Refused: nothing is changed.
+//! - [`remove`](ClientStore::remove): the comparison of the revision, the client, the refund, the released nonces,
+//!   the restored client. Refused: nothing is changed.
+//! - [`touch`](ClientStore::touch): the comparison with the stored use, the last use. Refused: an earlier use
+//!   changes nothing.
+//! - [`expire`](ClientStore::expire): for each client: the cutoffs and its removal. Refused: a client that is used
+//!   in time stays.
+//! - [`claim_nonce`](ClientStore::claim_nonce): the comparison with the stored time, the nonce. Refused: the time of
+//!   the first claim stays.
+//!
+//! Reads are no part of a step. The registry reads a client, decides, and writes with the revision that it has read; a
+//! change between the two is a conflict, and the registry starts again or refuses the request.
+//!
 //! A store of your own implements the trait in one file; `examples/custom_store.rs` is one, and the contract suite
 //! (feature `store-tests`) proves that it keeps the promises.
 //!
@@ -102,14 +123,22 @@ use crate::error::StoreError;
 /// Every verb returns [`StoreError::unavailable`] when the backend fails. The registry answers the request with 503: a
 /// client that the store could not find because of an outage is never reported as unknown, since it would register
 /// again.
+///
+/// `examples/custom_store.rs` is a complete implementation. The documentation of the module shows how the verbs are
+/// called.
 pub trait ClientStore: Send + Sync + 'static {
     /// Whether clients outlive the process. With a durable store the builder demands a decision how client secrets are
     /// stored ([`SecretStorage`](crate::credential::SecretStorage)).
+    ///
+    /// It must be constant. A store in memory returns false, also when an application saves its content by other
+    /// means.
     fn is_durable(&self) -> bool;
 
     /// The part of this store that belongs to a tenant: the same database, but clients, tokens, nonces and limits of its
     /// own. A tenant is any text, compared byte by byte. The name is absolute, so the part of a part is the part of that
     /// name; `""` is the tenant with which every store begins.
+    ///
+    /// It is called for each tenant once, when its registry is built, and makes no request to the database.
     #[must_use]
     fn for_tenant(&self, tenant: &str) -> Self
     where
@@ -121,6 +150,9 @@ pub trait ClientStore: Send + Sync + 'static {
     /// and the limit not reached, or an idle client is evicted. Then one use is spent, the nonces are claimed and the
     /// client is there. An insertion that any condition refuses changes nothing, and holds nothing that another
     /// insertion could miss meanwhile. Where several conditions refuse, any of them may be returned.
+    ///
+    /// The registry has validated the client before. The store compares nothing in it but the identifier and, if the
+    /// conditions name one, the fingerprint.
     fn insert(
         &self,
         client: &Client,
@@ -128,6 +160,9 @@ pub trait ClientStore: Send + Sync + 'static {
     ) -> impl Future<Output = Result<InsertOutcome, StoreError>> + Send;
 
     /// Finds a client. A cache may answer with a copy, as old as it promises; see [`get_current`](Self::get_current).
+    ///
+    /// Disabled and pending clients are found as well, and those whose secret has expired: the registry decides what
+    /// they may do.
     fn get(&self, id: &ClientId) -> impl Future<Output = Result<Option<Arc<Client>>, StoreError>> + Send;
 
     /// Finds a client as it is now. A store that holds copies asks the store behind it; any other store answers as
@@ -159,6 +194,8 @@ pub trait ClientStore: Send + Sync + 'static {
     /// [`StoreError::conflict`] when the client is removed or has another revision, [`StoreError::replayed`] when a
     /// nonce is known already, [`StoreError::fingerprint_taken`] when another client has the fingerprint that must be
     /// unique. Then nothing is changed.
+    ///
+    /// The identifier, the time of issue and the origin of a client never change, so indexes by them need no update.
     fn update(
         &self,
         client: &Client,
@@ -198,6 +235,9 @@ pub trait ClientStore: Send + Sync + 'static {
     ///
     /// It may remove fewer than `limit` with one call, so that one call does not hold up others for long, but none only
     /// when no client is idle. A client that is used at the same moment is either removed or used, never both.
+    ///
+    /// Each client is at least a step of its own: if the call is dropped, some idle clients are removed and others are
+    /// not, but each of them completely.
     fn expire(
         &self,
         cutoffs: &IdleCutoffs,
@@ -205,19 +245,27 @@ pub trait ClientStore: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Arc<Client>>, StoreError>> + Send;
 
     /// Stores an initial access token; one with the same digest is replaced, its identifier included.
+    ///
+    /// The whole token is one step: it is never visible without its number of uses or its time of expiry.
     fn insert_token(&self, token: &InitialAccessTokenRecord) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Finds an initial access token by the digest of its text, also one that is spent or expired.
+    ///
+    /// The registry decides by its own time whether the token is usable. The insertion decides again, in its step.
     fn get_token(
         &self,
         digest: &Digest,
     ) -> impl Future<Output = Result<Option<InitialAccessTokenRecord>, StoreError>> + Send;
 
     /// All initial access tokens, ordered by time of issue and then by identifier.
+    ///
+    /// There is no page: initial access tokens are issued by an operator and are few.
     fn list_tokens(&self) -> impl Future<Output = Result<Vec<InitialAccessTokenRecord>, StoreError>> + Send;
 
     /// Removes the initial access token with this identifier; true for exactly one caller. An insertion that spends it
     /// at the same moment never restores it.
+    ///
+    /// Clients that were registered with it stay.
     fn remove_token(&self, id: &str) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Claims a nonce until a time; false if it is claimed already, also by an insertion or an update.
@@ -225,6 +273,8 @@ pub trait ClientStore: Send + Sync + 'static {
     /// This is the protection of assertions with a `jti` against replay
     /// ([RFC 7523 §3](https://www.rfc-editor.org/rfc/rfc7523#section-3)). The time of the first claim holds. A key is
     /// any text, compared byte by byte.
+    ///
+    /// The comparison and the claim are one step: of many callers with one nonce exactly one gets true.
     fn claim_nonce(
         &self,
         key: &str,
@@ -235,6 +285,8 @@ pub trait ClientStore: Send + Sync + 'static {
     /// Ends the work with the database, at the end of a shutdown: pending data is written, connections of the store's
     /// own are closed. All clones and tenants are closed with it, and a verb that is called later fails. Default:
     /// returns at once.
+    ///
+    /// Call it after the server has stopped to accept requests and the registry is not used any more.
     fn close(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
         async { Ok(()) }
     }

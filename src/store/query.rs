@@ -4,6 +4,9 @@
 //! condition of its own. [`matches`](ClientQuery::matches), [`selects`](ClientQuery::selects) and
 //! [`is_idle`](IdleCutoffs::is_idle) say in code what the fields mean; a store in memory uses them directly, and the
 //! contract suite compares every other store with them.
+//!
+//! The order of a list is the time of issue and then the bytes of the identifier. Neither of them changes in the life
+//! of a client, so a position in the list stays valid whatever is updated, inserted or removed between two pages.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -22,6 +25,9 @@ use crate::client::{Client, ClientStatus, RegistrantKey};
 /// let stale = ClientQuery::new().with_status(ClientStatus::Pending).with_issued_before(last_week).with_limit(20);
 /// assert_eq!(stale.page_size(), 20);
 /// ```
+///
+/// Fields that are not set select everything. Times of "from" fields are included and those of "before" fields are
+/// not, so neighbouring periods share no client and leave out none.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct ClientQuery {
@@ -51,6 +57,7 @@ pub struct ClientQuery {
 }
 
 impl ClientQuery {
+    /// The size of a page for a query without a limit.
     const LIMIT: usize = 100;
 
     /// The first page of all clients.
@@ -60,6 +67,9 @@ impl ClientQuery {
     }
 
     /// At most so many clients.
+    ///
+    /// A page may have fewer clients only at the end of the list. 0 gives an empty list, and `usize::MAX` all clients,
+    /// which an application with many of them should not ask for.
     #[must_use]
     pub fn with_limit(mut self, limit: usize) -> Self {
         self.limit = Some(limit);
@@ -67,6 +77,8 @@ impl ClientQuery {
     }
 
     /// Only clients of this owner.
+    ///
+    /// Compared byte by byte. There is no filter for clients without an owner.
     #[must_use]
     pub fn with_owner(mut self, owner: impl Into<Arc<str>>) -> Self {
         self.owner = Some(owner.into());
@@ -81,6 +93,8 @@ impl ClientQuery {
     }
 
     /// Only clients issued at this time or later.
+    ///
+    /// Together with [`with_issued_before`](Self::with_issued_before) a period of registration, for example one day.
     #[must_use]
     pub fn with_issued_from(mut self, time: SystemTime) -> Self {
         self.issued_from = Some(time);
@@ -88,6 +102,8 @@ impl ClientQuery {
     }
 
     /// Only clients issued before this time.
+    ///
+    /// A client that was issued at exactly this time is not selected.
     #[must_use]
     pub fn with_issued_before(mut self, time: SystemTime) -> Self {
         self.issued_before = Some(time);
@@ -95,6 +111,8 @@ impl ClientQuery {
     }
 
     /// Only clients last used at this time or later.
+    ///
+    /// No client that was never used, since it has no time of a last use.
     #[must_use]
     pub fn with_used_from(mut self, time: SystemTime) -> Self {
         self.used_from = Some(time);
@@ -102,6 +120,8 @@ impl ClientQuery {
     }
 
     /// Only clients that were used, the last time before this one.
+    ///
+    /// A last use at exactly this time is not selected.
     #[must_use]
     pub fn with_used_before(mut self, time: SystemTime) -> Self {
         self.used_before = Some(time);
@@ -109,6 +129,8 @@ impl ClientQuery {
     }
 
     /// Only clients that were never used.
+    ///
+    /// A use is what [`ClientStore::touch`](super::ClientStore::touch) recorded.
     #[must_use]
     pub fn with_never_used(mut self) -> Self {
         self.never_used = true;
@@ -116,6 +138,8 @@ impl ClientQuery {
     }
 
     /// Only clients with this fingerprint.
+    ///
+    /// Several clients may have the same one, unless the registry demands that it is unique.
     #[must_use]
     pub fn with_fingerprint(mut self, fingerprint: Digest) -> Self {
         self.fingerprint = Some(fingerprint);
@@ -123,6 +147,9 @@ impl ClientQuery {
     }
 
     /// Only clients that are idle by these cutoffs.
+    ///
+    /// The same cutoffs passed to [`ClientStore::expire`](super::ClientStore::expire) would remove these clients, so
+    /// this is a preview of an expiry.
     #[must_use]
     pub fn with_idle(mut self, cutoffs: IdleCutoffs) -> Self {
         self.idle = Some(cutoffs);
@@ -130,6 +157,8 @@ impl ClientQuery {
     }
 
     /// The page after the one that ended with this client.
+    ///
+    /// The client may be removed meanwhile: its position is the cursor, and not the client itself.
     #[must_use]
     pub fn after(mut self, last: &Client) -> Self {
         self.after = Some((last.issued_at, last.id.clone()));
@@ -141,6 +170,8 @@ impl ClientQuery {
     #[must_use]
     pub fn after_cursor(mut self, cursor: &str) -> Option<Self> {
         let (nanos, id) = cursor.split_once('.')?;
+        // A cursor comes from a request and may be any text. Every number that is out of range gives `None`, and never
+        // a panic.
         let since = Duration::from_nanos(nanos.parse().ok()?);
         self.after = Some((UNIX_EPOCH.checked_add(since)?, ClientId::parse(id)?));
         Some(self)
@@ -157,6 +188,7 @@ impl ClientQuery {
     #[must_use]
     pub fn is_unfiltered(&self) -> bool {
         let Self { owner, status, issued_from, issued_before, used_from, used_before, never_used, .. } = self;
+        // By pattern, so that a reader compares the list with the fields; `after` and `limit` belong to the page.
         let Self { fingerprint, idle, .. } = self;
         let times = [issued_from, issued_before, used_from, used_before];
         let free = owner.is_none() && status.is_none() && fingerprint.is_none() && idle.is_none();
@@ -166,14 +198,19 @@ impl ClientQuery {
     /// Whether the query selects this client and its position is after the page before.
     #[must_use]
     pub fn selects(&self, client: &Client) -> bool {
+        // Tuples are compared as a list is ordered: first the time, then the identifier by its bytes.
         let after = |(issued_at, id): &(SystemTime, ClientId)| (client.issued_at, &client.id) > (*issued_at, id);
         self.after.as_ref().is_none_or(after) && self.matches(client)
     }
 
     /// Whether the query selects this client, on whatever page.
+    ///
+    /// This is the definition of each filter: the contract suite compares every store with it.
     #[must_use]
     pub fn matches(&self, client: &Client) -> bool {
         let used = client.last_used;
+        // A fingerprint is a digest, and digests are compared in constant time everywhere, also where it is not
+        // needed.
         let same = |fingerprint: &Digest| client.fingerprint.is_some_and(|known| known.matches(fingerprint));
         self.owner.as_deref().is_none_or(|owner| client.owner() == Some(owner))
             && self.status.is_none_or(|status| client.status == status)
@@ -198,6 +235,8 @@ impl ClientQuery {
 /// let cutoffs = IdleCutoffs::none(now).with_unused_since(now - Duration::from_secs(24 * 3600));
 /// assert!(cutoffs.idle_since.is_none(), "used clients are not idle");
 /// ```
+///
+/// The registry computes the cutoffs from its settings. All conditions that are set must hold.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct IdleCutoffs {
@@ -215,12 +254,16 @@ pub struct IdleCutoffs {
 
 impl IdleCutoffs {
     /// No client is idle.
+    ///
+    /// The start of every value of this type: add the cutoffs that apply.
     #[must_use]
     pub fn none(now: SystemTime) -> Self {
         Self { now, unused_since: None, idle_since: None, ids: None, registrant: None }
     }
 
     /// Clients that were never used are idle when they were issued before this time.
+    ///
+    /// A client that was issued at exactly this time is not idle.
     #[must_use]
     pub fn with_unused_since(mut self, time: SystemTime) -> Self {
         self.unused_since = Some(time);
@@ -228,6 +271,8 @@ impl IdleCutoffs {
     }
 
     /// Clients that were used are idle when that was before this time.
+    ///
+    /// A client whose last use was at exactly this time is not idle.
     #[must_use]
     pub fn with_idle_since(mut self, time: SystemTime) -> Self {
         self.idle_since = Some(time);
@@ -235,6 +280,8 @@ impl IdleCutoffs {
     }
 
     /// Only these clients can be idle.
+    ///
+    /// With an empty list no client is idle. It is not taken for "no restriction".
     #[must_use]
     pub fn with_ids(mut self, clients: Vec<ClientId>) -> Self {
         self.ids = Some(clients);
@@ -242,6 +289,8 @@ impl IdleCutoffs {
     }
 
     /// Only clients of this registrant can be idle.
+    ///
+    /// This limits an eviction within the grace period to the clients of the party that registers.
     #[must_use]
     pub fn with_registrant(mut self, registrant: RegistrantKey) -> Self {
         self.registrant = Some(registrant);
@@ -251,6 +300,7 @@ impl IdleCutoffs {
     /// Whether a client is idle.
     #[must_use]
     pub fn is_idle(&self, client: &Client) -> bool {
+        // Exactly one of the two cutoffs applies to a client, so a used one is never removed for its age.
         let idle = match client.last_used {
             Some(used) => self.idle_since.is_some_and(|since| used < since),
             None => self.unused_since.is_some_and(|since| client.issued_at < since),
