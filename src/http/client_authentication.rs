@@ -23,6 +23,34 @@ impl Registry {
     ///
     /// Every refusal is recorded on the audit trail, also if the credentials cannot be read.
     ///
+    /// ```
+    /// use http::HeaderMap;
+    /// use tower_dcr::authentication::AuthenticationCause;
+    /// use tower_dcr::metadata::ClientMetadata;
+    /// use tower_dcr::store::MemoryStore;
+    /// use tower_dcr::{Access, Registry};
+    ///
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    /// # runtime.block_on(async {
+    /// let registry = Registry::builder("https://id.example.com", Access::Open).build(MemoryStore::new())?;
+    /// let metadata = ClientMetadata::from_json(
+    ///     br#"{ "redirect_uris": ["https://app.example.com/cb"],
+    ///           "token_endpoint_auth_method": "client_secret_post" }"#,
+    /// )?;
+    /// let registered = registry.register(metadata).await?;
+    /// let (id, secret) = (registered.client().id().as_str(), registered.client_secret().unwrap().expose());
+    ///
+    /// let form = [("client_id", id), ("client_secret", secret)];
+    /// let client = registry.authenticate_request(&HeaderMap::new(), form).await?;
+    /// assert_eq!(client.id().as_str(), id);
+    ///
+    /// let refused = registry.authenticate_request(&HeaderMap::new(), [("client_id", id)]).await.unwrap_err();
+    /// assert_eq!(refused.cause(), AuthenticationCause::NoCredentials);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`ClientCredentials::read`] and [`authenticate`](Self::authenticate).

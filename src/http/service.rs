@@ -28,6 +28,30 @@ use crate::registry::Registry;
 ///
 /// It is ready when the inner service is ready, and has no error of its own: a refusal is a response. So a layer for
 /// load shedding or concurrency limits above it sees the readiness of the application.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::{Request, Response, StatusCode};
+/// use http_body_util::Full;
+/// use tower::{ServiceExt as _, service_fn};
+/// use tower_dcr::store::MemoryStore;
+/// use tower_dcr::{Access, RegistrationService, Registry};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// let registry = Registry::builder("https://id.example.com", Access::Open).build(MemoryStore::new())?;
+/// let application = service_fn(|_request: Request<Full<Bytes>>| async {
+///     Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::from("hello")))
+/// });
+/// let service = RegistrationService::new(application, registry);
+/// let passed = service.clone().oneshot(Request::get("/hello").body(Full::default())?).await?;
+/// assert_eq!(passed.status(), StatusCode::OK);
+/// let refused = service.oneshot(Request::get("/oidc/register").body(Full::default())?).await?;
+/// assert_eq!(refused.status(), StatusCode::METHOD_NOT_ALLOWED, "the application does not see it");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct RegistrationService<S> {
     inner: S,

@@ -56,7 +56,6 @@ impl Registry {
             return Ok(information);
         }
         let now = self.now();
-        // Taken before the registrant is moved into the client; the insertion spends it.
         let initial_access_token = registrant.spends;
         let NewClient { mut client, secret, token } = self.new_client(metadata, status, registrant, now)?;
         client.fingerprint = shared_fingerprint.or(unique_fingerprint);

@@ -37,7 +37,6 @@ impl Registry {
             #[cfg(feature = "software-statements")]
             let submission = self.attest(submission, Caller::updating(client, request)).await?;
             let Submission { mut document, nonces } = submission;
-            // Before the rules, so that one reply names these violations together with those of the metadata.
             self.check_credentials(client, &mut document);
             let applied = self.apply(document, Caller::updating(client, request)).await?;
             // After the rules, so that an invalid document is answered with 400 in any state of the client.
