@@ -204,8 +204,8 @@ fn switch(text: &str) -> Result<(Switch, bool), UnknownSwitch> {
     }
 }
 
-/// A grant type that this crate knows, or a URI. Extension grants must be URIs ([RFC 6749
-/// §4.5](https://www.rfc-editor.org/rfc/rfc6749#section-4.5)), so another word is a spelling mistake.
+/// A grant type that this crate knows, or a URI. Extension grants must be URIs
+/// ([RFC 6749 §4.5](https://www.rfc-editor.org/rfc/rfc6749#section-4.5)), so another word is a spelling mistake.
 fn grant_type(name: &str) -> Result<GrantType, String> {
     const KNOWN: [&str; 5] = ["authorization_code", "refresh_token", "client_credentials", "implicit", "password"];
     if KNOWN.contains(&name) || name.contains(':') {

@@ -141,7 +141,7 @@ async fn client(State(registry): State<Registry>, Path(id): Path<String>) -> Ans
     Ok(Json(view::client(&client)))
 }
 
-/// The `revision` of the client that the operator has looked at.
+/// The `revision` of the client that the operator reviewed.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Reviewed {

@@ -1,4 +1,4 @@
-//! Where the server example keeps clients, as its flags say.
+//! The store of the server example, as its flags choose it.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};

@@ -125,7 +125,7 @@ impl Server {
         Ok(format!("http://{}", self.listener.local_addr()?))
     }
 
-    /// Serves until a signal comes and what has begun has come to its end.
+    /// Serves until a signal arrives and the active requests have ended.
     ///
     /// # Errors
     ///
@@ -158,7 +158,7 @@ impl Server {
     }
 }
 
-/// Accepts connections for ever, as many at a time as the options allow.
+/// Accepts connections without an end, at most as many at a time as the options allow.
 async fn accept<S, B>(listener: &TcpListener, options: &Arc<ServeOptions>, draining: &watch::Sender<bool>, service: S)
 where
     S: Service<Request<RequestBody>, Response = Response<B>, Error: Into<BoxError>> + Clone + Send + 'static,

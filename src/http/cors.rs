@@ -66,9 +66,9 @@ pub(crate) fn any_origin(registry: &Registry) -> Option<CorsLayer> {
 }
 
 /// Answers a request under the rules of a `CorsLayer`. The layer answers a preflight itself, before access control,
-/// because a browser sends no credentials with it ([Fetch
-/// §4.8](https://fetch.spec.whatwg.org/#cors-preflight-fetch)). Its status and headers are then set to those of every
-/// reply to OPTIONS, so that a preflight does not differ from another OPTIONS.
+/// because a browser sends no credentials with it
+/// ([Fetch §4.8](https://fetch.spec.whatwg.org/#cors-preflight-fetch)). Its status and headers are then set to those
+/// of every reply to OPTIONS, so that a preflight does not differ from another OPTIONS.
 pub(crate) fn respond<B>(
     cors: &CorsLayer,
     registry: Registry,

@@ -126,9 +126,9 @@ fn with_state(registry: &Registry, information: &ClientInformation) -> Reply {
     }
 }
 
-/// The reply to a refused request. A 405 needs `Allow` ([RFC 9110
-/// §15.5.6](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6)), and a 415 names the accepted media types in
-/// `Accept` ([RFC 9110 §15.5.16](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.16)).
+/// The reply to a refused request. A 405 needs `Allow`
+/// ([RFC 9110 §15.5.6](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6)), and a 415 names the accepted media
+/// types in `Accept` ([RFC 9110 §15.5.16](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.16)).
 fn refuse(registry: &Registry, methods: &[&str], error: &RegistrationError) -> Reply {
     let reply = response::refusal(error, &registry.settings().endpoint.realm);
     match error.kind() {

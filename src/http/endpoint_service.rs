@@ -1,7 +1,7 @@
 //! The endpoint as a service of its own.
 //!
-//! Not every server wants a layer: axum's `nest_service` mounts a service at a path, a server may do nothing but
-//! register clients, and a test needs no application.
+//! Not every server needs a layer: axum's `nest_service` mounts a service at a path, a server may only register
+//! clients, and a test needs no application.
 //!
 //! It uses the same `Route` and the same `endpoint` as the layer, so both give the same replies. The only difference
 //! is that a router may have removed the prefix of the path before this service sees the request.

@@ -23,8 +23,8 @@ use crate::registry::Payload;
 pub(crate) enum MediaType {
     /// Metadata as a JSON object ([RFC 7591 §3.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.1)).
     Json,
-    /// Metadata as the claims of a signed token ([RFC 7519
-    /// §10.3.1](https://www.rfc-editor.org/rfc/rfc7519#section-10.3.1)).
+    /// Metadata as the claims of a signed token
+    /// ([RFC 7519 §10.3.1](https://www.rfc-editor.org/rfc/rfc7519#section-10.3.1)).
     #[cfg(feature = "software-statements")]
     Jwt,
 }
@@ -111,9 +111,9 @@ fn grow(bytes: &mut Vec<u8>, more: usize, limit: usize) {
     }
 }
 
-/// The declared length of the body. Several values must all be the same number ([RFC 9110
-/// §8.6](https://www.rfc-editor.org/rfc/rfc9110#section-8.6)). A server such as hyper checks it before; a test
-/// service or another server may not.
+/// The declared length of the body. Several values must all be the same number
+/// ([RFC 9110 §8.6](https://www.rfc-editor.org/rfc/rfc9110#section-8.6)). A server such as hyper checks it before; a
+/// test service or another server may not.
 fn content_length(headers: &HeaderMap) -> Result<Option<u64>, RegistrationError> {
     let mut declared = None;
     for value in headers.get_all(CONTENT_LENGTH) {
@@ -171,8 +171,8 @@ fn parts(declared: &str) -> impl Iterator<Item = &str> {
 const CHARSETS: [&str; 3] = ["utf-8", "utf8", "us-ascii"];
 
 /// Whether a parameter of the media type leaves the meaning of the body unchanged. Only `charset` could change it.
-/// Other parameters are ignored, since JSON defines none ([RFC 8259
-/// §11](https://www.rfc-editor.org/rfc/rfc8259#section-11)).
+/// Other parameters are ignored, since JSON defines none
+/// ([RFC 8259 §11](https://www.rfc-editor.org/rfc/rfc8259#section-11)).
 fn is_harmless(parameter: &str) -> bool {
     let Some((name, value)) = parameter.split_once('=') else { return true };
     let value = value.trim();

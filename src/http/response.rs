@@ -69,7 +69,7 @@ pub(super) fn empty() -> Reply {
     finish(StatusCode::NO_CONTENT, Full::default())
 }
 
-/// The reply to OPTIONS. It is the same for every client identifier, so it does not tell which clients exist.
+/// The reply to OPTIONS. It is the same for every client identifier, so it does not disclose which clients exist.
 pub(super) fn options(methods: &[&str]) -> Reply {
     with_allow(empty(), methods)
 }
@@ -130,8 +130,8 @@ impl<'a> From<&'a Violation> for WireViolation<'a> {
     }
 }
 
-/// Names the media types and codings that are accepted ([RFC 9110
-/// §15.5.16](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.16)).
+/// Names the media types and codings that are accepted
+/// ([RFC 9110 §15.5.16](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.16)).
 pub(super) fn with_accept(mut reply: Reply, accepted: &[MediaType]) -> Reply {
     for media_type in accepted {
         reply.headers_mut().append(ACCEPT, HeaderValue::from_static(media_type.name()));
@@ -140,18 +140,18 @@ pub(super) fn with_accept(mut reply: Reply, accepted: &[MediaType]) -> Reply {
     reply
 }
 
-/// The value of `Retry-After` in whole seconds ([RFC 9110
-/// §10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)), at least 1. It is rounded up: a client that came
-/// a moment too early would be refused again.
+/// The value of `Retry-After` in whole seconds
+/// ([RFC 9110 §10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)), at least 1. It is rounded up: a
+/// client that came a moment too early would be refused again.
 fn whole_seconds(wait: Duration) -> u64 {
     let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
     seconds.max(1)
 }
 
-/// The challenge of a 401, and of a 400 or 403 about credentials ([RFC 6750
-/// §3](https://www.rfc-editor.org/rfc/rfc6750#section-3)). A request without credentials gets a challenge without an
-/// error code, since it is not wrong but only anonymous. Other refusals have no challenge: it would make a client
-/// request a new token, which does not help.
+/// The challenge of a 401, and of a 400 or 403 about credentials
+/// ([RFC 6750 §3](https://www.rfc-editor.org/rfc/rfc6750#section-3)). A request without credentials gets a challenge
+/// without an error code, since it is not wrong but only anonymous. Other refusals have no challenge: it would make a
+/// client request a new token, which does not help.
 fn challenge(error: &RegistrationError, realm: &str) -> Option<HeaderValue> {
     let challenge = match (error.kind(), error.code()) {
         (RegistrationErrorKind::MissingCredentials, _) => format!("Bearer realm=\"{realm}\""),

@@ -96,9 +96,9 @@ impl Route {
         }
     }
 
-    /// The methods of the resource, for `Allow` and for the choice of the operation. `HEAD` goes with `GET` ([RFC
-    /// 9110 §9.3.2](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2)). A management operation that the operator
-    /// disabled is left out.
+    /// The methods of the resource, for `Allow` and for the choice of the operation. `HEAD` goes with `GET`
+    /// ([RFC 9110 §9.3.2](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2)). A management operation that the
+    /// operator disabled is left out.
     pub(crate) fn methods(&self, settings: &Settings) -> Vec<&'static str> {
         const MANAGEMENT: [(&str, ManagementOperation); 4] = [
             ("GET", ManagementOperation::Read),

@@ -86,10 +86,10 @@ struct Hosts {
 impl Tenants {
     /// Tells tenants apart by the host of their base URLs.
     ///
-    /// The host of a request is that of its target, or of its `Host` header where the target has none ([RFC 9112
-    /// §3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2)); upper and lower case are the same, the port is
-    /// ignored. It chooses the tenant and nothing else: the URLs in replies come from the base URL of the tenant.
-    /// `X-Forwarded-Host` has no effect, so a proxy must keep `Host`.
+    /// The host of a request is that of its target, or of its `Host` header where the target has none
+    /// ([RFC 9112 §3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2)); upper and lower case are the same, the
+    /// port is ignored. It chooses the tenant and nothing else: the URLs in replies come from the base URL of the
+    /// tenant. `X-Forwarded-Host` has no effect, so a proxy must keep `Host`.
     ///
     /// A request for the path of an endpoint that does not name exactly one host is answered with 400, because a proxy
     /// in front may have read another host than this server: several `Host` headers, a `Host` that is not a host and a

@@ -57,19 +57,19 @@ impl Registry {
     ///
     /// An assertion (feature `software-statements`) is signed with a private key of the client (`private_key_jwt`) or
     /// with its secret (`client_secret_jwt`). Its algorithm is the one that the client registered as
-    /// `token_endpoint_auth_signing_alg`, or, if it registered none, any of the [supported
-    /// ones](crate::RegistryBuilder::with_signing_algorithms). Its only audience is the
-    /// [issuer](crate::RegistryBuilder::with_issuer), it expires within an hour, and it is accepted once ([RFC 7523
-    /// §3](https://www.rfc-editor.org/rfc/rfc7523#section-3)).
+    /// `token_endpoint_auth_signing_alg`, or, if it registered none, any of the
+    /// [supported ones](crate::RegistryBuilder::with_signing_algorithms). Its only audience is the
+    /// [issuer](crate::RegistryBuilder::with_issuer), it expires within an hour, and it is accepted once
+    /// ([RFC 7523 §3](https://www.rfc-editor.org/rfc/rfc7523#section-3)).
     ///
     /// Keys at a `jwks_uri` are cached for ten minutes, so a key that the client withdrew may be accepted for that
     /// time. If none of the cached keys verifies an assertion, the keys are fetched again, at most once a minute.
     ///
-    /// Methods that depend on the connection (`tls_client_auth`, `self_signed_tls_client_auth`, [RFC
-    /// 8705](https://www.rfc-editor.org/rfc/rfc8705)) are verified where TLS is terminated: find the
+    /// Methods that depend on the connection (`tls_client_auth`, `self_signed_tls_client_auth`,
+    /// [RFC 8705](https://www.rfc-editor.org/rfc/rfc8705)) are verified where TLS is terminated: find the
     /// [client](Self::client) and compare its certificate. Without the feature `software-statements` the application
-    /// verifies assertions in the same way, those of `client_secret_jwt` with [the
-    /// secret](Self::dangerously_expose_client_secret). Authentication does not record a use of the client: call
+    /// verifies assertions in the same way, those of `client_secret_jwt` with
+    /// [the secret](Self::dangerously_expose_client_secret). Authentication does not record a use of the client: call
     /// [`touch`](Self::touch) after a token was issued.
     ///
     /// A refusal is an event `authenticate` of the audit trail, with its cause. A success is not recorded, because
@@ -174,9 +174,9 @@ impl Registry {
         drop(self.record(&event.requesting(requested.as_ref())).await);
     }
 
-    /// Verifies an assertion and spends its `jti`, so that it is accepted once ([RFC 7523
-    /// §3](https://www.rfc-editor.org/rfc/rfc7523#section-3)). For an unknown client the same steps are done and fail
-    /// at the signature.
+    /// Verifies an assertion and spends its `jti`, so that it is accepted once
+    /// ([RFC 7523 §3](https://www.rfc-editor.org/rfc/rfc7523#section-3)). For an unknown client the same steps are
+    /// done and fail at the signature.
     #[cfg(feature = "software-statements")]
     async fn verify_assertion(
         &self,

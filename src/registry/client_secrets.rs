@@ -1,9 +1,9 @@
 //! The secret of a client: which clients get one, in which form it is stored, and when a reply shows it.
 //!
-//! A client gets a secret if its authentication method or one of its algorithms needs one ([RFC 7591
-//! §3.2.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1)). The operator chooses the form: a digest, an
-//! encrypted text, or plain text in memory. Only the last two can be shown again by a read. An encrypted text is
-//! bound to the tenant and the client: copied into the record of another client, it does not decrypt.
+//! A client gets a secret if its authentication method or one of its algorithms needs one
+//! ([RFC 7591 §3.2.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1)). The operator chooses the form: a
+//! digest, an encrypted text, or plain text in memory. Only the last two can be shown again by a read. An encrypted
+//! text is bound to the tenant and the client: copied into the record of another client, it does not decrypt.
 //!
 //! A secret is generated and never chosen by a client: a value that a person invents can be guessed.
 
@@ -51,8 +51,8 @@ impl Registry {
     }
 
     /// The text of a client secret, for algorithms that use it as a key: an ID token that is signed with HS256, a
-    /// request object that is signed with it, an assertion that the application verifies itself ([OpenID Connect Core
-    /// §10](https://openid.net/specs/openid-connect-core-1_0.html#SigEnc)).
+    /// request object that is signed with it, an assertion that the application verifies itself
+    /// ([OpenID Connect Core §10](https://openid.net/specs/openid-connect-core-1_0.html#SigEnc)).
     ///
     /// A person who reads the text can sign as the client and get its tokens. Do not write it to logs or replies, do
     /// not send it to other processes, and drop it after the signature. To check a secret that was presented, call

@@ -1,4 +1,8 @@
-//! Idle clients go: from time to time, and when there is no room for a new one.
+//! Expiry: idle clients are removed, periodically and when the registry is full.
+//!
+//! A sweep removes clients that the retention considers idle. At the client limit, a registration evicts one unused
+//! client in the step that inserts the new one. Both ask the application first which clients are protected, if it
+//! wants to be asked, and both are recorded as `expire`.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -13,19 +17,20 @@ use crate::error::{RegistrationError, RegistrationErrorKind};
 use crate::hooks::audit::{AuditEvent, Operation};
 use crate::store::{ClientQuery, IdleCutoffs, RegistrantKey};
 
-/// How many idle clients are looked at together.
+/// How many idle clients are read from the store at once.
 const PAGE: usize = 100;
-/// How many pages of the oldest unused clients are asked about before a registration is refused.
+/// How many pages of the oldest unused clients are checked for protection before a registration is refused. The
+/// number limits the work that one request can cause.
 const ASKED: usize = 10;
 
 impl Registry {
-    /// Removes at most `limit` clients that are idle by the [retention](crate::retention), and tells which. Clients
-    /// that are [protected](crate::retention::Protect) stay. It also forgets what need not be
-    /// [claimed](Self::claim_nonce) any more, so it is of use without a retention too.
+    /// Removes at most `limit` clients that are idle by the [retention](crate::retention), and returns them.
+    /// [Protected](crate::retention::Protect) clients are not removed. A sweep also deletes expired keys of
+    /// [`claim_nonce`](Self::claim_nonce), so it is useful without a retention too.
     ///
     /// # Errors
     ///
-    /// As [`expire`](Self::expire), and when it cannot be told who is protected.
+    /// As [`expire`](Self::expire), and when the application cannot say which clients are protected.
     pub async fn sweep(&self, limit: usize) -> Result<Vec<Arc<Client>>, RegistrationError> {
         let swept = self.try_to_sweep(limit).await;
         self.attempt(Operation::Expire).finish(swept).await
@@ -52,9 +57,9 @@ impl Registry {
         Ok(swept)
     }
 
-    /// Sweeps for ever, at most `limit` clients each time, and sleeps between. The crate starts no task and owns no
-    /// timer, so spawn this future with the sleep of your runtime; drop it, or abort the task, to end it. A sweep that
-    /// fails is on the audit trail and the next one tries again.
+    /// Sweeps periodically and without an end, at most `limit` clients each time. The crate starts no task and has no
+    /// timer, so spawn this future with the sleep function of your runtime; drop it, or abort the task, to stop it. A
+    /// failed sweep is recorded on the audit trail, and the next one tries again.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -86,12 +91,12 @@ impl Registry {
         }
     }
 
-    /// Removes at most `limit` clients that are idle by these cutoffs, protected or not, and tells which.
+    /// Removes at most `limit` clients that are idle by these cutoffs, protected or not, and returns them.
     ///
     /// # Errors
     ///
-    /// When the store fails; or, the clients being gone, when the audit trail fails or what one of them was granted may
-    /// not be gone ([`RegistrationErrorKind::RevocationFailed`]).
+    /// When the store fails; or, after the clients were removed, when the audit trail fails or the grants of one of
+    /// them could not be revoked ([`RegistrationErrorKind::RevocationFailed`]).
     pub async fn expire(&self, cutoffs: &IdleCutoffs, limit: usize) -> Result<Vec<Arc<Client>>, RegistrationError> {
         let expired = self.try_to_expire(cutoffs, limit).await;
         self.attempt(Operation::Expire).finish(expired).await
@@ -112,7 +117,8 @@ impl Registry {
     async fn expire_some(&self, cutoffs: &IdleCutoffs, limit: usize) -> Result<Vec<Arc<Client>>, RegistrationError> {
         let expired = self.inner.store.expire(cutoffs, limit).await?;
         let clients = || expired.iter().map(|client| &**client);
-        // Both begin before anything is waited for: a caller that drops the future leaves no client unrecorded.
+        // Both are created before the first await: if the caller drops the future, their destructors record every
+        // client.
         let unrevoked = self.unrevoked(clients());
         let recorded = self.record_each(clients().map(|client| AuditEvent::done(Operation::Expire, client))).await;
         let revoked = unrevoked.revoke().await;
@@ -128,8 +134,8 @@ impl Registry {
         }
     }
 
-    /// Which client may be evicted where the application must be asked first: the oldest ones that are not protected.
-    /// None if all are protected.
+    /// Which clients may be evicted if the application must be asked first: the oldest ones that are not protected.
+    /// `None` if all are protected.
     pub(super) async fn unprotected_evictable(
         &self,
         new: &Client,
@@ -153,7 +159,8 @@ impl Registry {
         Ok(None)
     }
 
-    /// Tokens of the configuration have one name, so where there are several they do not say who the registrant is.
+    /// Static tokens share one identifier. If there are several, it does not identify the registrant, so it gives no
+    /// right to evict a client of the same registrant.
     fn evictable_if_unprotected(&self, new: &Client, now: SystemTime) -> Vec<IdleCutoffs> {
         let is_shared = |key: &RegistrantKey| match key {
             RegistrantKey::InitialAccessToken(id) => {

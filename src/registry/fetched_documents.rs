@@ -1,8 +1,8 @@
 //! Documents that metadata names by URL and that decide about a registration.
 //!
 //! A `sector_identifier_uri` must list the redirection URIs ([OpenID Connect Registration
-//! §5](https://openid.net/specs/openid-connect-registration-1_0.html#SectorIdentifierValidation)). A `jwks_uri` is
-//! read only if the operator wants it.
+//! §5](https://openid.net/specs/openid-connect-registration-1_0.html#SectorIdentifierValidation)).
+//! A `jwks_uri` is read only if the operator wants it.
 //!
 //! A sector identifier joins hosts into one pairwise subject. If it were not verified, a client could name the sector
 //! of another party and correlate its users. Fetching sends a request to an address that the caller chose, so the
@@ -29,8 +29,8 @@ impl Registry {
         Ok(())
     }
 
-    /// Reads one document. The reply never tells why it could not be read, because an attacker could explore the
-    /// network of this server by the answers. The cause is on the audit trail.
+    /// Fetches one document. The reply never says why it could not be read: an attacker could explore the network of
+    /// this server by the different replies. The cause is on the audit trail.
     async fn document(&self, member: &'static str, uri: &str) -> Result<Bytes, RegistrationError> {
         let reply = |error| DocumentError::reply(error, ErrorCode::InvalidClientMetadata, &format!("/{member}"), "M18");
         // Refused, because an unverified sector would let a client choose the pairwise subjects of another one.

@@ -78,9 +78,9 @@ impl Registry {
         self.settings().endpoint.issuer()
     }
 
-    /// The URL for `registration_endpoint` in the server's metadata ([RFC 8414
-    /// §2](https://www.rfc-editor.org/rfc/rfc8414#section-2)). `None` while registration is disabled: metadata should
-    /// not advertise an endpoint that refuses every request.
+    /// The URL for `registration_endpoint` in the server's metadata
+    /// ([RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414#section-2)). `None` while registration is disabled:
+    /// metadata should not advertise an endpoint that refuses every request.
     #[must_use]
     pub fn registration_endpoint(&self) -> Option<&str> {
         self.is_registration_enabled().then_some(&*self.settings().endpoint.url)

@@ -102,7 +102,8 @@ impl Registry {
     /// existed ([RFC 6750 §3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
     pub(crate) async fn redeem(&self, token: &str) -> Result<Registrant, RegistrationError> {
         let digest = Digest::of(token);
-        // All of them are compared, so that the time does not tell which one a guess resembles.
+        // All static tokens are compared, so that the time of the reply does not show which of them a guess
+        // resembles.
         let static_tokens = self.settings().access.static_tokens.iter();
         if static_tokens.fold(false, |is_known, token| is_known | token.matches(&digest)) {
             return Ok(Registrant::of(RegistrationOrigin::InitialAccessToken(STATIC_TOKEN.into())));

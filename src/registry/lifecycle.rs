@@ -10,17 +10,18 @@ use crate::error::{RegistrationError, RegistrationErrorKind, StoreErrorKind};
 use crate::hooks::audit::{AuditEvent, Operation};
 use crate::store::{RemoveConditions, UpdateConditions};
 
-/// How often an operator tries against a client that changes itself all the time. Each try that fails costs the client
-/// an update that arrives in the moment between a look and a change, so it cannot keep this up.
+/// How often a change of status is tried. A client can delay it only by an update between each read and write, so it
+/// cannot do so for long. The number is higher than that of clients, because an operator must be able to disable a
+/// client.
 const MORE_ATTEMPTS: usize = 100;
 
 impl Registry {
-    /// Lets a client that waits for approval do all that it is registered for. Answers with the client as it is
-    /// afterwards, `None` when there is none. A client that does not wait for approval is not changed: a disabled
-    /// client stays disabled.
+    /// Approves a pending client: it may then do everything that it is registered for. Returns the client after the
+    /// change, `None` if there is none. A client with another status is returned unchanged; a disabled client stays
+    /// disabled.
     ///
-    /// A client that waits may still update itself. What the answer shows is what was approved, so compare it, or its
-    /// [`revision`](Client::revision), with what was looked at.
+    /// A pending client may still update itself. The returned client is what was approved, so compare it, or its
+    /// [`revision`](Client::revision), with what was reviewed.
     ///
     /// # Errors
     ///
@@ -29,8 +30,8 @@ impl Registry {
         self.change_status(Operation::Approve, id, |client| Ok(approved(client))).await
     }
 
-    /// As [`approve`](Self::approve), for the registration that somebody has looked at: a client that waits is approved
-    /// at this [revision](Client::revision) only, so it cannot say something else between the look and the approval.
+    /// As [`approve`](Self::approve), for a registration that a person has reviewed: a pending client is approved
+    /// only at this [revision](Client::revision), so it cannot change between the review and the approval.
     ///
     /// # Errors
     ///
@@ -61,8 +62,8 @@ impl Registry {
         self.change_status(Operation::Disable, id, |_| Ok(ClientStatus::Disabled)).await
     }
 
-    /// Gives a disabled client back all that it is registered for, approved before or not. Answers with the client as
-    /// it is afterwards, `None` when there is none. A client that waits for approval still waits.
+    /// Enables a disabled client, whether it was approved before or not. Returns the client after the change, `None`
+    /// if there is none. A pending client stays pending.
     ///
     /// # Errors
     ///
@@ -79,8 +80,8 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// When the store fails; or, the client being gone, when the audit trail fails or what it was granted may not be
-    /// gone ([`RegistrationErrorKind::RevocationFailed`]).
+    /// When the store fails; or, after the client was removed, when the audit trail fails or the grants of the client
+    /// could not be revoked ([`RegistrationErrorKind::RevocationFailed`]).
     pub async fn remove(&self, id: &ClientId) -> Result<bool, RegistrationError> {
         let removed = self.remove_any(id).await;
         self.attempt(Operation::Remove).of_client(id).finish(removed).await
@@ -140,7 +141,8 @@ impl Registry {
         Err(RegistrationError::new(RegistrationErrorKind::Conflict))
     }
 
-    /// What is not on the audit trail did not happen, except that nobody is enabled because a disk is full.
+    /// Records a change of status, or undoes it. A change that disabled a client is not undone: a failing audit trail
+    /// must not make a client active that an operator wanted to stop.
     async fn audit_status(
         &self,
         operation: Operation,

@@ -1,4 +1,4 @@
-//! What the rest of the application asks of the registry: finding clients, recording their use, listing.
+//! Operations for the rest of the application: finding clients, recording their use, listing and counting them.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -46,7 +46,7 @@ impl Registry {
         }
     }
 
-    /// The client as it is now, whatever a cache has.
+    /// The current client, read from the store and not from a cache.
     pub(crate) async fn current_client(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
         match ClientId::parse(id) {
             Some(id) => self.inner.store.get_current(&id).await,
@@ -56,8 +56,8 @@ impl Registry {
 
     /// Records that a client was used, for instance that it got a token; false when there is no such client.
     ///
-    /// The first use of a client is an event of the audit trail, by whatever node it is recorded; later ones are not,
-    /// since they are as many as tokens. A use is not refused because the trail fails.
+    /// The first use of a client is an event of the audit trail. Later uses are not, because there is one for each
+    /// token that is issued. A use succeeds also if the audit trail fails: the client has done nothing wrong.
     ///
     /// # Errors
     ///
@@ -67,7 +67,8 @@ impl Registry {
         let unused = self.inner.store.get(id).await?.filter(|client| client.last_used.is_none());
         let touched = self.inner.store.touch(id, now).await?;
         let Some(client) = unused.filter(|_| touched) else { return Ok(touched) };
-        // Of several who saw it unused one tells; the others are not so late that they would be forgotten.
+        // Several nodes may have seen the client unused. The nonce lets one of them record the event. A day is longer
+        // than any request, so no node comes after the nonce has expired.
         if self.inner.store.claim_nonce(&format!("first_use:{id}"), now + DAY, now).await? {
             let used = Client { last_used: Some(now), ..(*client).clone() };
             drop(self.record(&AuditEvent::done(Operation::FirstUse, &used)).await);
@@ -75,16 +76,20 @@ impl Registry {
         Ok(true)
     }
 
-    /// Remembers until a time that something was used which counts once, such as the `jti` of a client assertion
-    /// ([RFC 7523 §3](https://www.rfc-editor.org/rfc/rfc7523#section-3)); false when that is remembered already. The
-    /// keys are the application's own, whatever the registry remembers for itself. [`sweep`](Self::sweep) forgets
-    /// those whose time is over.
+    /// Claims a key that may be used once, such as the `jti` of a client assertion
+    /// ([RFC 7523 §3](https://www.rfc-editor.org/rfc/rfc7523#section-3)), until the given time. Returns false if the
+    /// key is claimed already. The claim is one atomic step of the store, so of two requests at the same moment one
+    /// gets true.
+    ///
+    /// The keys of the application cannot collide with those of the registry. [`sweep`](Self::sweep) removes expired
+    /// keys.
     ///
     /// # Errors
     ///
     /// When the store fails.
     pub async fn claim_nonce(&self, key: &str, until: SystemTime) -> Result<bool, StoreError> {
-        // What is remembered has the same length whatever the key is: databases bound what they index.
+        // A digest has a fixed length: a key may come from a token of any length, and databases limit what they
+        // index.
         let key = Digest::of(key).to_hex();
         self.inner.store.claim_nonce(&format!("application:{key}"), until, self.now()).await
     }
@@ -129,13 +134,13 @@ impl Registry {
         })
     }
 
-    /// Ends the work with the store, at the end of a shutdown when no request is under way any more: see
-    /// [`ClientStore::close`](crate::store::ClientStore::close). All registries over the same store end with it. Before
-    /// that it waits for events that the audit sink still records although their callers have left.
+    /// Closes the store, at the end of a shutdown when no request is active any more; see
+    /// [`ClientStore::close`](crate::store::ClientStore::close). All registries over the same store are closed with
+    /// it. Before that, it waits for events that the audit sink still records although their callers were dropped.
     ///
     /// # Errors
     ///
-    /// When the store fails. What it acknowledged is kept nevertheless.
+    /// When the store fails. Changes that it acknowledged before are durable nevertheless.
     pub async fn close(&self) -> Result<(), StoreError> {
         self.settings().runtime.audit.finish().await;
         self.inner.store.close().await

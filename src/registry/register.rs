@@ -47,7 +47,7 @@ impl Registry {
         let Submission { document, nonces } = submission;
         let (metadata, status) = self.apply(document, caller).await?;
         let unique_fingerprint = self.software_fingerprint(&metadata);
-        // Software that may be registered once has nobody to share a registration with.
+        // Unique software has one client, so there is no other registration that it could share.
         let shared_fingerprint = match unique_fingerprint {
             Some(_) => None,
             None => self.shared_fingerprint(&metadata, &registrant),

@@ -1,7 +1,8 @@
-//! The doors of the endpoint, one for each operation.
+//! The operations of the endpoint, one method for each.
 //!
-//! Each door keeps the order that resists abuse: gates and access control first, the body only for a caller who is
-//! permitted, then the operation. What is refused on the way is recorded here, with as much as is known of the caller.
+//! Every operation has the same order, which protects against abuse: gates and access control first, then the body,
+//! and only for a caller that is permitted, then the operation. A refusal at any step is recorded here, with
+//! everything that is known of the caller at that step.
 //!
 //! A future of this file may be dropped at any `.await`, because a server drops it when the connection closes. A
 //! change that the store has acknowledged then stays, and its event is still recorded (`hooks/audit/trail.rs`). A
@@ -45,7 +46,7 @@ impl Registry {
         attempt.by(&registrant).with_body(&sent).finish(registered).await
     }
 
-    /// What registering the client that the body describes would come to.
+    /// The result of a dry run for the client that the body describes.
     pub(crate) async fn check_requested(
         &self,
         request: RequestHead<'_>,
@@ -107,7 +108,8 @@ impl Registry {
             self.delete_if(caller, precondition).await
         };
         match attempt.of_client(&id).finish(deleted.await).await {
-            // The client is gone, as it wanted. That its grants could not be revoked is on the trail, for the operator.
+            // The client is deleted, as it requested, so the reply is a success (RFC 7592 §2.3). The failed
+            // revocation is on the audit trail, where the operator can act on it.
             Err(error) if error.kind() == RegistrationErrorKind::RevocationFailed => Ok(()),
             deleted => deleted,
         }
@@ -167,7 +169,8 @@ impl Registry {
         Ok((id, token))
     }
 
-    /// Reads the body. Its text is left in `sent`, so that a refusal can be recorded with what was asked.
+    /// Reads the body. Its text is stored in `sent`, so that a later refusal can be recorded with what the caller
+    /// sent.
     async fn receive(&self, body: impl ReadBody, sent: &mut Bytes) -> Result<Submission, RegistrationError> {
         let payload = body.await?;
         *sent = payload.text().clone();

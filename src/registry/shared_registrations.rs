@@ -1,10 +1,10 @@
 //! Identical registrations of public clients, which may share one client.
 //!
 //! Native applications register on every device and often at every start, each time with the same document except for
-//! the port of a loopback redirection URI, which is chosen at run time ([RFC 8252
-//! §7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)). A fingerprint of the document finds the client that is
-//! registered already. Only public clients of anonymous callers are shared: they have no secret, no owner and no
-//! rights of their own.
+//! the port of a loopback redirection URI, which is chosen at run time
+//! ([RFC 8252 §7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)). A fingerprint of the document finds the
+//! client that is registered already. Only public clients of anonymous callers are shared: they have no secret, no
+//! owner and no rights of their own.
 //!
 //! Without sharing, such applications fill the store with records that are used once. Sharing gives no rights: the
 //! reply to a later caller has no token, and a public client has no secret that another instance could use.

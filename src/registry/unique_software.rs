@@ -1,8 +1,8 @@
 //! Software that may be registered once.
 //!
-//! A client that presents the `software_id` of registered software may be an imitation of it ([RFC 7591
-//! §5](https://www.rfc-editor.org/rfc/rfc7591#section-5)). The operator lists software of which there is one
-//! instance. Its clients have a fingerprint, and the store refuses a second client with the same one. The store
+//! A client that presents the `software_id` of registered software may be an imitation of it
+//! ([RFC 7591 §5](https://www.rfc-editor.org/rfc/rfc7591#section-5)). The operator lists software of which there is
+//! one instance. Its clients have a fingerprint, and the store refuses a second client with the same one. The store
 //! decides in the step that writes, because two requests at the same time would both pass an earlier check.
 
 use super::Registry;

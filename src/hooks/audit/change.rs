@@ -31,10 +31,10 @@ pub struct Change {
     /// How it differs.
     #[serde(rename = "change")]
     pub kind: ChangeKind,
-    /// The value before, where it may be told.
+    /// The value before, if it may be recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Value>,
-    /// The value afterwards, where it may be told.
+    /// The value afterwards, if it may be recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Value>,
 }

@@ -14,8 +14,9 @@ use crate::error::BoxError;
 
 /// A sink, and the other end of it for a task that does something slow with the events.
 ///
-/// At most `capacity` events wait, at least one. An event for which there is no room is dropped and counted: the change
-/// is acknowledged all the same. After the receiver is gone nothing can be recorded any more, so changes are refused.
+/// At most `capacity` events wait, at least one. If the queue is full, an event is dropped and the number of dropped
+/// events increases; the change is acknowledged nevertheless. After the receiver was dropped no event can be
+/// recorded, so changes are refused with 503.
 ///
 /// ```
 /// use tower_dcr::audit::{Operation, Outcome, channel};
@@ -101,7 +102,7 @@ pub struct AuditReceiver {
 }
 
 impl AuditReceiver {
-    /// The next event; `None` when every registry with the other end is gone. No event is lost when the future is
+    /// The next event; `None` after every registry with the sink was dropped. No event is lost if this future is
     /// dropped.
     pub async fn recv(&mut self) -> Option<AuditRecord> {
         self.receiver.recv().await

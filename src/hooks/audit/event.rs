@@ -103,7 +103,7 @@ impl<'a> AuditEvent<'a> {
         self.at
     }
 
-    /// What was asked.
+    /// The operation.
     #[must_use]
     pub fn operation(&self) -> Operation {
         self.operation
@@ -121,15 +121,15 @@ impl<'a> AuditEvent<'a> {
         self.tenant
     }
 
-    /// In which request, as the header that
-    /// [`with_request_id_header`](crate::RegistryBuilder::with_request_id_header) names told, or
+    /// The identifier of the request, from the header of
+    /// [`with_request_id_header`](crate::RegistryBuilder::with_request_id_header) or from
     /// [`Registry::within_request`](crate::Registry::within_request).
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.request_id
     }
 
-    /// For whom the application acted, as [`Registry::with_actor`](crate::Registry::with_actor) told.
+    /// The person for whom the application acted, from [`Registry::with_actor`](crate::Registry::with_actor).
     #[must_use]
     pub fn actor(&self) -> Option<&str> {
         self.actor
@@ -194,8 +194,8 @@ impl<'a> AuditEvent<'a> {
         }
     }
 
-    /// What is different afterwards, by the names of the members; for a registration everything that was registered.
-    /// Of credentials and of large members only the name is told.
+    /// The changed members by name; for a registration every registered member. Values of credentials and of large
+    /// members are left out.
     #[must_use]
     pub fn changes(&self) -> Vec<Change> {
         match self.subject {
@@ -211,8 +211,8 @@ impl<'a> AuditEvent<'a> {
         self.refusal
     }
 
-    /// What a refused registration, update, dry run or authentication asked for, as far as the body of the request
-    /// could be read; `None` for what was refused before that.
+    /// The client that a refused registration, update, dry run or authentication described, as far as the body of the
+    /// request could be read; `None` if the request was refused before that.
     #[must_use]
     pub fn requested(&self) -> Option<&RequestedClient> {
         self.requested

@@ -137,7 +137,7 @@ struct Output<W> {
 }
 
 impl<W: Write> Output<W> {
-    /// Writes lines until nobody can send one.
+    /// Writes lines until every sender is dropped.
     fn write_all(mut self, lines: &Receiver<Line>) {
         while let Ok(first) = lines.recv() {
             let mut size = first.text.len();

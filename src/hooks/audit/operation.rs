@@ -1,10 +1,10 @@
-//! What is asked of the registry, by name.
+//! The operations of the registry by name, as the audit trail records them.
 
 use std::fmt;
 
 macro_rules! operations {
     ($($(#[$meta:meta])* $variant:ident = $name:literal,)+) => {
-        /// What was asked of the registry.
+        /// An operation of the registry.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Operation {

@@ -9,8 +9,8 @@ use crate::client::{Client, RegistrationOrigin};
 
 /// An [`AuditEvent`] that can be kept, sent to another thread and written as JSON.
 ///
-/// Members that say nothing are left out of the JSON. A new member does not change the version; a member that
-/// disappears or means something else does.
+/// Empty members are omitted from the JSON. A new member does not change the version; a member that is removed or
+/// changes its meaning does.
 ///
 /// ```json
 /// {"version":1,"time":"2026-11-25T15:31:42.123Z","operation":"update","outcome":"done","tenant":"acme",
@@ -25,9 +25,9 @@ pub struct AuditRecord {
     /// When it happened, by the registry's clock; RFC 3339 in UTC with milliseconds.
     #[serde(serialize_with = "rfc_3339")]
     pub time: SystemTime,
-    /// What was asked.
+    /// The operation.
     pub operation: Operation,
-    /// What became of it.
+    /// Whether it succeeded.
     pub outcome: Outcome,
     /// For which tenant; empty for the only one.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -50,7 +50,7 @@ pub struct AuditRecord {
     /// The status before, where it was another.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_status: Option<&'static str>,
-    /// When the client was used last, as far as the application told; a use is no event of its own. As `time`.
+    /// The last use of the client, as far as the application reported it; only the first use is an event. As `time`.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "maybe_rfc_3339")]
     pub last_used: Option<SystemTime>,
     /// How the client came to be: `open`, `initial_access_token`, `gate` or `application`.
@@ -68,7 +68,7 @@ pub struct AuditRecord {
     /// Why it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<RefusalRecord>,
-    /// What a refused request asked for; none where it was refused before its body was read. Nothing here was verified.
+    /// The client that a refused request described; `None` if it was refused before its body was read. Not verified.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requested: Option<RequestedClient>,
 }
@@ -114,7 +114,7 @@ pub struct ViolationRecord {
     pub rule: &'static str,
 }
 
-/// How much a record tells about changed members.
+/// How much a record contains of changed members.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Values {
     /// Their names.

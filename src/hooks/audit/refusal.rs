@@ -1,4 +1,4 @@
-//! Why something was refused, whatever was asked.
+//! The reason of a refusal, for every kind of operation.
 
 use std::error::Error;
 use std::fmt;

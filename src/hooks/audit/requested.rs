@@ -1,4 +1,4 @@
-//! What a refused request asked for, as far as an operator needs it to recognise the client.
+//! The client that a refused request described, as far as an operator needs it to recognize the client.
 //!
 //! The facts come from an untrusted document that broke a rule, or from one that was never checked. They are short, a
 //! line break or a terminal sequence in them is escaped, and of a URI only scheme, host and port are taken, because its

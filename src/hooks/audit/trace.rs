@@ -6,7 +6,8 @@ use crate::client::{Client, RegistrationOrigin};
 use crate::error::{BoxError, shortened};
 
 /// The audit trail as `tracing` events of target `tower_dcr::audit`: `INFO` for what was done, `WARN` for what was
-/// refused. It is the default where the feature `tracing` is on. Changed members are told by name.
+/// refused. It is the default if the feature `tracing` is enabled. Changed members are listed by name, without
+/// values.
 #[derive(Debug, Clone, Copy, Default)]
 #[expect(clippy::exhaustive_structs, reason = "a unit struct without settings")]
 pub struct TracingAudit;

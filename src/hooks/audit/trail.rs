@@ -163,7 +163,7 @@ where
     all
 }
 
-/// Tells the operator of an event that is lost: nobody waits for its outcome any more.
+/// Reports an event that is lost to the operator: no caller waits for its outcome any more.
 fn report(recorded: Result<(), BoxError>) {
     let Err(_error) = recorded else { return };
     #[cfg(feature = "metrics")]

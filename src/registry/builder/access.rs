@@ -61,8 +61,8 @@ impl RegistryBuilder {
         self
     }
 
-    /// Whether an update issues a new registration access token ([RFC 7592
-    /// §5](https://www.rfc-editor.org/rfc/rfc7592#section-5)). Default: no.
+    /// Whether an update issues a new registration access token
+    /// ([RFC 7592 §5](https://www.rfc-editor.org/rfc/rfc7592#section-5)). Default: no.
     ///
     /// The token that a client presents, and every later one, stay valid until a later one is used. So a client that
     /// lost a reply, for example because the connection broke, is not locked out of its registration.
@@ -75,10 +75,10 @@ impl RegistryBuilder {
         self
     }
 
-    /// Whether an update must contain `client_id`, as [RFC 7592
-    /// §2.2](https://www.rfc-editor.org/rfc/rfc7592#section-2.2) demands. Default: no, because the URL names the
-    /// client already and deployed clients omit the member. A `client_id` that is present must always be the right
-    /// one.
+    /// Whether an update must contain `client_id`, as
+    /// [RFC 7592 §2.2](https://www.rfc-editor.org/rfc/rfc7592#section-2.2) demands. Default: no, because the URL
+    /// names the client already and deployed clients omit the member. A `client_id` that is present must always be
+    /// the right one.
     pub fn with_client_id_required(mut self, strict: bool) -> Self {
         self.management.client_id_required = strict;
         self

@@ -52,8 +52,9 @@ impl RegistryBuilder {
         self
     }
 
-    /// Whether updates and deletions are conditional on `If-Match` ([RFC 9110
-    /// §13.1.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1)). Default: [`Preconditions::Optional`].
+    /// Whether updates and deletions are conditional on `If-Match`
+    /// ([RFC 9110 §13.1.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1)). Default:
+    /// [`Preconditions::Optional`].
     pub fn with_preconditions(mut self, preconditions: Preconditions) -> Self {
         self.endpoint.preconditions = preconditions;
         self

@@ -1,7 +1,7 @@
 //! How long secrets and clients are kept, how many there are, and which of them share or exclude each other.
 //!
-//! Limits protect an open endpoint: without them a caller can register clients until the database is full ([RFC 7591
-//! §5](https://www.rfc-editor.org/rfc/rfc7591#section-5)).
+//! Limits protect an open endpoint: without them a caller can register clients until the database is full
+//! ([RFC 7591 §5](https://www.rfc-editor.org/rfc/rfc7591#section-5)).
 
 use std::time::Duration;
 
@@ -25,9 +25,9 @@ impl RegistryBuilder {
         self
     }
 
-    /// What revokes the grants of a removed client: its tokens and authorization codes ([RFC 7592
-    /// §2.3](https://www.rfc-editor.org/rfc/rfc7592#section-2.3)). Default: nothing is revoked, because the registry
-    /// does not know the grants of the application.
+    /// What revokes the grants of a removed client: its tokens and authorization codes
+    /// ([RFC 7592 §2.3](https://www.rfc-editor.org/rfc/rfc7592#section-2.3)). Default: nothing is revoked, because
+    /// the registry does not know the grants of the application.
     pub fn with_revocation(mut self, revoke: impl Revoke) -> Self {
         self.lifecycle.revocation = Some(Revocation::new(revoke));
         self

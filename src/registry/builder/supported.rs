@@ -3,9 +3,9 @@
 //!
 //! These are the values of the server's metadata ([RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414#section-2)),
 //! so configure both alike. A client may ask for more than the server supports. By default an unsupported value is
-//! left out of the registration while a usable one remains, and the reply shows what was registered ([RFC 7591
-//! §3.2.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1)). An empty or contradictory list is refused by
-//! [`RegistryBuilder::build`].
+//! left out of the registration while a usable one remains, and the reply shows what was registered
+//! ([RFC 7591 §3.2.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1)). An empty or contradictory list is
+//! refused by [`RegistryBuilder::build`].
 
 use super::RegistryBuilder;
 use crate::protocol::Profile;
@@ -81,19 +81,19 @@ impl RegistryBuilder {
     ///
     /// HMAC algorithms are supported for client assertions if `client_secret_jwt` is supported. In this list they are
     /// supported for tokens too, which the application signs and verifies with the secret of the client
-    /// (`Registry::dangerously_expose_client_secret`). `none` is refused: an unsigned token proves nothing ([RFC 8725
-    /// §3.1](https://www.rfc-editor.org/rfc/rfc8725#section-3.1)).
+    /// (`Registry::dangerously_expose_client_secret`). `none` is refused: an unsigned token proves nothing
+    /// ([RFC 8725 §3.1](https://www.rfc-editor.org/rfc/rfc8725#section-3.1)).
     pub fn with_signing_algorithms(mut self, algorithms: impl IntoIterator<Item = SigningAlgorithm>) -> Self {
         let algorithms = algorithms.into_iter().collect();
         self.supported.set(|supported| supported.signing_algorithms = algorithms);
         self
     }
 
-    /// The key management algorithms for encryption ([RFC 7518
-    /// §4.1](https://www.rfc-editor.org/rfc/rfc7518#section-4.1)). Default: RSA-OAEP, RSA-OAEP-256, ECDH-ES and its
-    /// key wraps. The key of a symmetric algorithm is derived from the client secret, so every client that registers
-    /// one gets a secret ([OpenID Connect Core
-    /// §10.2](https://openid.net/specs/openid-connect-core-1_0.html#Encryption)).
+    /// The key management algorithms for encryption
+    /// ([RFC 7518 §4.1](https://www.rfc-editor.org/rfc/rfc7518#section-4.1)). Default: RSA-OAEP, RSA-OAEP-256,
+    /// ECDH-ES and its key wraps. The key of a symmetric algorithm is derived from the client secret, so every client
+    /// that registers one gets a secret
+    /// ([OpenID Connect Core §10.2](https://openid.net/specs/openid-connect-core-1_0.html#Encryption)).
     pub fn with_key_management_algorithms(
         mut self,
         algorithms: impl IntoIterator<Item = KeyManagementAlgorithm>,
@@ -111,9 +111,9 @@ impl RegistryBuilder {
         self
     }
 
-    /// The types of subject identifiers ([OpenID Connect Core
-    /// §8](https://openid.net/specs/openid-connect-core-1_0.html#SubjectIDTypes)). A client that names none gets
-    /// `public`, or the first of this list if `public` is not in it. Default: `public`.
+    /// The types of subject identifiers
+    /// ([OpenID Connect Core §8](https://openid.net/specs/openid-connect-core-1_0.html#SubjectIDTypes)). A client
+    /// that names none gets `public`, or the first of this list if `public` is not in it. Default: `public`.
     pub fn with_subject_types(mut self, subject_types: impl IntoIterator<Item = SubjectType>) -> Self {
         let subject_types = subject_types.into_iter().collect();
         self.supported.set(|supported| supported.subject_types = subject_types);
@@ -135,8 +135,8 @@ impl RegistryBuilder {
         self
     }
 
-    /// The scopes of a client whose document has no `scope`, separated by spaces ([RFC 7591
-    /// §2](https://www.rfc-editor.org/rfc/rfc7591#section-2) permits a default). Default: none.
+    /// The scopes of a client whose document has no `scope`, separated by spaces
+    /// ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2) permits a default). Default: none.
     pub fn with_default_scope(mut self, scope: impl Into<String>) -> Self {
         let scope = scope.into();
         self.supported.set(|supported| supported.default_scope = Some(scope));
@@ -162,8 +162,8 @@ impl RegistryBuilder {
 
     /// Refuses a request for a grant type or response type that is not supported; the same as
     /// [`Switch::UnofferedRefused`]. Default: an unsupported type is left out while a usable one remains, because
-    /// clients often ask for every type that they can use ([RFC 7591
-    /// §2](https://www.rfc-editor.org/rfc/rfc7591#section-2)).
+    /// clients often ask for every type that they can use
+    /// ([RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2)).
     pub fn with_unoffered_refused(self, refused: bool) -> Self {
         self.with_switch(Switch::UnofferedRefused, refused)
     }

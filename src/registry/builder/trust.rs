@@ -9,10 +9,10 @@ use crate::trust::documents::{DocumentSource, FetchDocument};
 use crate::trust::software_statement::SoftwareStatements;
 
 impl RegistryBuilder {
-    /// Further audiences that client assertions may have, for deployed clients that follow [RFC 7523
-    /// §3](https://www.rfc-editor.org/rfc/rfc7523#section-3) before its revision, such as the URL of the token
-    /// endpoint. Each of these values is then accepted, alone or in an array of these values and the issuer. Each
-    /// such authentication is an event `legacy_audience` of the audit trail.
+    /// Further audiences that client assertions may have, for deployed clients that follow
+    /// [RFC 7523 §3](https://www.rfc-editor.org/rfc/rfc7523#section-3) before its revision, such as the URL of the
+    /// token endpoint. Each of these values is then accepted, alone or in an array of these values and the issuer.
+    /// Each such authentication is an event `legacy_audience` of the audit trail.
     ///
     /// Default: none, because a malicious server can make a client sign an assertion for the endpoint of an honest
     /// server. [`build`](Self::build) fails with [`Switch::AudienceString`](crate::Switch::AudienceString), which

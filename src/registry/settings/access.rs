@@ -30,8 +30,8 @@ impl AccessSettings {
     /// In characters. A shorter token can be guessed, since a static one never expires.
     const MIN_TOKEN: usize = 16;
 
-    /// Adds a token. It is checked here, because only its digest is kept. An error tells its position and its length,
-    /// and never its text.
+    /// Adds a token. It is checked here, because only its digest is stored. An error contains its position and its
+    /// length, and never its text.
     pub(in crate::registry) fn add_static_token(&mut self, token: &InitialAccessToken) {
         self.static_tokens.push(token.digest());
         if token.expose().len() < Self::MIN_TOKEN || !is_bearer_token(token.expose()) {
