@@ -18,7 +18,9 @@ end
 for key = 4, last_nonce do
   if is_claimed(KEYS[key], now) then return 'replayed' end
 end
+-- A new client has no position in the index, so any row of the fingerprint is that of another client.
 if is_taken(index, unique, '') then return 'taken' end
+-- The count is the number of rows that every client has one of, so no counter can differ from the clients.
 local evicted = nil
 if most ~= '' and redis.call('ZLEXCOUNT', index, '[c', '(d') >= tonumber(most) then
   for key = last_nonce + 1, #KEYS do
@@ -33,6 +35,7 @@ if most ~= '' and redis.call('ZLEXCOUNT', index, '[c', '(d') >= tonumber(most) t
   if not evicted then return 'full' end
 end
 
+-- All conditions hold. From here on the script only writes.
 if uses ~= '' then redis.call('HINCRBY', tokens, digest .. ':uses', -1) end
 for key = 4, last_nonce do claim(KEYS[key], argument_of(key)) end
 redis.call('SET', client, value)

@@ -16,8 +16,10 @@ for number = 1, clients do
     answers[number] = 1
     redis.call('DEL', client)
     remove_rows(index, rows_of(used_now, rows))
+    -- A token that was removed or has no limit of uses gets nothing back. The bound is the largest number of uses.
     local uses = tonumber(redis.call('HGET', tokens, refunds) or nil)
     if uses and uses < 4294967295 then redis.call('HINCRBY', tokens, refunds, 1) end
+    -- NX: if its identifier was registered again meanwhile, that client stays.
     if restored == 1 and redis.call('SET', KEYS[clients + 3], ARGV[2 * clients + 4], 'NX') then
       redis.call('ZADD', index, unpack(ARGV, 2 * clients + 5))
     end

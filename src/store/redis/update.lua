@@ -12,6 +12,7 @@ for number = 3, last_nonce do
   if is_claimed(KEYS[number], now) then return 'replayed' end
 end
 
+-- The value has the last use that the caller read. A later one is put back below, where the lines differ.
 redis.call('SET', client, value)
 local used_now, rows_now = line_of(value)
 if used ~= used_now or rows ~= rows_now then
