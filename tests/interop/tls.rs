@@ -1,4 +1,4 @@
-//! TLS to PostgreSQL and Redis: the server that is meant, or none; never plain text by accident.
+//! TLS to PostgreSQL and Redis: only the configured server is accepted, and plain text is never used by accident.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,19 +21,19 @@ async fn works(store: impl ClientStore) {
     registry.close().await.unwrap();
 }
 
-/// What is behind an error, as a log shows it.
+/// The causes of an error, as a log shows them.
 fn causes(error: &StoreError) -> String {
     let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// What no other test of this run or another one is called.
+/// A name that is unique among all tests and all runs.
 fn unique(prefix: &str) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     format!("{prefix}_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// A file that goes with the value.
+/// A file that is deleted when the value is dropped.
 struct Pem(PathBuf);
 
 impl Pem {

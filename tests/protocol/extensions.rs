@@ -381,7 +381,7 @@ async fn every_extension_takes_what_its_standard_says_and_nothing_else() {
     assert_eq!(without, [&Extension::RpMetadataChoices], "extensions without a row");
 }
 
-/// What the server said, put back to it, changes nothing.
+/// An update with the server's own reply changes nothing.
 async fn assert_put_back(server: &Server, name: &str, client: &Registered) {
     let reply = server.put(client, &client.own()).await;
     assert_eq!(reply.status, 200, "{name}: {}", reply.text());

@@ -20,7 +20,7 @@ async fn hello(_request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
     Ok(Response::new(Full::from("hello")))
 }
 
-/// Walks through the protocol, by both versions of HTTP, and leaves nothing behind.
+/// Walks through the protocol, by both versions of HTTP, and deletes its client.
 async fn walk_both(name: &str, registry: &Registry) {
     let endpoint = registry.registration_endpoint().unwrap();
     for client in [Hyper::http_1(), Hyper::http_2()] {

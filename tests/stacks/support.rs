@@ -136,7 +136,7 @@ pub(crate) fn request(method: Method, uri: &str, token: Option<&str>, body: Opti
     }
 }
 
-/// Registers, reads, updates, reads, deletes, and finds nothing any more.
+/// Registers, reads, updates, reads and deletes; a read after that is refused.
 pub(crate) async fn walk(name: &str, caller: &impl Caller, endpoint: &str) {
     let metadata = json!({ "redirect_uris": ["https://app.example.com/cb"], "client_name": "First" });
     let created = caller.send(request(Method::POST, endpoint, None, Some(&metadata))).await;
@@ -183,7 +183,7 @@ pub(crate) async fn dial(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Looks until there is something to see.
+/// Polls until there is a value.
 pub(crate) async fn eventually<T>(name: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let seen = async {
         loop {

@@ -1,4 +1,4 @@
-//! A network that loses what is sent on its old connections while new ones work, as a firewall does that forgot them.
+//! A network that drops data on its old connections while new ones work, like a firewall that lost its state.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 /// Passes connections on to an address.
 pub(crate) struct LossyProxy {
     pub(crate) port: u16,
-    /// Below it the connections lead nowhere, in the order in which they came.
+    /// The number of connections, in order of arrival, whose data is dropped.
     lost: Arc<AtomicUsize>,
     accepted: Arc<AtomicUsize>,
     _traffic: JoinSet<()>,
@@ -46,7 +46,7 @@ impl LossyProxy {
     }
 }
 
-/// What arrives is taken in any case, so the sender sees it confirmed.
+/// Arriving data is always read, so the sender's TCP sees it acknowledged.
 async fn pass_on(
     mut from: tokio::net::tcp::OwnedReadHalf,
     mut to: tokio::net::tcp::OwnedWriteHalf,

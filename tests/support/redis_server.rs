@@ -15,7 +15,7 @@ pub(crate) struct RedisServer {
 }
 
 impl RedisServer {
-    /// A server that keeps what it acknowledged.
+    /// A server that writes every acknowledged change to disk.
     pub(crate) fn durable() -> Self {
         Self::start(&["--appendonly", "yes", "--appendfsync", "always"])
     }
@@ -56,7 +56,7 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Ends it without a word, as a crash does.
+    /// Kills it without a shutdown, as a crash does.
     pub(crate) fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().unwrap();

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use tower_dcr::fetch::Resolver;
 
-/// Answers one question after the other with the next list of addresses; the last one stays.
+/// Answers each lookup with the next list of addresses; the last list is repeated.
 #[derive(Debug, Clone)]
 pub(crate) struct Names(Arc<Mutex<Script>>);
 
@@ -18,7 +18,7 @@ struct Script {
 }
 
 impl Names {
-    /// Every name is this machine.
+    /// Every name resolves to loopback.
     pub(crate) fn loopback() -> Self {
         Self::script([vec!["127.0.0.1"]])
     }

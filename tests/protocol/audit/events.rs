@@ -1,4 +1,4 @@
-//! The audit trail: one event for everything that is acknowledged or refused, and nowhere a secret.
+//! The audit trail: one event for every acknowledged change and every refusal, and no secret in any.
 
 use std::sync::{Arc, OnceLock};
 
@@ -106,7 +106,7 @@ async fn a_use_that_cannot_be_recorded_on_the_trail_is_a_use() {
     assert!(server.registry.client(client.id()).await.unwrap().unwrap().last_used().is_some());
 }
 
-/// A revocation that never comes to an end.
+/// A revocation that never completes.
 struct Stuck;
 
 impl Revoke for Stuck {
@@ -227,7 +227,7 @@ async fn what_is_neither_a_change_nor_a_refusal_leaves_no_event() {
     assert_eq!(ledger.take(), []);
 }
 
-/// Does everything once, rightly and wrongly, and gives every credential that occurred.
+/// Calls every operation once, accepted and refused, and returns every credential that occurred.
 async fn everything(server: &Server) -> Vec<String> {
     let (token, _) = server.registry.issue_initial_access_token(TokenOptions::new()).await.unwrap();
     let client = Registered::of(&send(server.posting(minimal().to_string()).bearer_auth(token.expose())).await);

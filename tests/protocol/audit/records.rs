@@ -1,4 +1,4 @@
-//! What leaves the audit trail: one JSON object for each event, the same in every sink, and what sinks do when they
+//! The records of the audit trail: one JSON object for each event, the same in every sink, and what sinks do when they
 //! cannot keep up.
 
 use std::io;
@@ -40,7 +40,7 @@ impl Disk {
         String::from_utf8(std::mem::take(&mut self.bytes.lock().unwrap())).unwrap()
     }
 
-    /// What was written since the last time; every line ends.
+    /// The lines written since the last call; every line is complete.
     fn records(&self) -> Vec<Value> {
         let text = self.text();
         assert!(text.is_empty() || text.ends_with('\n'), "{text}");

@@ -297,7 +297,7 @@ async fn two_registrations_of_one_app_share_nothing() {
     assert_eq!(server.get(&other).await.json(), other.document);
 }
 
-/// What a client identifier means is in the store and not in the identifier.
+/// A client identifier contains no data of the client; these are only in the store.
 #[tokio::test]
 async fn a_client_is_known_only_where_it_was_registered() {
     let (here, there) = (Server::open().await, Server::open().await);

@@ -66,7 +66,7 @@ async fn keys_change_their_place_in_an_update() {
     assert_refused("R7591-2-21", &server.put(&client, &both).await, 400, METADATA, Challenge::None);
 }
 
-/// What a registration refuses, an update cannot reach either.
+/// An update cannot set what a registration refuses.
 #[tokio::test]
 async fn an_update_gains_nothing_that_a_registration_would_refuse() {
     let server = Server::open().await;
@@ -156,7 +156,7 @@ async fn a_removal_by_the_operator_takes_effect_at_once() {
     }
 }
 
-/// Of a client's software nothing is guessed from how it speaks HTTP.
+/// No property of a client is derived from its HTTP headers.
 #[tokio::test]
 async fn nothing_is_read_into_the_headers_of_a_request() {
     let server = Server::open().await;

@@ -64,7 +64,7 @@ pub(crate) async fn assert_expected(case: &Case<'_>) {
     }
 }
 
-/// Keys that consist of a member and what it must be to the value.
+/// Keys that consist of a member and its required relation to the value.
 fn assert_relation(name: &str, key: &str, value: &Value, document: &Value) {
     let relations = ["_superset_of", "_subset_of", "_exact", "_inferred", "_not"];
     let found = relations.iter().find_map(|relation| Some((key.strip_suffix(relation)?, *relation)));

@@ -1,5 +1,5 @@
-//! The documents of real clients and of attackers under every profile: whom each lets in, and whom it refuses for what.
-//! `fapi2` lets none of them in, since all are public or bring a secret; `profiles` has the clients that it is for.
+//! The documents of real clients and of attackers under every profile: which ones it accepts, and why it refuses others.
+//! `fapi2` accepts none, since all are public or authenticate by a secret; `profiles` has the clients that it is for.
 
 use std::collections::BTreeMap;
 use std::fs;

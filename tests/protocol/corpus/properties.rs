@@ -1,4 +1,4 @@
-//! What holds for every document and every URI, looked for with generated ones.
+//! Properties of every document and every URI, tested with generated ones.
 
 use std::sync::LazyLock;
 
@@ -284,7 +284,7 @@ fn uris() -> impl Strategy<Value = String> {
 }
 
 /// A parser of RFC 3986 and one of the WHATWG, as browsers have it, read the same server out of what is accepted, so a
-/// code cannot end up somewhere else than this server thought.
+/// code cannot be sent to another server than this one checked.
 #[test]
 fn an_accepted_redirection_uri_names_the_same_server_to_every_parser() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -307,7 +307,7 @@ fn assert_same_server(uri: &str) {
     let rfc = fluent_uri::Uri::parse(uri).unwrap_or_else(|error| panic!("{uri}: {error}"));
     let whatwg = match url::Url::parse(uri) {
         Ok(whatwg) => whatwg,
-        // Real Punycode of a name that IDNA does not know (R17 does not ask it): a browser goes nowhere then.
+        // Real Punycode of a name that IDNA does not know (R17 does not require that): a browser then opens no page.
         Err(url::ParseError::IdnaError) if uri.to_ascii_lowercase().contains("xn--") => return,
         Err(error) => panic!("{uri}: {error}"),
     };

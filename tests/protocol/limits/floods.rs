@@ -27,7 +27,7 @@ fn builder(access: Access, clock: &FakeClock, retention: Retention) -> RegistryB
     builder.with_retention(retention)
 }
 
-/// What came of a registration.
+/// The outcome of a registration.
 #[derive(Debug)]
 struct Reply {
     status: u16,
@@ -166,7 +166,7 @@ async fn the_grace_is_what_the_operator_says() {
     }
 }
 
-/// What is kept of a network, as two nodes with these keys keep it.
+/// The stored hash of a network, as two nodes with these keys compute it.
 async fn networks(keys: [Option<[u8; 32]>; 2]) -> [Option<RegistrantKey>; 2] {
     let mut kept = Vec::new();
     for key in keys {

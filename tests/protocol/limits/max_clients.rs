@@ -1,4 +1,4 @@
-//! Where there are as many clients as there may be.
+//! Registrations at the limit of clients.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -90,7 +90,7 @@ async fn an_evicted_client_is_restored_when_the_trail_fails() {
 
 #[tokio::test]
 async fn a_revocation_that_is_dropped_is_reported() {
-    /// Never comes to an end.
+    /// Never completes.
     struct Endless(Arc<Notify>);
 
     impl Revoke for Endless {

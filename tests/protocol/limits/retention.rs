@@ -1,4 +1,4 @@
-//! Idle clients go, when it is time or when there is no room, and what they were granted goes with them.
+//! Idle clients are removed after a time or at the limit of clients, and their grants are revoked.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -66,7 +66,7 @@ impl Revoke for Grants {
     }
 }
 
-/// A server of which a test turns the clock, the grants and the audit trail.
+/// A server whose clock, grants and audit trail the test controls.
 pub(crate) struct Stage {
     pub(crate) server: Server,
     pub(crate) clock: FakeClock,

@@ -1,4 +1,4 @@
-//! The ready-made policies about hosts, at every door.
+//! The ready-made policies about hosts, for every operation.
 
 use serde_json::{Value, json};
 use tower_dcr::Access;
@@ -46,7 +46,7 @@ async fn redirects_lead_to_listed_places_only() {
     assert_eq!(server.put(&client, &listed).await.status, 200);
 }
 
-/// Members beside `redirect_uris` at which something about a user arrives, once at a host of the client and once at
+/// Members beside `redirect_uris` whose URLs receive data of a user, once at a host of the client and once at
 /// another one, and the place of the fault.
 pub(crate) fn elsewhere(host: &str, other: &str) -> Vec<(&'static str, Value, Value)> {
     let (good, bad) = (format!("https://{host}/a?iss=b"), format!("https://{other}/a?iss=b"));

@@ -1,4 +1,4 @@
-//! The operator's policy: what it is shown, and that its verdict holds at every door.
+//! The operator's policy: its input, and that its verdict holds for every operation.
 
 mod clients;
 mod dry_run;
@@ -18,7 +18,7 @@ use crate::fakes::{Always, Fragile, Ledger};
 use crate::refusals::assertions::{CANARY, Challenge, assert_refused};
 use crate::server::{Registered, Reply, Server, minimal, minimal_and, send};
 
-/// A server where everybody may register whom this policy accepts.
+/// A server with open registration and this policy.
 pub(crate) async fn reviewed(policy: impl Policy) -> Server {
     Server::start(Access::Open, |builder| builder.with_policy(policy).with_dry_run(true)).await
 }

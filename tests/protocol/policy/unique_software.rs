@@ -59,7 +59,7 @@ async fn a_second_instance_is_refused_at_all_nodes_until_the_first_is_removed() 
     assert_eq!(server.post(&payroll).await.status, 201);
 }
 
-/// The look before the write may come too early; the store decides.
+/// The check before the write may be too early; the store decides.
 #[tokio::test]
 async fn software_that_was_free_a_moment_ago_is_refused_by_the_store() {
     let store = Fragile::default();

@@ -10,7 +10,7 @@ use tower_dcr::store::{ClientQuery, ClientStore as _, SqliteStore};
 use crate::examples::{self, Example};
 use crate::support::{self, Caller as _, reqwest};
 
-/// A folder that goes with the value.
+/// A folder that is deleted when the value is dropped.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -80,7 +80,7 @@ async fn a_relative_url_names_a_file_of_the_working_directory() {
     }
 }
 
-/// A mistyped name is no empty database: a copy of nothing would be found out when it is needed.
+/// A mistyped name is not taken for an empty database: else the copy would be found empty when it is needed.
 #[test]
 fn a_database_that_is_not_there_is_not_copied() {
     let folder = Folder::new("missing");

@@ -1,4 +1,4 @@
-//! The flags of the server example, each by what it changes.
+//! The flags of the server example, each with the behaviour that it changes.
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -96,7 +96,7 @@ async fn initial_access_token_uses_are_how_many_clients_the_issued_one_admits() 
     example.end();
 }
 
-/// A registration from an address of its own.
+/// A registration from an address that no other request uses.
 async fn register_from(address: [u8; 4], endpoint: &str) -> reqwest::Response {
     let client = reqwest::Client::builder().no_proxy().local_address(Some(address.into())).build().unwrap();
     client.post(endpoint).json(&document()).send().await.unwrap()

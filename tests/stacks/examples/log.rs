@@ -13,7 +13,7 @@ use crate::support::{self, Caller as _, reqwest};
 /// Names and values of environment variables.
 type Variables<'a> = &'a [(&'a str, &'a str)];
 
-/// A folder for one test; it goes with this value.
+/// A folder for one test; it is deleted when this value is dropped.
 struct Folder(PathBuf);
 
 impl Folder {

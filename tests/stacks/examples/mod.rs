@@ -117,7 +117,7 @@ impl Example {
         support::eventually(&format!("the end of {}", self.name), async || self.process.try_wait().unwrap()).await
     }
 
-    /// Ends it, and sees whether it said more than the one line.
+    /// Stops it, and checks that it printed no more than the one line.
     pub(crate) fn end(mut self) {
         self.process.kill().unwrap();
         let mut more = String::new();

@@ -1,4 +1,4 @@
-//! Servers whose database or keys are not there when they start, or go away while they serve.
+//! Servers whose database or keys are not there when they start, or stop while they serve.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
@@ -89,7 +89,7 @@ async fn a_server_whose_file_is_locked_answers_503_and_recovers() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
-/// What a server says that does not start: one line, and exit code 1. One that starts is a failure.
+/// The message of a server that does not start: one line, and exit code 1. A server that starts fails the test.
 fn refusal(options: &[&str]) -> String {
     let mut command = Command::new(path("server"));
     command.args(["--listen", "127.0.0.1:0"]).args(options);

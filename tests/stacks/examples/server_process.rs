@@ -12,7 +12,7 @@ use crate::examples::{greeting, path};
 use crate::redis_server::free_port;
 use crate::support::{Caller, reqwest};
 
-/// Where clients believe the servers to be.
+/// The base URL of the servers, as clients know it.
 pub(crate) const ENDPOINT: &str = "https://id.example.com/oidc/register";
 
 /// A server process; it ends with this value.
@@ -37,7 +37,7 @@ impl Node {
         node
     }
 
-    /// Ends it without a word, as a crash does.
+    /// Kills it without a shutdown, as a crash does.
     pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
@@ -51,7 +51,7 @@ impl Drop for Node {
     }
 }
 
-/// A file with a key for client secrets; it goes with this value.
+/// A file with a key for client secrets; it is deleted when this value is dropped.
 pub(crate) struct Keys(PathBuf);
 
 impl Keys {
@@ -70,7 +70,7 @@ impl Keys {
         format!("sealed:{}", self.0.display())
     }
 
-    /// Says who has rights to the file, where that can be said.
+    /// Sets the permissions of the file, on systems that have them.
     pub(crate) fn permit(&self, mode: u32) {
         #[cfg(unix)]
         std::fs::set_permissions(&self.0, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();

@@ -20,7 +20,7 @@ fn document() -> Value {
     json!({ "redirect_uris": ["https://app.example.com/cb"] })
 }
 
-/// What a client asks of one server, or of several by turns, for its registration, with a token of its own or not.
+/// Sends a request about a registration to one server, or to several in turn, with its own token or another one.
 async fn ask(caller: &Balancer, method: Method, client: &Value, token: &Value) -> Reply {
     let body = (method == Method::PUT).then(document);
     let uri = client["registration_client_uri"].as_str().unwrap();
@@ -69,7 +69,7 @@ async fn several_are_as_one(name: &str, store: &[&str]) {
     assert_eq!(read.status, StatusCode::OK, "{name}: after the end of the server that answered: {read:?}");
 }
 
-/// Begins without clients.
+/// The store has no clients at the start.
 async fn there_are_never_more_than_there_may_be(name: &str, both: &Balancer) {
     let created = join_all((0..4 * LIMIT).map(|_| registered(both))).await;
     let reads = created.iter().map(|client| ask(both, Method::GET, client, &client["registration_access_token"]));

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use crate::examples::path;
 
-/// In no message, though it stands in many a flag.
+/// A secret that many flags contain and no message may contain.
 const SECRET: &str = "s3cret";
 
-/// A folder that no other test uses; it goes with this value.
+/// A folder that no other test uses; it is deleted when this value is dropped.
 struct Folder(PathBuf);
 
 impl Folder {

@@ -1,4 +1,4 @@
-//! What is not ours arrives as it was sent, and its answer leaves as it was given.
+//! A request for another path passes the layer unchanged, and so does its response.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -23,7 +23,7 @@ use tower_dcr::{Access, RegistrationLayer};
 
 use crate::support::{Raw, dial, listen, serve_axum, serve_hyper};
 
-/// Says what arrived, in every detail that the layer could have touched.
+/// Answers with every detail of the request that the layer could have changed.
 async fn echo<B: Body<Error: std::fmt::Debug>>(request: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.unwrap();
@@ -53,7 +53,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Paths near ours, with queries that a parser would like to tidy up.
+/// Paths similar to the endpoint's, with queries that a parser would normalise.
 const TARGETS: &[&str] = &[
     "/oidc/registerfoo",
     "/oidc/registerfoo?client_id=abc",
@@ -93,7 +93,7 @@ async fn two_servers() -> [std::net::SocketAddr; 2] {
     [bare_address, layered_address]
 }
 
-/// ClientStatus, headers except the date, and body.
+/// Status, headers except the date, and body.
 fn parse(response: &[u8]) -> (Vec<String>, Value) {
     let text = std::str::from_utf8(response).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();

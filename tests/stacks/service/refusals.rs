@@ -1,4 +1,4 @@
-//! Callers who are refused, and callers who never finish, cost next to nothing.
+//! Refused callers and callers that never finish cost very little.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -65,7 +65,7 @@ impl Broken {
                 }
                 self.inner.update(client, &free).await
             }
-            Fault::UpdateForgetsNothing => {
+            Fault::UpdateReleasesNoNonce => {
                 let mut stubborn = conditions.clone();
                 stubborn.release_nonces.clear();
                 self.inner.update(client, &stubborn).await
@@ -100,9 +100,9 @@ impl Broken {
                 conditions.revision = None;
             }
             Fault::RemoveRefundsNothing => conditions.refund = None,
-            Fault::RemoveForgetsNothing => conditions.release_nonces.clear(),
-            Fault::RemoveRestoresNobody => conditions.restore = None,
-            Fault::RemoveRefundsForNobody => {
+            Fault::RemoveReleasesNoNonce => conditions.release_nonces.clear(),
+            Fault::RemoveRestoresNoClient => conditions.restore = None,
+            Fault::RemoveRefundsForNoClient => {
                 let refund = conditions.refund.take();
                 let removed = self.inner.remove(id, &conditions).await?;
                 return self.refund(refund).await.map(|()| removed);
@@ -115,11 +115,11 @@ impl Broken {
                 return Ok(removed);
             }
             Fault::RemoveRestoresInSteps => {
-                let gone = conditions.restore.take();
+                let restored = conditions.restore.take();
                 let removed = self.inner.remove(id, &conditions).await?;
                 yield_now().await;
-                if let Some(gone) = gone.filter(|_| removed) {
-                    self.inner.insert(&gone, &InsertConditions::unconditional(SystemTime::now())).await?;
+                if let Some(restored) = restored.filter(|_| removed) {
+                    self.inner.insert(&restored, &InsertConditions::unconditional(SystemTime::now())).await?;
                 }
                 return Ok(removed);
             }
@@ -135,7 +135,7 @@ impl Broken {
     }
 
     pub(super) async fn broken_touch(&self, id: &ClientId, at: SystemTime) -> Result<bool, StoreError> {
-        if matches!(self.fault, Fault::ExpireLooksThenRemoves | Fault::RoomIsChosenThenMade) {
+        if matches!(self.fault, Fault::ExpireLooksThenRemoves | Fault::ChoosesThenEvicts) {
             self.until_arrived(1).await;
             let touched = self.inner.touch(id, at).await;
             self.leave();

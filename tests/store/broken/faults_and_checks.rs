@@ -30,7 +30,7 @@ caught! {
         by a_refused_insertion_spends_no_use, "insert: spends no use when it is refused";
     UseIsSpentBeforeTheClientIsIn in a_use_that_is_lost_when_the_caller_hangs_up_is_caught
         by a_cancelled_insertion_is_atomic, "insert: dropped halfway, it spends a use only with the client";
-    KeyIsIgnored in a_key_that_counts_twice_is_caught
+    KeyIsIgnored in a_key_that_is_accepted_twice_is_caught
         by an_insertion_claims_its_nonces, "insert: a key that was used is Replayed";
     KeyIsReadThenUsed in a_key_that_admits_many_is_caught
         by a_nonce_is_accepted_from_one_of_many, "insert, update: a nonce is accepted from one of many";
@@ -40,27 +40,27 @@ caught! {
         by an_update_claims_its_nonces, "update: a key that was used is Replayed";
     UpdateUsesKeysForConflicts in an_update_that_uses_keys_for_nothing_is_caught
         by an_update_claims_its_nonces, "update: a conflict claims no nonce";
-    UpdateForgetsNothing in an_update_that_forgets_no_key_is_caught
+    UpdateReleasesNoNonce in an_update_that_forgets_no_key_is_caught
         by an_update_claims_its_nonces, "update: a released nonce is valid again";
-    RemoveForgetsNothing in a_removal_that_forgets_no_key_is_caught
+    RemoveReleasesNoNonce in a_removal_that_forgets_no_key_is_caught
         by a_removal_releases_nonces, "remove: released nonces are valid again";
-    RemoveRestoresNobody in a_removal_that_brings_nobody_back_is_caught
+    RemoveRestoresNoClient in a_removal_that_restores_no_client_is_caught
         by a_removal_restores_the_evicted_client, "remove: restores the evicted client";
-    RoomIsMadeByTheLatest in room_made_by_the_latest_is_caught
+    EvictsTheLatest in an_eviction_of_the_latest_is_caught
         by the_first_idle_client_is_evicted, "insert: evicts the first client that is idle";
-    RoomIsMadeByTheUsed in room_made_by_the_used_is_caught
+    EvictsTheUsed in an_eviction_of_the_used_is_caught
         by the_first_idle_client_is_evicted, "insert: ";
-    RoomIsMadeFirst in room_made_for_the_refused_is_caught
+    EvictsBeforeTheChecks in an_eviction_for_a_refused_client_is_caught
         by no_client_is_evicted_for_itself_or_for_a_refused_client, "insert: evicts no client for a refused one";
-    RoomIsMadeInSteps in room_made_too_often_is_caught
+    EvictsInSteps in too_many_evictions_are_caught
         by as_many_clients_are_evicted_as_inserted, "insert: evicts as many clients as there are uses or idle clients";
-    RoomIsMadeInSilence in room_made_in_silence_is_caught
+    EvictsWithoutReport in an_eviction_without_report_is_caught
         by the_first_idle_client_is_evicted, "insert: evicts the first client that is idle";
-    EvictionIgnoresTheRegistrant in an_eviction_by_anybody_is_caught
+    EvictionIgnoresTheRegistrant in an_eviction_by_any_registrant_is_caught
         by a_young_client_is_evicted_by_its_registrant_alone, "insert: evicts no young client for another token";
-    EvictionIgnoresTheRegistrant in evictions_by_anybody_at_once_are_caught
+    EvictionIgnoresTheRegistrant in simultaneous_evictions_by_any_registrant_are_caught
         by registrants_evict_only_their_own_clients_at_once, "insert: a registrant evicts";
-    RoomIsMadeInSteps in evictions_of_one_registrant_in_steps_are_caught
+    EvictsInSteps in evictions_of_one_registrant_in_steps_are_caught
         by registrants_evict_only_their_own_clients_at_once, "insert: a registrant evicts its own clients, each once";
     RecordForgets("/client/network") in a_record_without_the_network_is_caught
         by registrant_keys_follow_every_change, "update: keeps the registrant of a client that is pending";
@@ -82,7 +82,7 @@ caught! {
         by update_never_restores_a_removed_client, "update: must conflict when there is no such client";
     RemoveIsAlwaysTrue in a_removal_that_is_always_true_is_caught
         by remove_is_true_once, "remove: false for a removed client";
-    RemoveLooksThenRemoves in a_removal_that_many_believe_in_is_caught
+    RemoveLooksThenRemoves in a_removal_that_returns_true_to_many_is_caught
         by one_of_many_removals_is_true, "remove: true for one of many";
     RemoveIgnoresTheRevision in a_removal_of_any_revision_is_caught
         by a_removal_is_for_one_revision, "remove: must conflict at another revision";
@@ -90,17 +90,17 @@ caught! {
         by a_removal_at_a_revision_and_an_update_exclude_each_other, "remove, update: of all at one revision one wins";
     RemoveRefundsNothing in a_use_that_is_not_given_back_is_caught
         by a_removal_refunds_one_use, "remove: refunds the use";
-    RemoveRefundsForNobody in a_use_that_is_given_back_for_nobody_is_caught
+    RemoveRefundsForNoClient in a_refund_without_a_removed_client_is_caught
         by a_removal_refunds_one_use, "remove: refunds the use only once";
     RemoveRefundsInSteps in a_use_that_is_not_given_back_when_the_caller_hangs_up_is_caught
         by a_cancelled_removal_is_atomic, "remove: dropped halfway, it refunds the use with the client";
-    TouchIsAlwaysTrue in a_use_of_nobody_is_caught
+    TouchIsAlwaysTrue in a_use_of_an_unknown_client_is_caught
         by touch_of_an_unknown_client_is_false, "touch: false for a removed client";
     ListIsUnordered in a_list_without_order_is_caught
         by list_is_ordered_by_issue_and_identifier, "list: ordered by time of issue";
     ListStartsOver in pages_that_start_over_are_caught
         by pages_are_complete_and_repeat_no_client, "list: pages come to an end";
-    ListIgnoresTheOwner in a_list_of_everybody_is_caught
+    ListIgnoresTheOwner in a_list_of_every_owner_is_caught
         by list_selects_one_owner, "list: the clients of exactly the owner";
     ListIgnoresTheStatus in a_list_of_every_status_is_caught
         by list_selects_by_every_filter, "list: exactly the clients by this filter: pending";
@@ -114,23 +114,23 @@ caught! {
         by list_selects_by_every_filter, "list: exactly the clients by this filter: the fingerprint";
     ListIgnoresTheCutoffs in a_list_of_the_busy_is_caught
         by list_selects_by_every_filter, "list: exactly the clients by this filter: unused and idle";
-    CountIgnoresTheQuery in a_count_of_everybody_is_caught
+    CountIgnoresTheQuery in a_count_of_every_owner_is_caught
         by count_equals_the_list, "count: equals the list by this filter: the owner";
     CountStartsLate in a_count_of_a_page_is_caught
         by count_equals_the_list, "count: ignores pages";
     CountIsStale in a_stale_count_is_caught
         by count_follows_insertions_and_removals, "count: every inserted client";
-    ExpireTakesAnybody in an_expiry_of_others_is_caught
+    ExpireTakesAnyClient in an_expiry_of_others_is_caught
         by expire_removes_only_the_named_clients, "expire: removes no client of an empty list of identifiers";
     ExpireTakesTheDisabled in an_expiry_of_the_disabled_is_caught
         by expire_keeps_disabled_clients, "expire: a disabled client is never idle";
-    ExpireTellsNothing in an_expiry_in_silence_is_caught
+    ExpireReturnsNothing in an_expiry_without_report_is_caught
         by expire_returns_the_removed_clients, "expire: returns the removed clients";
-    SpentTokensAreGone in a_store_that_hides_spent_tokens_is_caught
+    SpentTokensAreHidden in a_store_that_hides_spent_tokens_is_caught
         by spent_and_expired_tokens_are_found, "get_token: also spent and expired";
-    RememberIsAlwaysTrue in a_memory_without_memory_is_caught
+    ClaimIsAlwaysTrue in a_claim_that_is_always_true_is_caught
         by a_nonce_is_claimed_once_until_it_expires, "claim_nonce: false until the time is over";
-    RememberNeverForgets in a_memory_that_never_forgets_is_caught
+    ClaimNeverExpires in a_claim_that_never_expires_is_caught
         by a_nonce_is_claimed_once_until_it_expires, "claim_nonce: true again at that time";
     TenantsAreOne in tenants_that_are_one_are_caught
         by tenants_are_isolated, "for_tenant: no client is in";
@@ -160,11 +160,11 @@ caught! {
         by an_unusable_token_is_refused, "insert: a token that is expired by the time of the insertion is refused";
     NoCountIsNoUse in a_count_that_is_missed_is_caught
         by a_token_without_a_use_limit_is_never_spent, "insert: a token without a count is accepted again and again";
-    RoomIsMadeAtTheLimitAlone in room_made_at_the_limit_alone_is_caught
+    EvictsAtTheLimitOnly in an_eviction_at_the_limit_only_is_caught
         by above_a_lowered_limit_an_insertion_evicts_one_client, "insert: above the limit an insertion evicts one client";
-    RoomIsChosenThenMade in room_made_by_whoever_was_idle_is_caught
+    ChoosesThenEvicts in an_eviction_that_reads_too_early_is_caught
         by evictions_and_other_changes_exclude_each_other, "insert: evicts no client that was used or removed before";
-    RoomIsMadeFirst in room_made_for_who_hangs_up_is_caught
+    EvictsBeforeTheChecks in an_eviction_for_a_cancelled_insertion_is_caught
         by a_cancelled_insertion_evicts_only_with_its_client, "insert: dropped halfway, evicts no client without the new one";
     RemoveRestoresInSteps in a_client_that_does_not_come_back_when_the_caller_hangs_up_is_caught
         by a_cancelled_removal_restores_the_evicted_client, "remove: dropped halfway, removes one client and restores one";
@@ -172,7 +172,7 @@ caught! {
         by disabled_and_expired_clients_are_kept, "insert: keeps every field: disabled is not there";
     RegistrationTokenIsIgnored in a_registration_token_that_is_ignored_is_caught
         by a_registration_token_finds_its_client_alone, "get_by_registration_token: by a token of the client alone";
-    RegistrationTokenIsThatOfTheFirstDay in a_registration_token_that_follows_no_change_is_caught
+    RegistrationTokenFollowsNoChange in a_registration_token_that_follows_no_change_is_caught
         by a_registration_token_follows_every_change, "get_by_registration_token: as it is now";
     UpdateKeeps("/metadata") in an_update_of_half_a_client_is_caught
         by update_replaces_the_revision_before, "update: replaces the whole client: the metadata";
@@ -220,11 +220,11 @@ caught! {
         by a_cancelled_token_insertion_is_atomic, "insert_token: dropped halfway, the token is whole or not there: the uses";
     RemoveTokenIsAlwaysTrue in a_token_that_is_always_removed_is_caught
         by remove_token_is_true_once, "remove_token: false for a token that never was";
-    RememberIgnoresCase in keys_without_case_are_caught
+    ClaimIgnoresCase in keys_without_case_are_caught
         by nonces_are_compared_byte_by_byte, "claim_nonce: \"JTI\" is another key";
-    RememberLooksThenWrites in a_memory_that_looks_too_early_is_caught
+    ClaimReadsThenWrites in a_claim_that_reads_too_early_is_caught
         by one_of_many_claims_of_a_nonce_wins, "claim_nonce: true for one of many";
-    RememberWritesTheTimeLater in a_key_that_stays_when_the_caller_hangs_up_is_caught
+    ClaimWritesTheTimeLater in a_key_that_stays_when_the_caller_hangs_up_is_caught
         by a_cancelled_claim_is_atomic, "claim_nonce: dropped halfway, it keeps the time";
     PlacesAreNumbered in tenants_that_fill_one_another_up_are_caught
         by tenants_reach_their_limits_independently, "insert: each tenant has a limit of ten clients";

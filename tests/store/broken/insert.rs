@@ -59,13 +59,13 @@ impl Broken {
             }
             Fault::KeyIsReadThenUsed => self.look_then_insert(client, conditions).await,
             Fault::KeyIsUsedForRefusals => self.use_up_then_insert(client, conditions).await,
-            Fault::RoomIsMadeFirst => {
+            Fault::EvictsBeforeTheChecks => {
                 let _turn = self.one_by_one.lock().await;
-                self.make_room_then_insert(client, &conditions).await
+                self.evict_then_insert(client, &conditions).await
             }
-            Fault::RoomIsMadeInSteps => self.make_room_then_insert(client, &conditions).await,
-            Fault::RoomIsChosenThenMade => self.choose_then_make_room(client, conditions).await,
-            Fault::RoomIsMadeInSilence => {
+            Fault::EvictsInSteps => self.evict_then_insert(client, &conditions).await,
+            Fault::ChoosesThenEvicts => self.choose_then_evict(client, conditions).await,
+            Fault::EvictsWithoutReport => {
                 let outcome = self.inner.insert(client, &conditions).await?;
                 Ok(if outcome.is_inserted() { InsertOutcome::Inserted } else { outcome })
             }
@@ -87,17 +87,17 @@ impl Broken {
             Fault::EvictionIgnoresTheRegistrant => {
                 conditions.evict.iter_mut().for_each(|cutoffs| cutoffs.registrant = None);
             }
-            Fault::RoomIsMadeByTheUsed => {
+            Fault::EvictsTheUsed => {
                 let now = conditions.now;
                 conditions.evict = conditions.evict.into_iter().map(|idle| idle.with_idle_since(now)).collect();
             }
-            Fault::RoomIsMadeByTheLatest if self.is_full(&conditions).await? => {
+            Fault::EvictsTheLatest if self.is_full(&conditions).await? => {
                 for cutoffs in &mut conditions.evict {
                     let idle = self.inner.list(&ClientQuery::new().with_idle(cutoffs.clone())).await?;
                     cutoffs.ids = Some(idle.last().map(|client| client.id().clone()).into_iter().collect());
                 }
             }
-            Fault::RoomIsMadeAtTheLimitAlone => {
+            Fault::EvictsAtTheLimitOnly => {
                 let count = self.inner.count(&ClientQuery::new()).await?;
                 if conditions.max_clients != Some(count) {
                     conditions.evict.clear();

@@ -29,7 +29,7 @@ impl Broken {
         match self.fault {
             Fault::RegistrationTokenIsIgnored => self.inner.get(id).await,
             // Digests that are written with the client and never again.
-            Fault::RegistrationTokenIsThatOfTheFirstDay => {
+            Fault::RegistrationTokenFollowsNoChange => {
                 let found = self.inner.get(id).await?;
                 Ok(found.filter(|client| client.revision() == 1 && client.has_registration_token(token)))
             }
@@ -84,7 +84,7 @@ impl Broken {
     ) -> Result<Vec<Arc<Client>>, StoreError> {
         let mut cutoffs = cutoffs.clone();
         match self.fault {
-            Fault::ExpireTakesAnybody => cutoffs.ids = None,
+            Fault::ExpireTakesAnyClient => cutoffs.ids = None,
             Fault::ExpireTakesTheLatest => {
                 let mut idle = self.idle(&cutoffs, usize::MAX).await?;
                 let latest = idle.split_off(idle.len().saturating_sub(limit));
@@ -120,7 +120,7 @@ impl Broken {
                 let disabled = self.inner.list(&ClientQuery::new().with_status(ClientStatus::Disabled)).await?;
                 expired.extend(self.remove_all(disabled).await?);
             }
-            Fault::ExpireTellsNothing => expired.clear(),
+            Fault::ExpireReturnsNothing => expired.clear(),
             Fault::ExpireIgnoresTheTenant => {
                 let tenants: Vec<MemoryStore> = self.tenants.lock().unwrap().clone();
                 for tenant in tenants {

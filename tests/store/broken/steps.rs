@@ -88,12 +88,12 @@ impl Broken {
         self.overwrite(client).await.map(|()| InsertOutcome::Inserted)
     }
 
-    async fn make_room(&self, conditions: &mut InsertConditions) -> Result<Option<Arc<Client>>, StoreError> {
+    async fn evict_first(&self, conditions: &mut InsertConditions) -> Result<Option<Arc<Client>>, StoreError> {
         let evict = std::mem::take(&mut conditions.evict);
         if conditions.max_clients.is_some_and(|most| most > 0) && self.is_full(conditions).await? {
             for cutoffs in &evict {
-                if let Some(gone) = self.inner.expire(cutoffs, 1).await?.pop() {
-                    return Ok(Some(gone));
+                if let Some(evicted) = self.inner.expire(cutoffs, 1).await?.pop() {
+                    return Ok(Some(evicted));
                 }
             }
         }
@@ -101,38 +101,38 @@ impl Broken {
     }
 
     /// Evicts a client and then, after a pause, inserts the new one.
-    pub(super) async fn make_room_then_insert(
+    pub(super) async fn evict_then_insert(
         &self,
         client: &Client,
         conditions: &InsertConditions,
     ) -> Result<InsertOutcome, StoreError> {
-        let mut roomy = conditions.clone();
-        let gone = self.make_room(&mut roomy).await?;
+        let mut remaining = conditions.clone();
+        let evicted = self.evict_first(&mut remaining).await?;
         match (self.fault, conditions.evict.is_empty()) {
-            (Fault::RoomIsMadeInSteps, false) => {
+            (Fault::EvictsInSteps, false) => {
                 self.arrive();
-                self.until_arrived(if gone.is_some() { CALLERS } else { 0 }).await;
+                self.until_arrived(if evicted.is_some() { CALLERS } else { 0 }).await;
             }
             _ => yield_now().await,
         }
-        let outcome = self.inner.insert(client, &roomy).await?;
-        Ok(match gone {
-            Some(gone) if outcome == InsertOutcome::Inserted => InsertOutcome::InsertedEvicting(gone),
+        let outcome = self.inner.insert(client, &remaining).await?;
+        Ok(match evicted {
+            Some(evicted) if outcome == InsertOutcome::Inserted => InsertOutcome::InsertedEvicting(evicted),
             _ => outcome,
         })
     }
 
     /// Chooses the client to evict and then, after a pause, evicts it, whatever happened to it meanwhile.
-    pub(super) async fn choose_then_make_room(
+    pub(super) async fn choose_then_evict(
         &self,
         client: &Client,
         mut conditions: InsertConditions,
     ) -> Result<InsertOutcome, StoreError> {
         let full = self.is_full(&conditions).await?;
-        let Some(room) = std::mem::take(&mut conditions.evict).pop().filter(|_| full) else {
+        let Some(idle) = std::mem::take(&mut conditions.evict).pop().filter(|_| full) else {
             return self.inner.insert(client, &conditions).await;
         };
-        let first = ClientQuery::new().with_idle(room).with_limit(1);
+        let first = ClientQuery::new().with_idle(idle).with_limit(1);
         let Some(chosen) = self.inner.list(&first).await?.pop() else { return Ok(InsertOutcome::Full) };
         if self.arrive() > 0 {
             return Ok(InsertOutcome::Full);
@@ -145,7 +145,7 @@ impl Broken {
         self.inner.insert(client, &conditions).await.map(|_| InsertOutcome::InsertedEvicting(chosen))
     }
 
-    /// Uses keys up and then, after a pause, inserts.
+    /// Claims the nonces and then, after a pause, inserts.
     pub(super) async fn use_up_then_insert(
         &self,
         client: &Client,

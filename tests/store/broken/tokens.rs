@@ -31,7 +31,7 @@ impl Broken {
         digest: &Digest,
     ) -> Result<Option<InitialAccessTokenRecord>, StoreError> {
         let token = self.inner.get_token(digest).await?;
-        Ok(token.filter(|token| self.fault != Fault::SpentTokensAreGone || token.uses_left() != Some(0)))
+        Ok(token.filter(|token| self.fault != Fault::SpentTokensAreHidden || token.uses_left() != Some(0)))
     }
 
     pub(super) async fn broken_list_tokens(&self) -> Result<Vec<InitialAccessTokenRecord>, StoreError> {
@@ -58,15 +58,15 @@ impl Broken {
         now: SystemTime,
     ) -> Result<bool, StoreError> {
         match self.fault {
-            Fault::RememberIsAlwaysTrue => Ok(true),
-            Fault::RememberNeverForgets => self.inner.claim_nonce(key, now + FOR_EVER, now).await,
-            Fault::RememberIgnoresCase => self.inner.claim_nonce(&key.to_lowercase(), until, now).await,
-            Fault::RememberLooksThenWrites => {
+            Fault::ClaimIsAlwaysTrue => Ok(true),
+            Fault::ClaimNeverExpires => self.inner.claim_nonce(key, now + FOR_EVER, now).await,
+            Fault::ClaimIgnoresCase => self.inner.claim_nonce(&key.to_lowercase(), until, now).await,
+            Fault::ClaimReadsThenWrites => {
                 let is_new = self.is_new(key, now).await?;
                 self.meet().await;
                 self.inner.claim_nonce(key, until, now).await.map(|_| is_new)
             }
-            Fault::RememberWritesTheTimeLater => {
+            Fault::ClaimWritesTheTimeLater => {
                 let remembered = self.inner.claim_nonce(key, now + FOR_EVER, now).await?;
                 yield_now().await;
                 if remembered {

@@ -1,4 +1,4 @@
-//! `private_key_jwt`: a client that signs with its own key is let in once per assertion.
+//! `private_key_jwt`: a client that signs with its own key authenticates once per assertion.
 
 mod audiences;
 mod every_cause;

@@ -23,7 +23,7 @@ use crate::trust::endpoint::{Reply, minimal_and, post};
 use crate::trust::signer::Signer;
 use crate::trust::statements::{builder, claims, trusting_keys, with};
 
-/// A host that accepts connections and never says a word.
+/// A host that accepts connections and never answers.
 struct Silent {
     port: u16,
     connections: watch::Receiver<usize>,

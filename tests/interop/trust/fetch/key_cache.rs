@@ -1,4 +1,4 @@
-//! Keys at a URL are read for all who need them, read again for a new key, and not for everybody who makes one up.
+//! The cache of keys at a URL: shared by all callers, fetched again for a new key, but not for each invented one.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -42,13 +42,13 @@ impl Page {
 impl FetchDocument for Page {
     async fn fetch(&self, _url: &str) -> Result<Bytes, BoxError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
-        // Others come while this one waits.
+        // Other callers arrive while this one waits.
         tokio::task::yield_now().await;
         self.keys.lock().unwrap().clone().map(Bytes::from).ok_or_else(|| "nothing there".into())
     }
 }
 
-/// A client whose keys are at a URL, and the server that it proves itself to.
+/// A client whose keys are at a URL, and the server at which it authenticates.
 struct Story {
     page: Page,
     clock: FakeClock,

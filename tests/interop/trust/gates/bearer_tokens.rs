@@ -38,7 +38,7 @@ fn registry(gate: BearerTokens) -> Registry {
     Registry::builder("https://id.example.com", Access::custom(gate)).build(MemoryStore::new()).unwrap()
 }
 
-/// Claims that count, with these on top.
+/// Valid claims, with these added or replaced.
 fn claims(more: Value) -> Value {
     let mut claims = json!({
         "iss": ISSUER, "aud": ENDPOINT, "exp": FakeClock::START + 60, "sub": "team-a", "scope": "openid dcr", "role": ["dev"],
@@ -59,7 +59,7 @@ async fn register(registry: &Registry, token: &str) -> Reply {
     send(registry, request(&[format!("Bearer {token}")])).await
 }
 
-/// ClientStatus, and the start of the challenge.
+/// The status, and the start of the challenge.
 type Expected = (u16, Option<&'static str>);
 
 const ACCEPTED: Expected = (201, None);

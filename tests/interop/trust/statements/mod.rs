@@ -321,7 +321,7 @@ async fn a_statement_can_be_required_of_everybody_but_the_application() {
 
 #[tokio::test]
 async fn the_operator_has_the_last_word() {
-    /// Asks somewhere else.
+    /// Needs an answer of another system.
     struct Register(Vec<&'static str>);
 
     impl Approval for Register {

@@ -13,7 +13,7 @@ use crate::trust::statements::{builder, claims, trusting};
 /// A refusal by a policy: the pointer and the rule.
 type Reason = (&'static str, &'static str);
 
-/// A registry where only the statements of this signer count.
+/// A registry that trusts only the statements of this signer.
 fn registry(signer: &Signer, change: fn(RegistryBuilder) -> RegistryBuilder) -> Registry {
     change(builder(trusting(signer)).with_dry_run(true)).build(MemoryStore::new()).unwrap()
 }
