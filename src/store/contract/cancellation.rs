@@ -5,6 +5,9 @@
 //! that takes its step in several awaited parts would then leave a half: a spent use without a client, or a client
 //! without its index. The backend may still be at work for a caller who left, so each check first looks, then makes
 //! the same call again. After that it is known what happened, and all numbers must agree.
+//!
+//! A database fulfils this with one statement, or with a transaction that is rolled back when its handle is dropped. A
+//! store that has to finish a step of several parts runs it in a task of its own, which the caller only waits for.
 
 use super::fixtures::{
     DAY, HOUR, assert_same, assert_same_token, below, client, clients, now, renamed, spending, token,

@@ -6,6 +6,10 @@
 //!
 //! The registry decides what a key is made of, for example of the issuer and the `jti` together. A store compares keys
 //! as bytes and knows nothing about their parts.
+//!
+//! A database fulfils this with one statement: an insertion that, on an existing key, replaces the time only if the
+//! stored one is over. The number of changed rows is the answer. The checks of this file use one caller; the races and
+//! the dropped calls are in files of their own.
 
 use super::fixtures::{HOUR, client, now};
 use super::subject::Subject;

@@ -5,6 +5,10 @@
 //! order of the list is evicted, never a used, disabled or young one; none is evicted for a client that is refused;
 //! and a removal that undoes the insertion restores it, because the registry undoes an insertion that it could not put
 //! on the audit trail.
+//!
+//! A store fulfils them by searching the idle client, removing it and inserting the new one in one transaction, with
+//! the condition evaluated again on the locked row. The number of clients does not change, so the limit is never
+//! exceeded in between.
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;

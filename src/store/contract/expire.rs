@@ -3,6 +3,9 @@
 //! Expiry deletes registrations without a person who looks at them, so these checks are strict about its limits: a
 //! client at the very time of the cutoff stays, a disabled client stays, and the caller learns of each removed client,
 //! because it revokes their grants and writes them on the audit trail.
+//!
+//! A database fulfils this with a statement that selects the idle clients in order, up to a limit, and removes them
+//! under the same condition. The values that it returns are those of the removed rows, not those that it selected.
 
 use std::sync::Arc;
 use std::time::Duration;

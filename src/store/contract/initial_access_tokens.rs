@@ -2,6 +2,9 @@
 //!
 //! A spent or expired token stays visible, since an operator wants to see what became of it. Only its digest is
 //! stored; the token itself is shown once, when it is issued.
+//!
+//! These checks look at the records of tokens. How an insertion spends a use is checked with the conditions of an
+//! insertion, because only there the two belong to one step.
 
 use std::time::Duration;
 

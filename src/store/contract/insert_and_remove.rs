@@ -2,6 +2,10 @@
 //!
 //! The identifier is the key of a client. A second insertion of it must not replace the first client: a collision
 //! would otherwise hand one client's registration to another caller.
+//!
+//! These are the plainest checks, and they run first: a store that fails one of them fails most of the others, and the
+//! message here is the easier one to understand. A database fulfils them with a primary key of tenant and identifier
+//! whose collation compares bytes.
 
 use super::fixtures::{assert_same, client, now, renamed};
 use super::subject::Subject;

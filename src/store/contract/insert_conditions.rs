@@ -3,6 +3,9 @@
 //! An initial access token ([RFC 7591 §3](https://www.rfc-editor.org/rfc/rfc7591#section-3)) with a number of uses is
 //! a budget, and a limit of clients is the protection of an open endpoint. Both are guarantees only if a store checks
 //! and spends them in the step that inserts the client.
+//!
+//! The order in which a store checks the conditions is free, and so is the refusal when several apply. What is not free
+//! is the result: after a refusal the store is as it was before, and no other caller has seen another state meanwhile.
 
 use super::fixtures::{DAY, HOUR, below, client, clients, now, spending, token};
 use super::subject::Subject;

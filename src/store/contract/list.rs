@@ -3,6 +3,9 @@
 //! An application that walks all clients page by page, to export them or to revoke keys, must see each client once. So
 //! the order is total (time of issue, then identifier), the cursor is a position and not a client that must still
 //! exist, and changes between two pages move no other client.
+//!
+//! A database fulfils this with an index on tenant, time of issue and identifier, and with a comparison of both
+//! columns against the cursor. An identifier that sorts by a language and not by its bytes is the usual fault.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

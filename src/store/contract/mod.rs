@@ -40,6 +40,46 @@
 //! - **The name of a tenant is any text** and is compared byte by byte, as identifiers are.
 //! - **A use is later or it is not.** Of two uses of a client the later one stays, in whatever order they arrive and
 //!   whatever is updated meanwhile.
+//!
+//! # What the checks are about
+//!
+//! The checks are in groups, in the order in which [`checks()`] returns them. A store that is new is best tested with
+//! the groups one after the other, since the later ones use what the earlier ones prove.
+//!
+//! | group | what would happen without the promise |
+//! | --- | --- |
+//! | insert and remove | a second registration takes over the client of another party |
+//! | update and touch | an update that was prepared earlier overwrites a later one |
+//! | registration tokens | a token manages the client of another party, or still works after it was replaced |
+//! | round trip | a client loses a restriction, or its redirect URI does not match any more |
+//! | list | an export omits clients, or an owner sees the clients of another one |
+//! | initial access tokens | a token that an operator revoked still registers clients |
+//! | insert conditions | a token for one use registers several clients, or the limit is exceeded |
+//! | expire | a client that is in use is deleted |
+//! | claim nonce, nonces | a document that was intercepted is accepted a second time |
+//! | eviction | an attacker removes the clients of others with requests that are refused |
+//! | registrant eviction | one party removes the clients that others have just registered |
+//! | unique fingerprints | one software is registered twice |
+//! | tenants | a customer sees or changes the clients of another one |
+//! | races | each of the above, but only under load |
+//! | cancellation | each of the above, but only when a connection is closed |
+//!
+//! # How to read a failure
+//!
+//! A check panics with a message such as `insert: spends one use`: first the verb that broke its promise, then the
+//! promise. The source of each check says which faulty implementation it finds and, where it is not obvious, the usual
+//! cure. No message contains a secret.
+//!
+//! A check of a race or of a dropped call may pass by chance with a store that is at fault. Run the suite on several
+//! threads and more than once before you rely on a new store, and keep it in the tests of every change.
+//!
+//! # What the suite needs
+//!
+//! - An empty store for each check. For a database, that is a schema, a file or a prefix of its own, which the test
+//!   removes afterwards. The suite itself deletes nothing that it leaves behind at the end.
+//! - A multi-thread Tokio runtime, because callers on one thread do not race.
+//! - A pool that hands out connections fairly: up to 64 callers wait for one at the same moment.
+//! - The real clock. Times that the checks pass lie around the present, so that a database may clean up by its clock.
 
 mod cancellation;
 mod claim_nonce;
@@ -67,9 +107,12 @@ use std::pin::Pin;
 use self::subject::Subject;
 use super::ClientStore;
 
+/// The future of a check. It is boxed, because each check has a future of another type.
 type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// One promise of a store, as a test.
+///
+/// It holds a name and a function pointer, so it is cheap to copy and can be sent to the task or thread that runs it.
 pub struct Check<S> {
     name: &'static str,
     run: fn(Subject<S>) -> Running,
@@ -77,6 +120,8 @@ pub struct Check<S> {
 
 impl<S: ClientStore> Check<S> {
     /// What is promised, as the name of a test.
+    ///
+    /// It is unique within the suite and is a valid Rust identifier, so it can be the name of a test function.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
@@ -89,12 +134,14 @@ impl<S: ClientStore> Check<S> {
     /// When the store breaks the promise, with a message that starts with the verb.
     pub async fn run(&self, empty: S) {
         let store = Subject::new(empty);
+        // A store with clients would make limits and counts fail with messages that do not show this cause.
         assert_eq!(store.count().await, 0, "the suite needs an empty store");
         (self.run)(store).await;
     }
 }
 
 impl<S> Clone for Check<S> {
+    // By hand: a derived implementation would demand that the store itself can be cloned.
     fn clone(&self) -> Self {
         *self
     }
@@ -113,12 +160,16 @@ impl<S> fmt::Debug for Check<S> {
 /// # Panics
 ///
 /// When the store breaks a promise, with a message that starts with the verb.
+///
+/// Stops at the first broken promise. To see all of them, run the checks one by one, each in a task or a test of its
+/// own.
 pub async fn verify<S, F, Fut>(mut empty: F)
 where
     S: ClientStore,
     F: FnMut() -> Fut,
     Fut: Future<Output = S>,
 {
+    // One after the other, so that no check disturbs the timing of another one.
     for check in checks() {
         check.run(empty().await).await;
     }
@@ -271,6 +322,8 @@ macro_rules! for_each_store_check {
     };
 }
 
+// The list of names is turned into values here, so a check that is not in the list is an unused function and a
+// warning.
 macro_rules! checks {
     ($($group:ident { $($name:ident)+ })+) => {
         /// All checks: first those of single calls, then those in which many callers race, then those in which a caller

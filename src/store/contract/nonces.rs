@@ -3,6 +3,12 @@
 //! The `jti` of a software statement ([RFC 7591 §2.3](https://www.rfc-editor.org/rfc/rfc7591#section-2.3)) that may be
 //! used once is claimed by the insertion. If the claim were a step of its own, a refused registration would use the
 //! statement up, or a replayed statement would register two clients.
+//!
+//! A store fulfils this by claiming nonces in the transaction that writes the client. All nonces of a call are
+//! compared before the first is written, or the transaction is rolled back when one is known.
+//!
+//! The reverse is checked as well: an undo releases the nonces of its own insertion, and only together with the
+//! removal. A release that is a step of its own would open a moment in which the statement can be replayed.
 
 use super::fixtures::{HOUR, assert_same, below, claiming, client, clients, nonce, now, renamed, spending, token};
 use super::subject::{CALLERS, ROUNDS, Subject, race, times};

@@ -3,6 +3,10 @@
 //! Each check starts many callers at the same moment, on several threads, and looks at the sum of what they were
 //! answered. A store that reads a value, decides and then writes is right with one caller and wrong here: two callers
 //! read the same value, and both act on it. Each race is run several times, because one that goes well proves little.
+//!
+//! A database usually fulfils them with conditions inside the statement that writes, or with a lock on the row that
+//! decides. Transactions alone are not enough: at the usual isolation level two of them read the same value, and both
+//! commit.
 
 use std::time::Duration;
 

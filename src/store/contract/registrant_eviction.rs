@@ -6,6 +6,9 @@
 //! registered, before these could be used. The conditions name the registrant in
 //! [`IdleCutoffs::registrant`], and these checks prove that a store compares that key exactly, follows it through
 //! updates, and holds it under races.
+//!
+//! A store keeps the keys of a client beside it: the initial access token and the owner as text, the network as a
+//! number of 64 bits. A client may have several keys, and an insertion may evict it by any of them.
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;

@@ -3,6 +3,9 @@
 //!
 //! The caller is not authenticated yet, so this verb is what an attacker can call with any text. It must give the same
 //! answer for a wrong token and for an unknown client, and it must see each change of the tokens at once.
+//!
+//! A store fulfils this with one lookup by the identifier that compares the digest of the token before it decodes the
+//! record. Then the time of the answer depends neither on the token nor on whether the client exists.
 
 use super::fixtures::{HOUR, assert_same, client, now, renamed};
 use super::subject::Subject;

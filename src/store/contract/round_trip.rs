@@ -3,6 +3,9 @@
 //! Metadata is text that a stranger wrote: a store must keep astral characters, U+0000, long documents and texts that
 //! look like statements of its database. Times keep their milliseconds, because revisions of clocks and cursors depend
 //! on them.
+//!
+//! A store that writes the bytes of [`record`](crate::store::record) fulfils most of this at once. What it keeps in
+//! columns beside the record, such as times and the owner, has to come back as well.
 
 use std::time::{Duration, SystemTime};
 
@@ -17,6 +20,9 @@ use crate::protocol::metadata::ClientMetadata;
 use crate::store::{ClientQuery, ClientStore};
 
 /// Members in several languages, keys, and text that careless escaping or a narrow column breaks.
+///
+/// Each member was chosen for one fault: URIs that a parser would normalize, names in scripts beyond the basic plane,
+/// quotes and placeholders of several databases, numbers and texts that a loose reader confuses.
 const UNUSUAL: &str = r#"{
     "redirect_uris": ["com.example.app:/", "http://127.0.0.1/cb?a=%2F%2f&b='%25'", "HTTPS://App.EXAMPLE.com:443/./Cb/"],
     "grant_types": ["authorization_code", "urn:example:own_grant"],
@@ -39,6 +45,9 @@ const UNUSUAL: &str = r#"{
 }"#;
 
 /// A client that has every optional value.
+///
+/// The secret expires in a hundred years, beyond the range of 32 bits of seconds. The network uses the highest bit of
+/// its number, which a signed column would turn negative.
 fn secured(name: &str, origin: RegistrationOrigin) -> Client {
     let now = now();
     let earlier = ["oldest", "between"].map(Digest::of).into();
@@ -58,9 +67,13 @@ fn secured(name: &str, origin: RegistrationOrigin) -> Client {
 }
 
 /// Through an insertion, and through an update that first removed all optional values.
+///
+/// The three steps find a store that writes a value only with an insertion, and one that keeps an old value when the
+/// new one is missing. The list is compared too, since it may read other columns than a single read does.
 async fn assert_comes_back<S: ClientStore>(store: &Subject<S>, client: &Client) {
     store.hold(std::slice::from_ref(client)).await;
     assert_same(store.get(&client.id).await.as_deref(), client, "insert: keeps every field");
+    // The owner, the origin and the constraints stay: they never change in the life of a client.
     let bare = Client {
         metadata: ClientMetadata::new(),
         secret: None,
@@ -105,6 +118,9 @@ pub(super) async fn every_field_of_a_client_comes_back<S: ClientStore>(store: Su
 }
 
 /// Each value of an initial access token.
+///
+/// Without its limit a token would register any number of clients, and without its constraints these could have any
+/// redirect URI.
 pub(super) async fn every_field_of_a_token_comes_back<S: ClientStore>(store: Subject<S>) {
     let bare = token("bare", None, now());
     let full = InitialAccessTokenRecord {
@@ -124,18 +140,25 @@ pub(super) async fn every_field_of_a_token_comes_back<S: ClientStore>(store: Sub
 ///
 /// [RFC 7591 §2.2](https://www.rfc-editor.org/rfc/rfc7591#section-2.2) lets names be in any language, and unknown
 /// members are any JSON.
+///
+/// A value that comes back changed is shown to the client as its registration, which the client then compares or sends
+/// back. A redirect URI that was normalized does not match the one of the authorization request any more, since URIs
+/// are compared as text ([RFC 9700 §2.1](https://www.rfc-editor.org/rfc/rfc9700#section-2.1)).
 pub(super) async fn unusual_metadata_come_back_unchanged<S: ClientStore>(store: Subject<S>) {
     let unusual = Client { metadata: metadata(UNUSUAL), ..client("unusual", now()) };
     assert_comes_back(&store, &unusual).await;
 }
 
 /// A document of the largest size that an endpoint usually accepts; some columns end at 64 KiB.
+///
+/// A store that cuts the record would lose the end of the JSON, and the client could not be read at all.
 pub(super) async fn a_document_near_64_kib_comes_back<S: ClientStore>(store: Subject<S>) {
     let mut large = client("large", now());
     let uri = |number: usize| format!("https://app.example.com/{number:02}/{}", "a".repeat(2048 - 27));
     large.metadata.redirect_uris = (0..30).map(uri).collect();
     large.metadata.client_name = "𝔘".repeat(256).into();
     let size = large.metadata.to_json().len();
+    // The size is checked, so a change of the fixture cannot make this check an easy one.
     assert!((60_000..65_536).contains(&size), "the document of this check has {size} bytes");
     assert_comes_back(&store, &large).await;
 }
@@ -153,6 +176,7 @@ pub(super) async fn times_keep_their_milliseconds<S: ClientStore>(store: Subject
     let off = apart(found.issued_at, fine.issued_at);
     assert!(off < Duration::from_millis(1), "insert: keeps times to the millisecond, but this one is {off:?} off");
     assert!(store.update(&renamed(&found, "Fine")).await, "update: the next revision is accepted");
+    // Written back as it was read: rounding must happen once, or the client would move in the order of the list.
     let again = store.get(&fine.id).await.map(|client| client.issued_at);
     assert_eq!(again, Some(found.issued_at), "update: a time does not drift when it is written back");
 }

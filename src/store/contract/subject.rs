@@ -2,6 +2,9 @@
 //!
 //! [`Subject`] has the verbs of a store without their errors: a check is about answers, and a backend that fails ends
 //! it with the name of the verb. [`race`] starts callers at the same moment, [`abandon`] drops a call halfway.
+//!
+//! No check has a fixed sleep or a time limit of its own. A test that runs the suite on a remote database may add a
+//! limit around [`Check::run`](super::Check::run).
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;

@@ -6,6 +6,10 @@
 //!
 //! An operator often runs one database for many customers. A fault here shows clients of one customer to another one,
 //! so it is a disclosure and not only a wrong result.
+//!
+//! A store fulfils this by making the tenant a part of every key: of the primary keys, of each index, and of the
+//! number of clients that it keeps. A separate table or database for each tenant is possible too, but then the name
+//! needs an encoding.
 
 use super::fixtures::{
     DAY, HOUR, assert_same, assert_same_token, below, client, clients, now, renamed, spending, token,

@@ -2,6 +2,10 @@
 //!
 //! An operator may allow one registration for each software. The fingerprint of the software is then a condition of
 //! insertion and update. A look before the write is not enough: two callers look at the same moment and both write.
+//!
+//! A unique index alone is not a solution, because the condition belongs to the call: without it several clients may
+//! have one fingerprint. A database locks the fingerprint for the length of the transaction and looks for it after
+//! that. A store in memory looks inside the lock that every change holds.
 
 use std::time::SystemTime;
 

@@ -3,6 +3,10 @@
 //! An update replaces the whole client, as [RFC 7592 §2.2](https://www.rfc-editor.org/rfc/rfc7592#section-2.2) says,
 //! but only the revision that its caller has read. A use is no update: it happens far more often, raises no revision
 //! and conflicts with nothing.
+//!
+//! A store fulfils this with a condition on the revision in the statement that writes the client, and with a column
+//! for the last use that both verbs only move forward. The number of changed rows distinguishes an update from a
+//! conflict.
 
 use super::fixtures::{HOUR, assert_same, client, now, renamed};
 use super::subject::Subject;
