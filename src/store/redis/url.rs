@@ -19,7 +19,7 @@ const FORMS: &str = "a Redis URL is redis://USER:PASSWORD@HOST:PORT/DATABASE, re
 /// Some builds of the driver take `#insecure` as permission to accept any certificate.
 const FRAGMENT: &str = "the URL has a fragment; a # in a name or a password is written %23, and a certificate is always \
     verified";
-/// What the driver understands; it ignores others, so `redis://HOST?tls=true` would send plain text.
+/// The parameters that the driver reads. It ignores others, so `redis://HOST?tls=true` would send plain text.
 /// The database, the user and the password of a server are in the other parts of its URL.
 const SERVER_PARAMETERS: &[&str] = &["protocol"];
 /// A socket has a path where a server has the database, the user and the password, so these are parameters.

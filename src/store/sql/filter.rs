@@ -4,9 +4,9 @@
 //! of this file with a placeholder; values are always bound. The text depends only on which fields are set, so a
 //! database has few statements to prepare.
 //!
-//! The order of the conditions in the text is no matter of speed, since the planner chooses the index. What matters is
-//! that each condition is written as the index has it: `tenant` first, `never_used` as in the partial indexes, and the
-//! cursor as a pair. A condition that is equal in meaning but written in another way would read the whole table.
+//! The order of the conditions in the text does not change the speed, since the planner chooses the index. What matters
+//! is that each condition is written as the index has it: `tenant` first, `never_used` as in the partial indexes, and
+//! the cursor as a pair. A condition that is equal in meaning but written in another way would read the whole table.
 //!
 //! Times are compared in whole milliseconds, as the columns have them; see `bound` for the rounding.
 

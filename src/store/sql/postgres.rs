@@ -60,8 +60,11 @@ use crate::store::{ClientQuery, IdleCutoffs, InsertConditions, InsertOutcome, Re
 /// use tower_dcr::{Access, Registry};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// let store = PostgresStore::connect("postgres://dcr@db.example.com/dcr?sslmode=verify-full", PostgresOptions::new()).await?;
-/// let registry = Registry::builder("https://id.example.com", Access::Open).with_secrets(SecretStorage::hashed()).build(store)?;
+/// let url = "postgres://dcr@db.example.com/dcr?sslmode=verify-full";
+/// let store = PostgresStore::connect(url, PostgresOptions::new()).await?;
+/// let registry = Registry::builder("https://id.example.com", Access::Open)
+///     .with_secrets(SecretStorage::hashed())
+///     .build(store)?;
 /// # let _ = registry;
 /// # Ok(())
 /// # }
@@ -206,8 +209,8 @@ const DIALECT: Dialect = Dialect {
     ),
     expire_nonces: "DELETE FROM {p}remembered WHERE tenant = $1 AND key IN (
             SELECT key FROM {p}remembered WHERE tenant = $1 AND until <= $2 FOR UPDATE SKIP LOCKED)",
-    // An expiry waits for rows that other transactions change. An eviction holds the count, for which these may wait, so
-    // it takes a row that no transaction has locked.
+    // An expiry waits for rows that other transactions change. An eviction holds the count, for which these may wait,
+    // so it takes a row that no transaction has locked.
     locking: [" FOR UPDATE", " FOR UPDATE SKIP LOCKED"],
     ids: "id IN (SELECT json_array_elements_text({}::json))",
     never_used: "never_used",
@@ -248,7 +251,8 @@ impl PostgresStore {
             .before_acquire(|connection, met| {
                 Box::pin(async move { Ok(met.idle_for < FRESH || connection.ping().await.is_ok()) })
             });
-        // The first connection is made here, where whatever is wrong comes back at once and not when patience ends.
+        // The first connection is made here, where a wrong address is reported at once. The pool would retry until the
+        // acquire timeout and then report only that.
         // The pool opens the others when they are needed, so a start does not load the server with ten connections.
         let first = async { PgConnection::connect_with(&server).await?.close().await };
         in_time(first).await.map_err(|error| url::failed(&server, error))?;

@@ -64,7 +64,9 @@ use crate::store::{ClientQuery, IdleCutoffs, InsertConditions, InsertOutcome, Re
 /// # runtime.block_on(async {
 /// # let path = std::env::temp_dir().join(format!("tower-dcr-doc-{}.db", std::process::id()));
 /// let store = SqliteStore::open(&path).await?;
-/// let registry = Registry::builder("https://id.example.com", Access::Open).with_secrets(SecretStorage::hashed()).build(store)?;
+/// let registry = Registry::builder("https://id.example.com", Access::Open)
+///     .with_secrets(SecretStorage::hashed())
+///     .build(store)?;
 /// assert_eq!(registry.count().await?, 0);
 /// # for end in ["", "-wal", "-shm"] {
 /// #     let _ = std::fs::remove_file(format!("{}{end}", path.display()));
@@ -215,8 +217,8 @@ impl SqliteStore {
     }
 }
 
-/// Creates the database file with mode 0600 before SQLite does, and removes wider rights of files that exist. SQLite gives
-/// the log and its index the rights of the database. Without `create` a file that is missing is an error.
+/// Creates the database file with mode 0600 before SQLite does, and removes wider rights of files that exist. SQLite
+/// gives the log and its index the rights of the database. Without `create` a file that is missing is an error.
 ///
 /// A file that SQLite creates has the rights of the umask, often readable by all users, and a change afterwards would
 /// leave a moment in which another user can open it. Clients' metadata and sealed secrets are in it.

@@ -28,8 +28,9 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// How long the server may take to answer a test.
 /// A server that needs longer for an empty request is taken for lost; another connection is opened then.
 const TEST: Duration = Duration::from_secs(1);
-/// Every transaction sees what was committed while it waited for a lock, whatever the database does by default. One whose
-/// node stopped before the commit is ended by the server, so that others do not wait for its locks.
+/// Every statement of a transaction sees what was committed while it waited for a lock, whatever the default of the
+/// database. The server ends a transaction whose node has stopped before the commit, so that others do not wait for its
+/// locks. The time is in milliseconds.
 pub(super) const BEGIN: &str =
     "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = 1000";
 
@@ -136,9 +137,10 @@ impl Connections {
     }
 }
 
-/// A connection in use. When dropped without [`give_back`](Self::give_back) its state is unknown: the caller left
-/// while a transaction began, which the server may have begun nevertheless, so the next caller would work in a
-/// transaction that is never committed; or the server did not answer in time. It is closed then.
+/// A connection in use. When it is dropped without [`give_back`](Self::give_back), its state may be unknown. The future
+/// of the caller was dropped while a transaction began: the server may have begun it, and the next caller would work in
+/// a transaction that is never committed. Or the server did not answer in time. In both cases it is closed. Otherwise
+/// it returns to the pool after a test.
 pub(super) struct Lease {
     /// The connection; `None` after it was given back.
     tested: Option<Tested>,
@@ -185,8 +187,8 @@ impl Drop for Lease {
         let Some((mut connection, _)) = self.tested.take() else { return };
         let is_unknown = self.begins || self.since.elapsed() >= ANSWER;
         match self.own {
-            // Detached and dropped: the socket closes at once, without a goodbye that a lost server would never
-            // answer.
+            // Detached and dropped: the socket closes at once. The closing message of the protocol would wait for a
+            // server that is lost.
             Some(_) if is_unknown => drop(connection.detach()),
             Some(_) => return_if_alive(connection),
             None if is_unknown => connection.close_on_drop(),
@@ -195,9 +197,9 @@ impl Drop for Lease {
     }
 }
 
-/// Returns a connection to its pool if the server answers on it, and drops it otherwise. The pool would take leave of
-/// the server, which may wait without end for a peer that is lost where the connection uses TLS, and no other
-/// connection could take its place meanwhile.
+/// Returns a connection to its pool if the server answers on it, and drops it otherwise. The pool would close a dead
+/// connection with the closing message of the protocol, which may wait without end for a lost peer where the connection
+/// uses TLS, and the pool could open no other connection in its place meanwhile.
 fn return_if_alive(mut connection: PoolConnection<Postgres>) {
     let Ok(runtime) = Handle::try_current() else { return drop(connection.leak()) };
     runtime.spawn(async move {
