@@ -35,6 +35,7 @@ fn main() {
     }
 }
 
+/// Runs all attempts and compares the memory after each tenth with that after the first.
 async fn flood(retention: Retention) {
     let builder = Registry::builder("https://id.example.com", Access::Open).with_retention(retention).with_audit(());
     let registry = builder.build(MemoryStore::new()).unwrap();
@@ -60,6 +61,7 @@ async fn flood(retention: Retention) {
     }
 }
 
+/// One registration through the service, without a socket.
 async fn attempt(endpoint: &EndpointService) -> StatusCode {
     let body = r#"{ "redirect_uris": ["https://app.example.com/cb"], "client_name": "One of a million" }"#;
     let request = Request::post("/oidc/register").header("content-type", "application/json");

@@ -35,6 +35,7 @@ const DOCUMENT: &str = r#"{
   "token_endpoint_auth_method": "none", "scope": "openid profile offline_access"
 }"#;
 
+/// The operations, in the order of the columns.
 const NAMES: [&str; 4] = ["register", "read", "update", "delete"];
 
 /// The fastest batch of each operation.
@@ -46,6 +47,7 @@ impl Fastest {
         Self([Duration::MAX; 4])
     }
 
+    /// Notes the time of a batch, if it is the fastest.
     fn note(&mut self, operation: usize, started: Instant) {
         self.0[operation] = self.0[operation].min(started.elapsed());
     }
@@ -62,6 +64,7 @@ fn registry() -> Registry {
     builder.build(MemoryStore::new()).unwrap()
 }
 
+/// Calls of the registry, without HTTP.
 async fn of_the_registry() -> Fastest {
     let (registry, mut fastest) = (registry(), Fastest::new());
     let metadata = ClientMetadata::from_json(DOCUMENT.as_bytes()).unwrap();
@@ -102,6 +105,7 @@ async fn application<B>(_request: Request<B>) -> Result<Response<Full<Bytes>>, I
     Ok(Response::new(Full::from("hello")))
 }
 
+/// Calls the service in the same task, without a socket.
 struct InProcess<S>(RegistrationService<S>);
 
 impl<S, E: std::fmt::Debug> Caller for InProcess<S>
@@ -114,6 +118,7 @@ where
     }
 }
 
+/// One HTTP/1 connection on loopback.
 struct Connection(SendRequest<Full<Bytes>>);
 
 impl Connection {
@@ -123,6 +128,7 @@ impl Connection {
         let service = RegistrationLayer::new(registry()).layer(service_fn(application));
         tokio::spawn(async move {
             let (stream, _) = listener.accept().await.unwrap();
+            // Without Nagle's algorithm, which would add a delay to each small reply.
             stream.set_nodelay(true).unwrap();
             let server = hyper::server::conn::http1::Builder::new();
             server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).await
@@ -153,6 +159,7 @@ fn request(method: Method, path: &str, token: Option<&str>, body: &'static str) 
     request.body(Full::from(body)).unwrap()
 }
 
+/// Requests over this caller: one batch of registrations, then reads, updates and deletions of the same clients.
 async fn over(caller: &mut impl Caller) -> Fastest {
     let mut fastest = Fastest::new();
     for _ in 0..BATCHES {

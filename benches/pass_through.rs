@@ -29,6 +29,7 @@ const BATCHES: u32 = 400;
 
 const PATH: &str = "/api/v1/things/42";
 
+/// An application that replies at once, so that the cost of the layer is visible.
 fn application(_request: Request<Empty<Bytes>>) -> Ready<Result<Response<Empty<Bytes>>, Infallible>> {
     ready(Ok(Response::new(Empty::new())))
 }
@@ -96,6 +97,7 @@ where
     assert!(pin!(black_box(response).into_body()).poll_frame(context).is_ready());
 }
 
+/// The time of this number of requests, one after the other.
 fn repeat<S, B>(mut service: S, times: u32) -> Duration
 where
     S: Service<Request<Empty<Bytes>>, Response = Response<B>, Error = Infallible>,
@@ -125,6 +127,7 @@ fn layered(layer: RegistrationLayer, times: u32) -> Duration {
     repeat(layer.layer(service_fn(application)), times)
 }
 
+/// A name, and what runs this number of requests.
 type Case = (&'static str, fn(u32) -> Duration);
 
 const CASES: &[Case] = &[

@@ -50,6 +50,7 @@ fn registry(store: impl ClientStore) -> Registry {
         .unwrap()
 }
 
+/// A document with members of several types.
 fn metadata() -> ClientMetadata {
     ClientMetadata::from_json(
         br#"{ "redirect_uris": ["https://app.example.com/cb", "http://127.0.0.1/cb"], "client_name": "App",
@@ -128,6 +129,7 @@ where
     println!("| {name} | {callers} | {bare:.0} | {registered:.0} | {ratio:.2} | {half:.2} ms | {most:.2} ms |");
 }
 
+/// A name that no other run of the bench uses.
 fn unique() -> String {
     format!("tower_dcr_bench_{}", SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros())
 }
@@ -153,6 +155,7 @@ mod sqlite {
             // The durability of the store: each commit reaches the disk.
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5));
+        // One connection, because SQLite has one writer; more would only wait for each other.
         let pool = SqlitePoolOptions::new().max_connections(1).test_before_acquire(false);
         let pool = pool.connect_with(options).await.unwrap();
         sqlx::raw_sql("CREATE TABLE bare (id TEXT PRIMARY KEY, record BLOB) WITHOUT ROWID")

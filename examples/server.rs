@@ -118,6 +118,8 @@ async fn main() -> ExitCode {
     exit::code("server", run(Options::parse()).await)
 }
 
+/// Starts the server and runs it until a signal ends it. The order matters: a failure at any step has no effect that
+/// must be undone.
 async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     log::start()?;
     if let Some(flag) = options.tokens.first_flag().filter(|_| options.access != Who::Tokens) {
@@ -159,6 +161,7 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     interruption::close(&registry, options.serve.drain_timeout).await
 }
 
+/// The builder with all flags that do not depend on the store. It is called twice, since a builder cannot be cloned.
 fn builder(options: &Options, public_url: &str) -> Result<RegistryBuilder, Box<dyn Error>> {
     let access = match options.access {
         Who::Open => Access::Open,
@@ -190,6 +193,7 @@ fn builder(options: &Options, public_url: &str) -> Result<RegistryBuilder, Box<d
     options.trust.apply(options.tokens.apply(builder)?)
 }
 
+/// An extension by its name, or `all`.
 fn extensions(name: &str) -> Result<Extensions, UnknownExtension> {
     match name {
         "all" => Ok(Extensions::ALL),
@@ -197,6 +201,7 @@ fn extensions(name: &str) -> Result<Extensions, UnknownExtension> {
     }
 }
 
+/// A switch by its name, with `=off` to turn it off.
 fn switch(text: &str) -> Result<(Switch, bool), UnknownSwitch> {
     match text.strip_suffix("=off") {
         Some(name) => Ok((name.parse()?, false)),
@@ -217,6 +222,7 @@ fn grant_type(name: &str) -> Result<GrantType, String> {
     ))
 }
 
+/// The application behind the layer.
 fn application(inner: Inner) -> Router {
     let router = Router::new().route("/", get(hello)).route("/hello", get(hello));
     match inner {
@@ -257,6 +263,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// All headers; the values of a repeated header are joined, as RFC 9110 §5.3 permits.
 fn headers(headers: &HeaderMap) -> Value {
     let mut object = Map::new();
     for name in headers.keys() {

@@ -27,6 +27,7 @@ const MAX: usize = 1000;
 
 type Answer = Result<Json<Value>, Failure>;
 
+/// All requests of operators behind one token.
 pub(crate) fn router(registry: Registry, admin_token: Digest) -> Router {
     Router::new()
         .route("/stats", get(stats))
@@ -39,6 +40,7 @@ pub(crate) fn router(registry: Registry, admin_token: Digest) -> Router {
         .with_state(registry)
         .layer(middleware::map_response(as_json))
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        // Last, hence outermost: a request without the token reaches neither a route nor the fallback.
         .layer(middleware::from_fn_with_state(admin_token, authorize))
 }
 
@@ -46,11 +48,13 @@ pub(crate) fn router(registry: Registry, admin_token: Digest) -> Router {
 async fn authorize(State(admin_token): State<Digest>, request: Request, next: Next) -> Response {
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (scheme, presented) = header.split_once(' ').unwrap_or_default();
+    // Digests are compared in constant time, so that the time of a reply does not help to guess the token.
     let is_operator = Digest::of(presented).matches(&admin_token) && scheme.eq_ignore_ascii_case("bearer");
     let mut response = match is_operator {
         true => next.run(request).await,
         false => Failure::Unauthorized.into_response(),
     };
+    // Replies contain personal data and, once, a token.
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

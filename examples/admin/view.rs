@@ -1,4 +1,4 @@
-//! What operators see of clients and tokens: everything but what proves them.
+//! The JSON of clients and tokens for operators. It contains no secret, no token and no digest.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tower_dcr::access::{Constraints, InitialAccessTokenRecord};
 use tower_dcr::{Client, RegistrationOrigin};
 
+/// One client. Times are seconds since 1970, as in the members of RFC 7591.
 pub(crate) fn client(client: &Client) -> Value {
     let origin = match client.origin() {
         RegistrationOrigin::Open => "open",

@@ -60,8 +60,8 @@ impl InitialAccessTokens {
         Ok(tokens.into_iter().fold(builder, |builder, token| builder.with_initial_access_token(token)))
     }
 
-    /// Issues a token where the configuration has none and the store has none that is usable, and says which of these
-    /// it is. A durable store keeps the token of an earlier start, so another one would only be one more to lose.
+    /// Issues a token, unless the configuration or the store has a usable one, and prints it. A durable store still
+    /// has the token of an earlier start, and each further token is one more that can leak.
     pub(crate) async fn issue(&self, registry: &Registry) -> Result<(), Box<dyn Error>> {
         if !self.initial_access_token.is_empty() || self.initial_access_token_file.is_some() {
             return Ok(());

@@ -84,7 +84,7 @@ pub(crate) struct ServeOptions {
     /// Connections at the same time.
     #[arg(long, value_name = "CONNECTIONS", default_value = "512", value_parser = clap::value_parser!(u32).range(1..))]
     max_connections: u32,
-    /// Seconds that requests have to come to their end after SIGTERM or SIGINT.
+    /// Seconds that active requests have to finish after SIGTERM or SIGINT.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub(crate) drain_timeout: Duration,
 }

@@ -59,7 +59,7 @@ where
     // The media type first: 415 for the wrong type is more useful to the caller than 413.
     let media_type = media_type(headers, accepted);
     let media_type = media_type.ok_or_else(|| RegistrationError::new(RegistrationErrorKind::UnsupportedMediaType))?;
-    // A layer around this one may wrap the body and hide its size hint, so the header is looked at too.
+    // A layer around this one may wrap the body and hide its size hint, so the header is read too.
     let declared = content_length(headers)?.unwrap_or_default().max(body.size_hint().lower());
     if declared > limit as u64 {
         return Err(RegistrationError::new(RegistrationErrorKind::BodyTooLarge));

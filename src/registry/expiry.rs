@@ -36,6 +36,8 @@ impl Registry {
         self.attempt(Operation::Expire).finish(swept).await
     }
 
+    /// Sweeps page by page, because the application must be asked about each idle client before it is removed. The
+    /// store checks the cutoffs again when it removes, so a client that was used after the question stays.
     async fn try_to_sweep(&self, limit: usize) -> Result<Vec<Arc<Client>>, RegistrationError> {
         let cutoffs = self.settings().lifecycle.retention.cutoffs(self.now());
         if !self.settings().lifecycle.retention.is_protected() {
@@ -102,6 +104,7 @@ impl Registry {
         self.attempt(Operation::Expire).finish(expired).await
     }
 
+    /// Expires in batches until the limit is reached or the store finds no more.
     async fn try_to_expire(&self, cutoffs: &IdleCutoffs, limit: usize) -> Result<Vec<Arc<Client>>, RegistrationError> {
         let mut all = Vec::new();
         loop {
@@ -114,6 +117,7 @@ impl Registry {
         }
     }
 
+    /// Expires one batch, and records and revokes it as one.
     async fn expire_some(&self, cutoffs: &IdleCutoffs, limit: usize) -> Result<Vec<Arc<Client>>, RegistrationError> {
         let expired = self.inner.store.expire(cutoffs, limit).await?;
         let clients = || expired.iter().map(|client| &**client);

@@ -51,13 +51,13 @@ impl Registry {
         self.change_status(Operation::Approve, id, reviewed).await
     }
 
-    /// Takes from a client all that it may do: its secret, its redirection URIs and its registration access token count
-    /// no more, until it is [enabled](Self::enable). What it was granted before is for the application to revoke.
-    /// Answers with the client as it is afterwards, `None` when there is none.
+    /// Disables a client until it is [enabled](Self::enable): its secret, its redirection URIs and its registration
+    /// access token are not valid meanwhile. The application must revoke the grants that the client has already.
+    /// Returns the client after the change, `None` if there is none.
     ///
     /// # Errors
     ///
-    /// As [`approve`](Self::approve). A client that was disabled stays so when the audit trail fails.
+    /// As [`approve`](Self::approve). If the audit trail fails, the client stays disabled.
     pub async fn disable(&self, id: &ClientId) -> Result<Option<Arc<Client>>, RegistrationError> {
         self.change_status(Operation::Disable, id, |_| Ok(ClientStatus::Disabled)).await
     }
@@ -87,6 +87,7 @@ impl Registry {
         self.attempt(Operation::Remove).of_client(id).finish(removed).await
     }
 
+    /// Removes a client at any revision: an operator removes it whatever it changed meanwhile.
     async fn remove_any(&self, id: &ClientId) -> Result<bool, RegistrationError> {
         let Some(client) = self.inner.store.get_current(id).await? else { return Ok(false) };
         if !self.inner.store.remove(id, &RemoveConditions::unconditional()).await? {
@@ -109,6 +110,7 @@ impl Registry {
         Unrevoked { registry: self, clients: clients.into_iter().filter(|_| is_needed).collect() }
     }
 
+    /// Changes the status as `after` decides, and records a refusal. The caller gets the client as it is then.
     async fn change_status(
         &self,
         operation: Operation,
@@ -119,6 +121,8 @@ impl Registry {
         self.attempt(operation).of_client(id).finish(changed).await
     }
 
+    /// Reads the client, decides, and writes at the revision that was read; a conflict starts again. A client that
+    /// has the status already is not written, and no event is recorded.
     async fn try_to_change_status(
         &self,
         operation: Operation,
@@ -200,6 +204,7 @@ impl Drop for Unrevoked<'_> {
     }
 }
 
+/// The status after an approval. Only a pending client becomes active.
 fn approved(client: &Client) -> ClientStatus {
     match client.status {
         ClientStatus::Pending => ClientStatus::Active,

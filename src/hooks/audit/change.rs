@@ -1,4 +1,8 @@
 //! What is different about a client, member by member.
+//!
+//! An operator who investigates a client needs to see which members an update changed. Values are compared in the
+//! form in which they are returned, so a change that no client can see is no change here. Values of keys and
+//! statements, and credentials, are never part of a change.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -40,6 +44,7 @@ pub struct Change {
 }
 
 impl Change {
+    /// A change without values.
     fn named(member: &str, kind: ChangeKind) -> Self {
         Self { member: member.to_owned(), kind, before: None, after: None }
     }
@@ -59,6 +64,7 @@ impl Change {
     }
 }
 
+/// How presence and equality of a member translate to a kind; `None` if nothing differs.
 fn kind(before: bool, after: bool, same: bool) -> Option<ChangeKind> {
     match (before, after) {
         (false, true) => Some(ChangeKind::Added),

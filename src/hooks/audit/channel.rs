@@ -1,4 +1,8 @@
 //! The audit trail for a task: a request hands its event over and never waits.
+//!
+//! For a sink that would be too slow for requests, for example a remote service. The price is durability: an event
+//! that waits in the queue is lost if the process ends, and events are dropped when the queue is full. Where every
+//! event must be durable before the reply, use `JsonLines` or a sink of your own.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,11 +1,16 @@
 //! In which request, and for whom, the registry acts: what connects the audit trail with other logs.
+//!
+//! A request identifier comes from a header that a caller may set. It is limited to visible ASCII, so that it cannot
+//! add lines or terminal sequences to a log.
 
 use std::sync::Arc;
 
-/// What an event says beside what happened.
+/// The context of an operation, which every event of it contains.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Context {
+    /// Checked by `is_request_id`.
     pub(crate) request_id: Option<Arc<str>>,
+    /// The person for whom the application acts, at most 256 bytes.
     pub(crate) actor: Option<Arc<str>>,
 }
 

@@ -1,4 +1,6 @@
 //! Several sinks for one trail.
+//!
+//! For example one sink for the operator's log and one for a durable file.
 
 use super::{AuditEvent, AuditSink, ErasedSink, trail};
 use crate::error::BoxError;

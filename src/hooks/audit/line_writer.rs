@@ -79,12 +79,16 @@ struct Line {
     receipt: Arc<Mutex<State>>,
 }
 
+/// The state of a line, which the request and the thread share.
 enum State {
+    /// Not written yet; the waker of the request, if it was polled.
     Waiting(Option<Waker>),
+    /// Written or failed; `None` after the request has taken the result.
     Ended(Option<Result<(), BoxError>>),
 }
 
 impl Line {
+    /// Gives the receipt its result and wakes the request. The first result is final.
     fn complete(&self, result: Result<(), BoxError>) {
         let mut state = lock(&self.receipt);
         let State::Waiting(waker) = &mut *state else { return };

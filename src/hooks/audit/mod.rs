@@ -1,18 +1,18 @@
 //! The audit trail: one typed event for every acknowledged change and for every refusal, a client that
 //! was not authenticated included.
 //!
-//! An [`AuditEvent`] tells when, in which request and for which tenant something was asked, who asked, what became of
-//! it, and what changed, member by member. It never holds a secret or a token. An [`AuditSink`] takes the events:
+//! An [`AuditEvent`] contains the time, the request, the tenant, the operation, the caller, the outcome, and what
+//! changed, member by member. It never contains a secret or a token. An [`AuditSink`] takes the events:
 //!
 //! | sink | what it does |
 //! | --- | --- |
 //! | `TracingAudit` | writes `tracing` events; the default where the feature `tracing` is on |
 //! | [`JsonLines`] | writes one line of JSON for each event, to any [`std::io::Write`] |
 //! | `AuditChannel` | hands events to a task and never waits for it (feature `audit-channel`) |
-//! | [`FanOut`] | tells several sinks |
-//! | `()` | keeps no trail |
+//! | [`FanOut`] | gives each event to several sinks |
+//! | `()` | discards every event |
 //!
-//! What leaves the process is an [`AuditRecord`], whose JSON form carries a version.
+//! The form for files and other processes is an [`AuditRecord`], whose JSON has a version.
 //!
 //! ```
 //! use std::sync::{Arc, Mutex};
@@ -85,7 +85,7 @@ use std::sync::Arc;
 
 use crate::error::BoxError;
 
-/// Takes the events of the audit trail.
+/// Receives the events of the audit trail. It is called for every acknowledged change and for every refusal.
 ///
 /// Write `async fn record` in an implementation. The registry waits for it before it acknowledges what the event is
 /// about, so a sink that is slow makes requests slow. It runs on the executor of the request and must not block; a

@@ -2,6 +2,8 @@
 //!
 //! A sink that waits for a disk or a network may still be at work when the caller of an operation leaves and its
 //! future is dropped. What it records must not borrow from that future.
+//!
+//! The copy costs an allocation for each event. A sink gets references into it, so sinks of any kind share one copy.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -84,6 +86,7 @@ impl OwnedSubject {
         }
     }
 
+    /// The subject by reference.
     fn as_subject(&self) -> Subject<'_> {
         match self {
             Self::Client { before, after } => Subject::Client { before: before.as_deref(), after },

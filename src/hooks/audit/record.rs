@@ -1,4 +1,7 @@
 //! An event that can leave the process: owned, versioned, with one JSON form.
+//!
+//! A record is the stable form of an event for files, queues and other processes. Programs parse it long after it was
+//! written, so its members and their meaning are versioned.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -35,6 +35,7 @@ pub struct RequestedClient {
 }
 
 impl RequestedClient {
+    /// The claim of a failed authentication whose `client_id` cannot be an identifier of this server.
     pub(crate) fn with_id(claimed: &str) -> Self {
         Self { client_id: Some(shown(claimed)), ..Self::default() }
     }
@@ -61,12 +62,14 @@ fn claims(token: &[u8]) -> Option<Map<String, Value>> {
     serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
 }
 
+/// `client_name`, or the first one with a language tag.
 fn client_name(document: &Map<String, Value>) -> Option<String> {
     let is_tagged = |name: &&String| name.starts_with("client_name#");
     let name = document.get("client_name").or_else(|| document.get(document.keys().find(is_tagged)?));
     name.and_then(Value::as_str).filter(|name| !name.is_empty()).map(shown)
 }
 
+/// The different hosts of `redirect_uris`, at most `MAX_HOSTS`. A single text in place of a list is accepted too.
 fn redirect_hosts(document: &Map<String, Value>) -> Vec<String> {
     let uris = document.get("redirect_uris").map(|uris| match uris {
         Value::Array(uris) => uris.as_slice(),

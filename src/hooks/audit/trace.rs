@@ -1,4 +1,7 @@
 //! The audit trail as `tracing` events.
+//!
+//! Each event has the same fields, and a field without a value is left out. The text of an untrusted document is
+//! shortened and escaped before (`RequestedClient`), so that it cannot forge a line of a log.
 
 use super::{AuditEvent, AuditSink, RequestedClient};
 use crate::client::credential::ClientId;
@@ -23,6 +26,7 @@ impl AuditSink for TracingAudit {
     }
 }
 
+/// An event of level INFO.
 fn done(event: &AuditEvent<'_>) {
     tracing::info!(
         target: "tower_dcr::audit",
@@ -41,6 +45,7 @@ fn done(event: &AuditEvent<'_>) {
     );
 }
 
+/// An event of level WARN. The cause is only for the operator and is not part of the reply.
 fn refused(event: &AuditEvent<'_>) {
     let Some(refusal) = event.refusal() else { return };
     tracing::warn!(
@@ -65,10 +70,12 @@ fn refused(event: &AuditEvent<'_>) {
     );
 }
 
+/// The name of the tenant; `None` for a registry without one.
 fn tenant<'a>(event: &'a AuditEvent<'_>) -> Option<&'a str> {
     Some(event.tenant()).filter(|tenant| !tenant.is_empty())
 }
 
+/// The hosts in one field, separated by spaces; `tracing` has no lists.
 fn redirect_hosts(requested: &RequestedClient) -> Option<String> {
     Some(requested.redirect_hosts.join(" ")).filter(|hosts| !hosts.is_empty())
 }

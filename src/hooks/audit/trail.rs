@@ -17,6 +17,7 @@ use super::owned::OwnedEvent;
 use super::{AuditSink, ErasedSink};
 use crate::error::BoxError;
 
+/// A recording in progress. It owns the sink and the event.
 type RecordFuture = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
 
 /// The sink of a registry, and the recordings that their callers did not wait for.
@@ -72,6 +73,7 @@ impl AuditTrail {
         later.is_empty()
     }
 
+    /// Takes over a recording whose caller was dropped.
     fn abandon(&self, recording: RecordFuture) {
         let mut abandoned = self.lock();
         match abandoned.len() < Self::MAX_ABANDONED {
