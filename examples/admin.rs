@@ -3,11 +3,14 @@
 //! | request | what it does |
 //! | --- | --- |
 //! | `GET /admin/stats` | how many clients there are of each kind |
-//! | `GET /admin/clients` | a page of clients; `owner`, `status`, `never_used`, `issued_from`, `issued_before`, `used_from`, `used_before` select, `limit` and `after` page |
+//! | `GET /admin/clients` | a page of clients |
 //! | `GET /admin/clients/{id}` | one client |
-//! | `POST /admin/clients/{id}/approve`, `/disable`, `/enable` | what it may do; `approve?revision=3` approves only what was looked at |
+//! | `POST /admin/clients/{id}/approve`, `/disable`, `/enable` | changes the status of the client |
 //! | `DELETE /admin/clients/{id}` | removes the client |
 //! | `GET /admin/tokens`, `POST /admin/tokens`, `DELETE /admin/tokens/{id}` | initial access tokens |
+//!
+//! A page is selected by `owner`, `status`, `never_used`, `issued_from`, `issued_before`, `used_from` and `used_before`,
+//! and bounded by `limit` and `after`. `approve?revision=3` approves the client only at the revision that was reviewed.
 //!
 //! Every request needs `Authorization: Bearer` with the token of `--admin-token` or `ADMIN_TOKEN`. No answer contains a
 //! secret, except that a new initial access token is shown once; every refusal is JSON with `error` and

@@ -26,7 +26,9 @@ use crate::registry::Registry;
 /// # runtime.block_on(async {
 /// let registry = Registry::builder("https://id.example.com", Access::ManagementOnly).build(MemoryStore::new())?;
 /// let service = ServiceBuilder::new().layer(RegistrationLayer::new(registry)).service_fn(
-///     async |_request: Request<Full<Bytes>>| Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default())),
+///     async |_request: Request<Full<Bytes>>| {
+///         Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default()))
+///     },
 /// );
 /// let refused = service.clone().oneshot(Request::post("/oidc/register").body(Full::default())?).await?;
 /// assert_eq!(refused.status(), StatusCode::FORBIDDEN, "nobody may register");

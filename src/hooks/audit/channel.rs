@@ -30,7 +30,8 @@ use crate::error::BoxError;
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
 /// # runtime.block_on(async {
 /// let (audit, mut events) = channel(1024);
-/// let registry = Registry::builder("https://id.example.com", Access::Open).with_audit(audit).build(MemoryStore::new())?;
+/// let builder = Registry::builder("https://id.example.com", Access::Open).with_audit(audit);
+/// let registry = builder.build(MemoryStore::new())?;
 /// assert!(registry.register(Default::default()).await.is_err());
 ///
 /// let event = events.recv().await.unwrap();

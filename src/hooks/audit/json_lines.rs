@@ -36,7 +36,8 @@ use crate::store::private_file;
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
 /// # runtime.block_on(async {
 /// let audit = JsonLines::append(&path)?;
-/// let registry = Registry::builder("https://id.example.com", Access::Open).with_audit(audit).build(MemoryStore::new())?;
+/// let builder = Registry::builder("https://id.example.com", Access::Open).with_audit(audit);
+/// let registry = builder.build(MemoryStore::new())?;
 /// assert!(registry.register(Default::default()).await.is_err());
 ///
 /// let line = std::fs::read_to_string(&path)?;
