@@ -9,8 +9,9 @@
 //! | `DELETE /admin/clients/{id}` | removes the client |
 //! | `GET /admin/tokens`, `POST /admin/tokens`, `DELETE /admin/tokens/{id}` | initial access tokens |
 //!
-//! A page is selected by `owner`, `status`, `never_used`, `issued_from`, `issued_before`, `used_from` and `used_before`,
-//! and bounded by `limit` and `after`. `approve?revision=3` approves the client only at the revision that was reviewed.
+//! A page is selected by `owner`, `status`, `never_used`, `issued_from`, `issued_before`, `used_from` and
+//! `used_before`, and bounded by `limit` and `after`. `approve?revision=3` approves the client only at the revision
+//! that was reviewed.
 //!
 //! Every request needs `Authorization: Bearer` with the token of `--admin-token` or `ADMIN_TOKEN`. No answer contains a
 //! secret, except that a new initial access token is shown once; every refusal is JSON with `error` and

@@ -1,5 +1,6 @@
-//! A store of your own: maps behind one lock, so every verb is one step. Running it runs the contract suite over it.
-//! One that outlives the process writes what `store::record` makes and is durable.
+//! A store of your own: maps behind one lock, so every operation is one atomic step. The example runs the contract
+//! suite over it. A store that outlives the process writes the bytes of `store::record` and returns `true` from
+//! `is_durable`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,12 +12,14 @@ use tower_dcr::store::{ClientQuery, ClientStore, IdleCutoffs, InsertConditions, 
 use tower_dcr::store::{Nonce, NonceCache, RemoveConditions, UpdateConditions};
 use tower_dcr::{Client, StoreError};
 
+/// All tenants behind one lock. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LockedStore {
     tenant: String,
     tenants: Arc<Mutex<BTreeMap<String, Tenant>>>,
 }
 
+/// The part of the store that belongs to one tenant.
 #[derive(Debug, Default)]
 struct Tenant {
     clients: BTreeMap<ClientId, Arc<Client>>,
@@ -27,6 +30,7 @@ struct Tenant {
 impl LockedStore {
     fn with<T>(&self, act: impl FnOnce(&mut Tenant) -> T) -> T {
         let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        // No await while the lock is held: the closure is synchronous.
         act(tenants.entry(self.tenant.clone()).or_default())
     }
 }
@@ -100,6 +104,8 @@ impl ClientStore for LockedStore {
                 _ if is_taken => return InsertOutcome::FingerprintTaken,
                 _ if is_full && evicted.is_none() => return InsertOutcome::Full,
                 Some(None) => return InsertOutcome::TokenRefused,
+                // Last among the conditions, because it is the first change: a refused insertion must not spend a
+                // nonce.
                 _ if !tenant.remembered.claim(&conditions.nonces, conditions.now) => return InsertOutcome::Replayed,
                 Some(Some(token)) => *token = token.spent_once(),
                 None => {}

@@ -1,4 +1,4 @@
-//! Signals while the server does not serve: when it waits for its database at the start and at the end.
+//! Signals while the server does not serve requests: while it opens its store at the start and closes it at the end.
 
 use std::error::Error;
 use std::future::Future;
@@ -19,8 +19,8 @@ pub(crate) async fn or_signal<T>(work: impl Future<Output = T>) -> io::Result<T>
     }
 }
 
-/// Closes the store, for at most this time. Every reply that was sent is durable already, so a database that does not
-/// answer any more must not hold up the shutdown.
+/// Closes the store and waits at most this time. Every acknowledged change is durable already, so a database that
+/// does not answer must not delay the shutdown.
 pub(crate) async fn close(registry: &Registry, longest: Duration) -> Result<(), Box<dyn Error>> {
     match or_signal(timeout(longest, registry.close())).await? {
         Ok(closed) => Ok(closed?),

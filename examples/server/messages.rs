@@ -1,4 +1,4 @@
-//! What the server says when it cannot start: which flag, what was found there, and what to do.
+//! The messages of a failed start: which flag is wrong, its value, and what to do.
 
 use std::error::Error;
 
@@ -29,8 +29,8 @@ fn flag(kind: ConfigErrorKind) -> &'static str {
     }
 }
 
-/// A URL without what may be secret in it: its password and its query. Where a password has a character that should
-/// have been escaped, so that its end is in doubt, no more than the scheme is left.
+/// A URL without its password and its query, which may be secret. If the password contains a character that should
+/// have been escaped, its end is unclear, and only the scheme is shown.
 pub(crate) fn without_secrets(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once(':') else { return url.to_owned() };
     let (place, rest) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));

@@ -6,7 +6,7 @@ use axum::Router;
 use clap::Args;
 use tower_dcr::config::RegistryBuilder;
 
-/// Limits on attempts and software statements, where the server was built with these features.
+/// Rate limits and software statements. The flags exist if the server was built with these features.
 #[derive(Debug, Args)]
 pub(crate) struct TrustOptions {
     /// Registrations that one address may attempt in a minute.
@@ -28,7 +28,7 @@ pub(crate) struct TrustOptions {
 }
 
 impl TrustOptions {
-    /// The builder with what the flags ask for.
+    /// The builder with the options of these flags.
     pub(crate) fn apply(&self, builder: RegistryBuilder) -> Result<RegistryBuilder, Box<dyn Error>> {
         #[cfg(feature = "rate-limit")]
         let builder = match self.rate_limit {

@@ -13,7 +13,7 @@ use tower_dcr::BoxError;
 pin_project! {
     /// A body that fails when it has not arrived completely in time.
     ///
-    /// tower-http's `TimeoutBody` starts its clock anew with every frame, so a client that sends one byte now and then
+    /// tower-http's `TimeoutBody` restarts its clock with every frame, so a client that sends one byte at a time
     /// keeps its request open for hours. Here the clock starts once.
     pub(crate) struct DeadlineBody<B> {
         #[pin]

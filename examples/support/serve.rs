@@ -200,8 +200,7 @@ impl Connection {
         B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
     {
         let Self { stream, peer, options, place: _place } = self;
-        // A small response must not wait for the acknowledgement of the one before it. A stream that cannot be set up
-        // has ended already.
+        // Small responses must not wait for an acknowledgement. A stream that cannot be set up has ended already.
         let Ok(()) = stream.set_nodelay(true) else { return };
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(options.write_timeout));

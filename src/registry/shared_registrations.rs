@@ -69,6 +69,7 @@ fn normalised(mut metadata: ClientMetadata) -> ClientMetadata {
     metadata.response_types.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
     if let Some(scope) = &mut metadata.scope {
         let mut tokens: Vec<_> = scope.split(' ').collect();
+        // The order of scopes has no meaning (RFC 6749 §3.3).
         tokens.sort_unstable();
         *scope = tokens.join(" ");
     }
