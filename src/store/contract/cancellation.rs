@@ -23,6 +23,9 @@ use crate::store::{ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, Re
 ///
 /// A use that is spent without a client locks out a developer. A client without a spent use is a registration that the
 /// operator did not allow.
+///
+/// Each round drops the call one poll later than the round before, and then repeats it. At the end the number of
+/// clients, the uses of the token and the limit must agree.
 pub(super) async fn a_cancelled_insertion_is_atomic<S: ClientStore>(store: Subject<S>) {
     let (now, plenty) = (now(), token("plenty", Some(100), now()));
     store.insert_token(&plenty).await;
@@ -76,6 +79,8 @@ pub(super) async fn a_cancelled_update_is_atomic<S: ClientStore>(store: Subject<
 ///
 /// A removed client whose capacity was not freed makes the limit smaller with each cancelled request, until the
 /// endpoint accepts no registration.
+///
+/// The token starts without uses, so its number of uses is the number of refunds so far.
 pub(super) async fn a_cancelled_removal_is_atomic<S: ClientStore>(store: Subject<S>) {
     let token = token("refunded", Some(0), now());
     store.insert_token(&token).await;
@@ -128,6 +133,8 @@ pub(super) async fn a_cancelled_removal_refunds_its_token_with_the_client<S: Cli
 ///
 /// If the store keeps the last use twice, in the record and in an index, the two could disagree after a dropped call.
 /// The client would then be listed as unused and evicted although it is in use.
+///
+/// The whole client is compared and not only its last use, since a store may rewrite the record for it.
 pub(super) async fn a_cancelled_touch_is_atomic<S: ClientStore>(store: Subject<S>) {
     for polls in 1..=POLLS {
         let unused = client(&format!("abandoned-{polls}"), now());
@@ -173,6 +180,9 @@ pub(super) async fn a_cancelled_expiry_is_atomic<S: ClientStore>(store: Subject<
 
 /// After a cancelled insertion of a token it is there with all its values or not at all. A token without its number of
 /// uses would be unlimited.
+///
+/// The removal of the token is dropped in the same way: a token that is found by its digest and is missing in the list
+/// could not be revoked by an operator.
 pub(super) async fn a_cancelled_token_insertion_is_atomic<S: ClientStore>(store: Subject<S>) {
     for polls in 1..=POLLS {
         let token = token(&format!("abandoned-{polls}"), Some(3), now());
@@ -198,6 +208,8 @@ pub(super) async fn a_cancelled_token_insertion_is_atomic<S: ClientStore>(store:
 
 /// A cancelled claim has recorded the nonce with its time of expiry, or nothing. A nonce without a time would never be
 /// valid again.
+///
+/// The claim is repeated with the same time, and the nonce must be free again exactly at that time.
 pub(super) async fn a_cancelled_claim_is_atomic<S: ClientStore>(store: Subject<S>) {
     let now = now();
     for polls in 1..=POLLS {

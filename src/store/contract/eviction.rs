@@ -89,6 +89,9 @@ async fn evicts_only_named_clients<S: ClientStore>(store: &Subject<S>, named: [&
 /// No client is evicted if the insertion is refused for another reason, and the new client is not its own victim.
 ///
 /// Otherwise an attacker without a valid token could empty the store: each refused attempt would cost a client.
+///
+/// Each row has another reason of refusal, and in each the old client could be evicted. It must be the same client
+/// afterwards, with all its values.
 pub(super) async fn no_client_is_evicted_for_itself_or_for_a_refused_client<S: ClientStore>(store: Subject<S>) {
     let (now, spent) = (now(), token("spent", Some(0), now()));
     let (old, new) = (client("old", now - DAY), client("new", now));
@@ -187,6 +190,9 @@ pub(super) async fn above_a_lowered_limit_an_insertion_evicts_one_client<S: Clie
 ///
 /// A client that two callers report as evicted means that two clients took one place. Each answer is compared with the
 /// store in both directions: no client without an answer, and no answer without a client.
+///
+/// The token has 1, 7, 20 or 100 uses in turn, against 24 idle clients and 64 callers. The smallest number decides how
+/// many insertions succeed.
 pub(super) async fn as_many_clients_are_evicted_as_inserted<S: ClientStore>(store: Subject<S>) {
     const IDLE: usize = 24;
     for (round, uses) in (0..ROUNDS).zip([1, 7, 20, 100].into_iter().cycle()) {
@@ -241,6 +247,9 @@ async fn remove_all<S: ClientStore>(store: &Subject<S>, most: usize) {
 ///
 /// A client that was confirmed as used must not be evicted in the same moment, and one that was removed cannot be
 /// evicted, or one place would be given to two clients.
+///
+/// The number of clients that the store keeps is compared with the list, because a removal and an eviction of the same
+/// client might both change it.
 pub(super) async fn evictions_and_other_changes_exclude_each_other<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let now = now();
@@ -279,6 +288,9 @@ pub(super) async fn evictions_and_other_changes_exclude_each_other<S: ClientStor
 /// A cancelled insertion has evicted one client and inserted the other, or neither.
 ///
 /// A store that evicts first and is dropped before it inserts has deleted a client for nothing.
+///
+/// The token and a nonce are part of each call, so a store that commits the eviction and the conditions in different
+/// transactions is found too.
 pub(super) async fn a_cancelled_insertion_evicts_only_with_its_client<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let plenty = token("plenty", Some(100), now);
@@ -309,6 +321,8 @@ pub(super) async fn a_cancelled_insertion_evicts_only_with_its_client<S: ClientS
 ///
 /// An undo runs while the request already fails, so it is likely that the connection closes meanwhile. The evicted
 /// client belongs to another party, who must not lose it for that.
+///
+/// Each round evicts the same client again, so a restoration that is incomplete in one round fails the next one.
 pub(super) async fn a_cancelled_removal_restores_the_evicted_client<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let old = client("old", now - DAY);

@@ -94,6 +94,9 @@ pub(super) async fn expire_removes_only_the_named_clients<S: ClientStore>(store:
 }
 
 /// A disabled client is never idle: without its record the same software could register again.
+///
+/// The clients cover both ways to become disabled, with the insertion and with an update, and the way back. A store
+/// that keeps an index of candidates has to follow each of them.
 pub(super) async fn expire_keeps_disabled_clients<S: ClientStore>(store: Subject<S>) {
     let old = now() - 9 * DAY;
     let with = |name: &str, status, last_used| Client { status, last_used, ..client(name, old) };
@@ -130,6 +133,8 @@ pub(super) async fn expire_keeps_disabled_clients<S: ClientStore>(store: Subject
 /// The limit is kept, and of more idle clients those that were issued first are removed.
 ///
 /// So that repeated calls with a small limit work through all idle clients, in an order that an operator can predict.
+///
+/// Three clients have the same time of issue, so the order by identifier is checked as well.
 pub(super) async fn expire_removes_the_oldest_clients_first<S: ClientStore>(store: Subject<S>) {
     let start = now() - DAY;
     let rows = [(3, "c"), (1, "b"), (2, "z"), (2, "Z"), (0, "d"), (2, "_")];
@@ -147,6 +152,8 @@ pub(super) async fn expire_removes_the_oldest_clients_first<S: ClientStore>(stor
 /// Each removed client is returned once, with its last values.
 ///
 /// A client that is removed and not returned would keep its grants and be missing on the audit trail.
+///
+/// Afterwards the client must be missing everywhere: for a read, for a removal and in the number of clients.
 pub(super) async fn expire_returns_the_removed_clients<S: ClientStore>(store: Subject<S>) {
     let mut old = client("old", now() - DAY);
     old.owner = Some("team".into());

@@ -57,6 +57,8 @@ pub(super) fn client(name: &str, issued_at: SystemTime) -> Client {
 /// So many clients, a second apart, the first one issued at this time.
 ///
 /// The distance of a second makes the order of issue certain on every store.
+///
+/// Their identifiers are the prefix and a number from 0, so a message shows which of them is meant.
 pub(super) fn clients(prefix: &str, count: usize, first: SystemTime) -> Vec<Client> {
     let mut issued_at = first;
     let numbered = (0..count).map(|number| {
@@ -106,6 +108,8 @@ pub(super) fn constraints() -> Constraints {
 }
 
 /// A token without an end and an owner.
+///
+/// The digest is that of the name, so a check can present the token by its name.
 pub(super) fn token(name: &str, uses_left: Option<u32>, issued_at: SystemTime) -> InitialAccessTokenRecord {
     InitialAccessTokenRecord {
         id: name.into(),
@@ -131,6 +135,8 @@ pub(super) fn below(max_clients: u64, now: SystemTime) -> InsertConditions {
 }
 
 /// A nonce that is valid for an hour.
+///
+/// Longer than any check runs, so it never expires by the real clock.
 pub(super) fn nonce(key: &str, now: SystemTime) -> Nonce {
     Nonce::new(key, now + HOUR)
 }

@@ -16,6 +16,9 @@ use crate::store::{ClientStore, IdleCutoffs, InsertConditions, InsertOutcome, Re
 ///
 /// All nodes must decide by one time. A store that compares with the clock of its database would refuse a token early
 /// or accept it late when clocks differ, and no test could turn the clock.
+///
+/// The rows have a token that expires exactly at the time of the insertion: it is refused, since a token is valid
+/// before its time of expiry and not at it.
 pub(super) async fn an_unusable_token_is_refused<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let until = |name, time| InitialAccessTokenRecord { expires_at: Some(time), ..token(name, Some(5), now - DAY) };
@@ -89,6 +92,9 @@ pub(super) async fn a_token_without_a_use_limit_is_never_spent<S: ClientStore>(s
 /// At the limit an insertion is `Full`; above a limit that was lowered as well; a limit of 0 allows no client.
 ///
 /// Clients that are pending or disabled are included in the number: the limit protects the storage.
+///
+/// This finds a comparison that is off by one, a limit of 0 that is taken for "no limit", and a limit that is read as
+/// a signed number.
 pub(super) async fn a_full_store_refuses_every_insertion<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let rows = [
@@ -115,6 +121,9 @@ pub(super) async fn a_full_store_refuses_every_insertion<S: ClientStore>(store: 
 ///
 /// A client that registers with a mistake gets an error and tries again; with a token for one use the second attempt
 /// must not find it spent.
+///
+/// Each reason of a refusal is combined with a condition that would succeed, because a store may spend the second
+/// before it compares the first.
 pub(super) async fn a_refused_insertion_spends_no_use<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let (good, spent) = (token("good", Some(9), now), token("spent", Some(0), now));
@@ -148,6 +157,9 @@ pub(super) async fn a_refused_insertion_spends_no_use<S: ClientStore>(store: Sub
 ///
 /// A refund without the removal of a client would allow one registration more than the operator granted. A token that
 /// the refund restores would undo a revocation.
+///
+/// An expired token gets its use back too: whether it is usable is decided when it is used, and its number of uses
+/// stays correct for the operator.
 pub(super) async fn a_removal_refunds_one_use<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let counted = token("counted", Some(1), now - DAY);
@@ -191,6 +203,9 @@ pub(super) async fn a_removal_refunds_one_use<S: ClientStore>(store: Subject<S>)
 ///
 /// A store that keeps the number of clients beside them may forget one of the ways in which a client is removed. Then
 /// the endpoint fills up for ever, or the limit stops protecting it.
+///
+/// The clients are removed in both ways, and after each the limit must accept exactly as many as were removed and
+/// refuse the next one.
 pub(super) async fn a_removal_and_an_expiry_free_capacity<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let old = clients("old", 3, now - DAY);

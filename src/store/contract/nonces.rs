@@ -21,6 +21,9 @@ use crate::store::{ClientStore, InsertConditions, InsertOutcome, RemoveCondition
 ///
 /// This finds a store that claims the nonces one after the other and stops at the first that is known, so that the
 /// earlier ones stay claimed. The caller could not use the statement any more, although it registered no client.
+///
+/// Later rows come back to the same nonces: after their time they are accepted again, and a nonce that stood beside a
+/// known one is accepted at once.
 pub(super) async fn an_insertion_claims_its_nonces<S: ClientStore>(store: Subject<S>) {
     let (now, good) = (now(), token("good", Some(9), now()));
     store.insert_token(&good).await;
@@ -55,6 +58,9 @@ pub(super) async fn an_insertion_claims_its_nonces<S: ClientStore>(store: Subjec
 
 /// An insertion that is refused for another reason claims no nonce, so the caller can try again with the same
 /// statement.
+///
+/// This finds a store that claims before it compares the other conditions. A caller with a mistake in one registration
+/// would lose the statement, which the publisher of the software signs only once.
 pub(super) async fn a_refused_insertion_claims_no_nonce<S: ClientStore>(store: Subject<S>) {
     let (now, spent) = (now(), token("spent", Some(0), now()));
     let held = client("held", now);
@@ -128,6 +134,8 @@ pub(super) async fn a_removal_releases_nonces<S: ClientStore>(store: Subject<S>)
 /// Insertions and an update that claim the same nonce at the same moment: one succeeds.
 ///
 /// A statement for one use that is sent to all nodes of a cluster at the same moment registers one client.
+///
+/// One caller updates, so a store that guards insertions and updates with different locks is found.
 pub(super) async fn a_nonce_is_accepted_from_one_of_many<S: ClientStore>(store: Subject<S>) {
     let mut renewed = client("changing", now());
     store.hold(std::slice::from_ref(&renewed)).await;

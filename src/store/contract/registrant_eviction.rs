@@ -100,6 +100,8 @@ pub(super) async fn a_young_client_is_evicted_by_its_registrant_alone<S: ClientS
 ///
 /// A network is a hash of 64 bits, so a store that keeps it as a signed or shortened number confuses two networks. The
 /// rows with the largest number find this.
+///
+/// The texts of one kind of key are tried as another kind: an owner with the name of a token is another registrant.
 async fn refuses_other_registrants<S: ClientStore>(store: &Subject<S>, now: SystemTime) {
     let network = RegistrantKey::Network;
     let refused = [

@@ -112,6 +112,8 @@ pub(super) async fn tokens_and_limits_belong_to_a_tenant<S: ClientStore>(store: 
 ///
 /// This finds an expiry without the tenant in its condition, which would delete the clients of a customer by the
 /// retention period of another one.
+///
+/// The clients have the same identifiers and times in both tenants, so only the tenant distinguishes them.
 pub(super) async fn a_tenant_expires_alone<S: ClientStore>(store: Subject<S>) {
     let (one, two) = (store.for_tenant("one"), store.for_tenant("two"));
     let old = clients("old", 3, now() - DAY);

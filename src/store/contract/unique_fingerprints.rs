@@ -33,6 +33,9 @@ fn unique(text: &str) -> Option<Digest> {
 ///
 /// This finds a store that checks the fingerprint after it has spent a use or evicted a client, and one that searches
 /// only active clients.
+///
+/// It also checks the reverse: without the condition several clients may have the fingerprint, and after the last of
+/// them is removed it is free.
 pub(super) async fn a_fingerprint_that_is_taken_is_refused<S: ClientStore>(store: Subject<S>) {
     let (now, good) = (now(), token("good", Some(9), now()));
     store.insert_token(&good).await;
@@ -75,6 +78,8 @@ pub(super) async fn a_fingerprint_that_is_taken_is_refused<S: ClientStore>(store
 }
 
 /// The last client with the fingerprint is disabled: it keeps the fingerprint until it is removed, in its tenant.
+///
+/// Otherwise a software that an operator has disabled could register again at once, under another identifier.
 async fn a_disabled_client_keeps_its_fingerprint<S: ClientStore>(store: &Subject<S>, second: Client, now: SystemTime) {
     let only = |text| InsertConditions { unique_fingerprint: unique(text), ..InsertConditions::unconditional(now) };
     let disabled = Client { status: ClientStatus::Disabled, ..renamed(&second, "Disabled") };
@@ -92,6 +97,9 @@ async fn a_disabled_client_keeps_its_fingerprint<S: ClientStore>(store: &Subject
 /// The same for an update; the fingerprint that the client has itself is free for it.
 ///
 /// Without this a client could register as one software and turn into another one with its first update.
+///
+/// The client may keep its own fingerprint, give it up, and find it taken when it comes back: each of these follows
+/// the stored values and not those of the first insertion.
 pub(super) async fn an_update_to_a_fingerprint_that_is_taken_is_refused<S: ClientStore>(store: Subject<S>) {
     let now = now();
     let (holder, changing) = (with_fingerprint("one", client("holder", now)), client("changing", now));
@@ -132,6 +140,9 @@ pub(super) async fn an_update_to_a_fingerprint_that_is_taken_is_refused<S: Clien
 ///
 /// If the winner is a new client, it is removed at the end of the round. If it is an updated one, it keeps the
 /// fingerprint, and the next round uses another text.
+///
+/// Insertions and updates take part together, because a store may protect each of them and not the two against each
+/// other.
 pub(super) async fn one_of_many_of_a_unique_fingerprint_wins<S: ClientStore>(store: Subject<S>) {
     let mut held = clients("held", CALLERS / 2, now());
     store.hold(&held).await;

@@ -82,16 +82,19 @@ impl Default for MemoryStore {
 }
 
 impl ClientStore for MemoryStore {
+    /// False: everything is lost with the process, so secrets may stay in memory as they are.
     fn is_durable(&self) -> bool {
         false
     }
 
+    /// A tenant is made when it is first named, and stays until the process ends.
     fn for_tenant(&self, tenant: &str) -> Self {
         // `entry` locks the shard, so two callers who name a new tenant at the same moment get the same one.
         let shared = Arc::clone(&self.tenants.entry(tenant.to_owned()).or_default());
         Self { shared, tenants: Arc::clone(&self.tenants) }
     }
 
+    /// Holds the locks of nonces and token until the client is in the map, so all conditions are one step.
     async fn insert(&self, client: &Client, conditions: &InsertConditions) -> Result<InsertOutcome, StoreError> {
         Ok(self.shared.insert(client, conditions))
     }
@@ -100,10 +103,12 @@ impl ClientStore for MemoryStore {
         Ok(self.shared.get(id))
     }
 
+    /// The same as `get`: there are no copies.
     async fn get_current(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
         self.get(id).await
     }
 
+    /// The digest is compared in constant time; the client is shared and not copied.
     async fn get_by_registration_token(
         &self,
         id: &ClientId,
@@ -113,22 +118,27 @@ impl ClientStore for MemoryStore {
         Ok(self.shared.get(id).filter(|client| client.has_registration_token(token)))
     }
 
+    /// One step under the lock of the nonces and of the client.
     async fn update(&self, client: &Client, conditions: &UpdateConditions) -> Result<(), StoreError> {
         self.shared.update(client, conditions)
     }
 
+    /// One step, with the refund, the released nonces and the restored client.
     async fn remove(&self, id: &ClientId, conditions: &RemoveConditions) -> Result<bool, StoreError> {
         self.shared.remove(id, conditions)
     }
 
+    /// Takes no lock of the tenant as a whole, since it happens with every use of a client.
     async fn touch(&self, id: &ClientId, at: SystemTime) -> Result<bool, StoreError> {
         Ok(self.shared.touch(id, at))
     }
 
+    /// Walks the index that has the fewest candidates, and lets other tasks run between two steps.
     async fn list(&self, query: &ClientQuery) -> Result<Vec<Arc<Client>>, StoreError> {
         Ok(self.shared.select(query, query.page_size()).await)
     }
 
+    /// A number for all clients, a walk for a filter.
     async fn count(&self, query: &ClientQuery) -> Result<u64, StoreError> {
         // The number is kept, so the usual count looks at no client.
         if query.is_unfiltered() {
@@ -140,6 +150,7 @@ impl ClientStore for MemoryStore {
         Ok(count)
     }
 
+    /// Each client is removed in a step of its own, so an expiry does not block registrations.
     async fn expire(&self, cutoffs: &IdleCutoffs, limit: usize) -> Result<Vec<Arc<Client>>, StoreError> {
         self.shared.remembered().expire(cutoffs.now);
         let query = ClientQuery::new().with_idle(cutoffs.clone());
@@ -159,6 +170,7 @@ impl ClientStore for MemoryStore {
         }
     }
 
+    /// Replaces the token with the same digest in one step.
     async fn insert_token(&self, token: &InitialAccessTokenRecord) -> Result<(), StoreError> {
         self.shared.tokens.insert(*token.digest.as_bytes(), token.clone());
         Ok(())
@@ -175,6 +187,7 @@ impl ClientStore for MemoryStore {
         Ok(tokens)
     }
 
+    /// True for one of several callers, because the map removes an entry once.
     async fn remove_token(&self, id: &str) -> Result<bool, StoreError> {
         // Tokens are few and found by their digest; a second index for the identifier would not pay.
         let found = self.shared.tokens.iter().find(|token| &*token.id == id).map(|token| *token.key());
@@ -182,6 +195,7 @@ impl ClientStore for MemoryStore {
         Ok(found.is_some_and(|digest| self.shared.tokens.remove_if(&digest, |_, token| &*token.id == id).is_some()))
     }
 
+    /// Takes the same lock as an insertion, so a nonce is claimed once by whichever verb is first.
     async fn claim_nonce(&self, key: &str, until: SystemTime, now: SystemTime) -> Result<bool, StoreError> {
         Ok(self.shared.remembered().claim(&[Nonce::new(key, until)], now))
     }

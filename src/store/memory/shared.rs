@@ -31,6 +31,9 @@ const AT_ONCE: usize = 1024;
 const FEW: usize = 16;
 
 /// What belongs to one tenant.
+///
+/// The locks are taken in the order in which the module names them. A method that needs several takes the outer one
+/// first and holds it until its last change.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     /// All clients by identifier. A client is replaced and never changed in place while others hold it.
@@ -56,6 +59,9 @@ impl Shared {
 
     /// What the conditions spend stays locked until the client is inserted or refused. So it is spent exactly when the
     /// client is inserted, and a refusal is never seen by another insertion.
+    ///
+    /// The token is locked by its entry in the map, so insertions with other tokens wait only for the lock of the
+    /// nonces. A token that is not usable is refused before anything is written.
     pub(super) fn insert(&self, client: &Client, conditions: &InsertConditions) -> InsertOutcome {
         // The first lock of every change, so that all of them take locks in the same order.
         let mut remembered = self.remembered();
@@ -139,6 +145,9 @@ impl Shared {
     ///
     /// The positions are copied from the index in steps, so the lock is held for a moment only and other tasks run
     /// between two steps.
+    ///
+    /// The walk starts after the position of the query. It ends when enough clients were shown or when a step finds
+    /// fewer positions than it asked for.
     pub(super) async fn visit(&self, query: &ClientQuery, max: usize, mut show: impl FnMut(Arc<Client>)) {
         let (mut last, mut left) = (query.after.clone(), max);
         while left > 0 {
@@ -210,6 +219,8 @@ impl Shared {
     }
 
     /// Only the first use changes the index, so a busy client causes no work there.
+    ///
+    /// The lock of the client is held while the index changes, so an eviction sees both values or neither.
     pub(super) fn touch(&self, id: &ClientId, at: SystemTime) -> bool {
         let Some(mut stored) = self.clients.get_mut(id) else { return false };
         if stored.last_used.is_none() {
@@ -253,6 +264,8 @@ impl Shared {
     ///
     /// The number of clients is lowered while the client is still locked, so no caller sees it removed and still
     /// counted.
+    ///
+    /// The test sees the client as it is now and may refuse, so the caller's decision and the removal are one step.
     pub(super) fn remove_if(&self, id: &ClientId, test: impl FnOnce(&Client) -> bool) -> Option<Arc<Client>> {
         self.take_out(id, |client| {
             let goes = test(client);
@@ -264,6 +277,8 @@ impl Shared {
     }
 
     /// Removes a client whose place stays taken.
+    ///
+    /// Used by an eviction, whose new client takes the place, and by [`remove_if`](Self::remove_if), which frees it.
     fn take_out(&self, id: &ClientId, test: impl FnOnce(&Client) -> bool) -> Option<Arc<Client>> {
         let taken = self.clients.remove_if(id, |_, client| {
             // The test and both changes happen under the lock of the shard, so a use that is recorded at the same
