@@ -24,6 +24,8 @@ pub(super) async fn an_inserted_client_is_found<S: ClientStore>(store: Subject<S
 }
 
 /// A second insertion of an identifier is `Exists` and changes nothing.
+///
+/// The number of clients stays one. A store that counts the attempt would reach its limit with repeated requests.
 pub(super) async fn insert_never_replaces_a_client<S: ClientStore>(store: Subject<S>) {
     let first = client("taken", now());
     store.hold(std::slice::from_ref(&first)).await;

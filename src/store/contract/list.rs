@@ -27,6 +27,8 @@ fn shuffled(start: SystemTime) -> Vec<Client> {
 }
 
 /// The identifiers of clients, to compare them in a readable way.
+///
+/// For messages: a failed comparison then prints short names and no metadata.
 fn names(clients: &[Arc<Client>]) -> Vec<&str> {
     clients.iter().map(|client| client.id.as_str()).collect()
 }
@@ -229,6 +231,8 @@ pub(super) async fn count_equals_the_list<S: ClientStore>(store: Subject<S>) {
 ///
 /// Several clients have the same time of issue, and each page size cuts between other pairs of them. A cursor that has
 /// only the time would omit or repeat the clients of that time.
+///
+/// The list without a limit is the expectation, which another check compares with a fixed order.
 pub(super) async fn pages_are_complete_and_repeat_no_client<S: ClientStore>(store: Subject<S>) {
     let clients = shuffled(now());
     store.hold(&clients).await;

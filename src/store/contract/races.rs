@@ -143,6 +143,9 @@ pub(super) async fn refused_insertions_block_no_other_insertion<S: ClientStore>(
 ///
 /// An operator removes a token because it has leaked. From then on no insertion may succeed with it, however many are
 /// under way.
+///
+/// This finds a store that keeps the token and the number of its uses in one value, and writes that value back after
+/// it has inserted the client.
 pub(super) async fn spending_restores_no_removed_token<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let name = format!("revoked-{round}");
@@ -219,6 +222,9 @@ pub(super) async fn one_of_many_removals_is_true<S: ClientStore>(store: Subject<
 ///
 /// A client that is restored by a late write has valid credentials, but its owner and the audit trail know it as
 /// deleted.
+///
+/// The callers are removals, uses and updates in a ratio of one, one and six, so that updates are under way before and
+/// after the removal.
 pub(super) async fn a_removal_survives_concurrent_updates<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let client = client(&format!("gone-{round}"), now());
@@ -370,6 +376,9 @@ pub(super) async fn expire_spares_clients_that_are_used_in_time<S: ClientStore>(
 ///
 /// A store that looks for the key and then writes it fails this. Cure: an insertion that fails on an existing key,
 /// with the expiry as a condition of the same statement.
+///
+/// The second race of each round claims the same nonce after its time. A store must replace the expired entry for one
+/// caller only.
 pub(super) async fn one_of_many_claims_of_a_nonce_wins<S: ClientStore>(store: Subject<S>) {
     for round in 0..ROUNDS {
         let (key, now) = (format!("jti-{round}"), now());

@@ -97,6 +97,9 @@ async fn assert_comes_back<S: ClientStore>(store: &Subject<S>, client: &Client) 
 ///
 /// A value that a store loses is a right that a client loses, or gains: without its constraints a client could ask for
 /// any scope.
+///
+/// The values are unusual on purpose: text with quotes and trailing spaces, the highest numbers, times in a hundred
+/// years.
 pub(super) async fn every_field_of_a_client_comes_back<S: ClientStore>(store: Subject<S>) {
     let origins = [
         ("open", RegistrationOrigin::Open),
@@ -184,6 +187,8 @@ pub(super) async fn times_keep_their_milliseconds<S: ClientStore>(store: Subject
 /// A store hides no client because of its status or an expired secret; that decision is the registry's.
 ///
 /// The registry distinguishes a disabled client from an unknown one in its reply and on the audit trail.
+///
+/// They are also found by a list, used and removed like any other client, which an operator needs to clean up.
 pub(super) async fn disabled_and_expired_clients_are_kept<S: ClientStore>(store: Subject<S>) {
     let expired = Some(Secret { stored: secret("expired"), expires_at: Some(now() - DAY) });
     for status in [ClientStatus::Pending, ClientStatus::Active, ClientStatus::Disabled] {

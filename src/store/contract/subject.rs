@@ -164,6 +164,8 @@ impl<S: ClientStore> Subject<S> {
     }
 
     /// Calls the verb until the limit is reached or no client is idle, since a store may remove fewer with one call.
+    ///
+    /// At least one client is removed with each call while any is idle, so the loop ends.
     pub(super) async fn expire(&self, cutoffs: &IdleCutoffs, limit: usize) -> Vec<Arc<Client>> {
         let mut expired = Vec::new();
         loop {
@@ -189,6 +191,8 @@ impl<S: ClientStore> Subject<S> {
     }
 
     /// How many uses a token has left that must be there and have a number of uses.
+    ///
+    /// A check uses it only for tokens with a limit, so a missing number is a fault of the store.
     pub(super) async fn uses_left(&self, digest: &Digest) -> u32 {
         let token = self.get_token(digest).await;
         let Some(uses_left) = token.and_then(|token| token.uses_left) else {
@@ -244,6 +248,8 @@ where
 }
 
 /// How many of the answers equal this one.
+///
+/// Used in place of a set, because the number of equal answers is what a race promises.
 pub(super) fn times<T: PartialEq>(answers: &[T], wanted: &T) -> usize {
     answers.iter().filter(|answer| *answer == wanted).count()
 }

@@ -50,6 +50,8 @@ impl Index {
     }
 
     /// Removes a client from all indexes. It must have the values with which it was added.
+    ///
+    /// An entry with other values would stay in its set and be found although no such client is stored.
     pub(super) fn remove(&mut self, client: &Client) {
         self.all.remove(&place(client));
         self.remove_details(client);
@@ -80,6 +82,8 @@ impl Index {
     }
 
     /// Adds a client to the indexes that depend on values that can change.
+    ///
+    /// A client of several registrant keys is in the set of each, so an eviction by any of them finds it.
     fn add_details(&mut self, client: &Client) {
         if is_unused(client) {
             self.unused.insert(place(client));

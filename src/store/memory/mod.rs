@@ -99,6 +99,7 @@ impl ClientStore for MemoryStore {
         Ok(self.shared.insert(client, conditions))
     }
 
+    /// Takes the lock of one shard for a moment.
     async fn get(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
         Ok(self.shared.get(id))
     }
