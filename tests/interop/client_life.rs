@@ -99,7 +99,8 @@ async fn the_audit_trail_records_every_step_of_a_client_once() {
     let (lines, refused): (Vec<_>, Vec<_>) = log.lines().into_iter().partition(|line| line["outcome"] == "done");
     let refused: Vec<_> = refused.iter().map(|line| &line["operation"]).collect();
     assert_eq!(refused, ["authenticate", "authenticate"], "before it is approved and after it expired");
-    let told: Vec<_> = lines.iter().map(|line| json!([line["operation"], line["actor"], line["status"]])).collect();
+    let done_lines: Vec<_> =
+        lines.iter().map(|line| json!([line["operation"], line["actor"], line["status"]])).collect();
     let expected = [
         json!(["issue_token", "alice", null]),
         json!(["register", null, "pending"]),
@@ -107,7 +108,7 @@ async fn the_audit_trail_records_every_step_of_a_client_once() {
         json!(["first_use", null, "active"]),
         json!(["expire", null, "active"]),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(done_lines, expected);
     for line in &lines[1..] {
         assert_eq!((&line["client_id"], &line["owner"]), (&json!(id.as_str()), &json!("team")), "{line}");
         assert_eq!(line["initial_access_token_id"], record.id(), "{line}");

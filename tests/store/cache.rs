@@ -1,4 +1,5 @@
-//! What the cache promises beyond the suite: it spares the store, and it never serves what it knows to be changed.
+//! What the cache promises beyond the suite: it saves reads of the store, and never serves a client that it knows to
+//! be changed.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -19,7 +20,7 @@ use tower_dcr::{Access, Client, RegistrationErrorKind, Registry, StoreError, Sto
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(3600);
 
-/// A store that counts its reads and can hold them up after they have read, or fail them.
+/// A store that counts its reads, and can delay them after they have read, or fail them.
 #[derive(Clone)]
 struct Probe {
     inner: MemoryStore,
@@ -54,17 +55,17 @@ impl Probe {
         self.watch.fails.store(fails, Ordering::SeqCst);
     }
 
-    /// From now on reads wait with what they found.
+    /// From now on reads wait before they return their result.
     fn hold(&self) {
         self.watch.holds.store(true, Ordering::SeqCst);
     }
 
-    /// Until a read waits.
+    /// Waits until a read is delayed.
     async fn held(&self) {
         self.watch.held.notified().await;
     }
 
-    /// Lets one read that waits go on, and later ones without waiting.
+    /// Continues one delayed read; later reads are not delayed.
     fn release(&self) {
         self.watch.holds.store(false, Ordering::SeqCst);
         self.watch.gate.add_permits(1);
@@ -205,7 +206,7 @@ impl Setting {
         name(self.cached.get(&self.id).await.unwrap())
     }
 
-    /// Begins a read that found the client as it is now and comes back with it later.
+    /// Begins a read that has read the present client and returns it later.
     async fn slow_read(&self) -> tokio::task::JoinHandle<Option<String>> {
         self.probe.hold();
         let (cached, id) = (self.cached.clone(), self.id.clone());
@@ -403,7 +404,7 @@ async fn a_change_made_elsewhere_shows_within_the_lifetime() {
     setting.elsewhere.update(&setting.id, &setting.token, metadata("second")).await.unwrap();
     loop {
         let asked = Instant::now();
-        // Being used does not keep an old client alive.
+        // A hit does not extend the lifetime of an old copy.
         assert!(setting.cached.touch(&setting.id, SystemTime::now()).await.unwrap());
         if setting.get().await.as_deref() == Some("second") {
             break;
@@ -443,9 +444,9 @@ async fn a_failure_is_returned_to_all_waiting_callers_and_is_not_cached() {
 #[tokio::test]
 async fn the_listener_gets_every_possible_change_of_a_client() {
     let probe = Probe::new();
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let tell = Arc::clone(&told);
-    let listen = move |tenant: &str, id: &ClientId| tell.lock().unwrap().push((tenant.to_owned(), id.clone()));
+    let changes = Arc::new(Mutex::new(Vec::new()));
+    let recorder = Arc::clone(&changes);
+    let listen = move |tenant: &str, id: &ClientId| recorder.lock().unwrap().push((tenant.to_owned(), id.clone()));
     let cached = CachedStore::new(probe.clone()).on_change(listen).for_tenant("acme");
     let registry = registry(cached.clone());
     let registered = registry.register(metadata("first")).await.unwrap();
@@ -453,7 +454,7 @@ async fn the_listener_gets_every_possible_change_of_a_client() {
     let mut expected = 0;
     let mut told_once = |verb: &str| {
         expected += 1;
-        assert_eq!(*told.lock().unwrap(), vec![("acme".to_owned(), id.clone()); expected], "{verb}");
+        assert_eq!(*changes.lock().unwrap(), vec![("acme".to_owned(), id.clone()); expected], "{verb}");
     };
     told_once("insert");
     registry.update(id, token, metadata("second")).await.unwrap();
@@ -485,7 +486,7 @@ async fn tenants_share_the_cache_and_no_client() {
     assert_eq!(setting.probe.reads(), 2, "once for each tenant");
 }
 
-/// What another node changed is what a client reads and does with its token, however long this node keeps copies.
+/// Reads and changes with the token of a client use the store, so a change by another node is visible at once.
 #[tokio::test]
 async fn what_a_token_reads_and_changes_is_never_a_copy() {
     let setting = Setting::new().await;
@@ -513,7 +514,7 @@ async fn what_a_token_reads_and_changes_is_never_a_copy() {
     assert_eq!(setting.here.delete(id, token).await.unwrap_err().kind(), RegistrationErrorKind::InvalidToken);
 }
 
-/// A copy says that the client is disabled already, or that there is none; the operator's word holds nevertheless.
+/// A stale copy is disabled already, or missing; the change by the operator is made in the store nevertheless.
 #[tokio::test]
 async fn what_an_operator_does_is_never_decided_by_a_copy() {
     let setting = Setting::new().await;

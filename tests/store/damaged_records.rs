@@ -35,8 +35,8 @@ async fn who_cannot_be_read_does_not_go(store: impl ClientStore + Clone, damage:
     assert_eq!((expired.unwrap_err().kind(), registry.count().await.unwrap()), (RegistrationErrorKind::Unavailable, 1));
 }
 
-/// A wrong token reads no record, so neither whether there is one nor its size shows in the time it takes. That is seen
-/// without a clock: a record that cannot be read does not get in the way.
+/// A wrong token reads no record, so the time of the reply shows neither that there is one nor its size. The test
+/// proves that without a clock: the reply is the same when the record cannot be read.
 async fn a_wrong_token_reads_no_record(store: impl ClientStore + Clone, damage: impl AsyncFnOnce(&ClientId)) {
     let registry = crowded(store.clone(), 10);
     let registered = registry.register(metadata()).await.unwrap();
@@ -158,11 +158,11 @@ async fn readable_clients_expire_in_redis_and_are_all_reported() {
         }
     }
 
-    let (store_under_test, revoked, told) =
+    let (store_under_test, revoked, changes) =
         (Redis::make().await, Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
-    let tell = Arc::clone(&told);
+    let recorder = Arc::clone(&changes);
     let store =
-        CachedStore::new(store_under_test.store()).on_change(move |_, id| tell.lock().unwrap().push(id.clone()));
+        CachedStore::new(store_under_test.store()).on_change(move |_, id| recorder.lock().unwrap().push(id.clone()));
     let builder = Registry::builder("https://id.example.com", Access::Open).with_secrets(SecretStorage::hashed());
     let registry = builder.with_revocation(Counted(Arc::clone(&revoked))).build(store).unwrap();
     let mut ids = Vec::new();
@@ -174,13 +174,13 @@ async fn readable_clients_expire_in_redis_and_are_all_reported() {
         let key = format!("{{{}:}}:client:{damaged}", store_under_test.prefix());
         connection.append::<_, _, ()>(key, "damaged").await.unwrap();
     }
-    told.lock().unwrap().clear();
+    changes.lock().unwrap().clear();
     let later = registry.now() + std::time::Duration::from_secs(60);
     let cutoffs = IdleCutoffs::none(later).with_unused_since(later);
     assert_eq!(registry.expire(&cutoffs, 120).await.unwrap().len(), 120);
     assert_eq!(registry.expire(&cutoffs, 1000).await.unwrap().len(), 128);
     assert_eq!((registry.count().await.unwrap(), revoked.load(Ordering::SeqCst)), (2, 248));
-    assert_eq!(told.lock().unwrap().len(), 248);
+    assert_eq!(changes.lock().unwrap().len(), 248);
     store_under_test.clear().await;
 }
 

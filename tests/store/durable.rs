@@ -22,7 +22,7 @@ fn registry(store: impl ClientStore, most: Option<u64>) -> Registry {
     builder.build(store).unwrap()
 }
 
-/// Registers so many clients at once on all of these nodes and gathers how that ended.
+/// Registers this number of clients at once on all of these nodes and returns the outcomes.
 async fn rush(nodes: &[Registry], each: usize) -> Vec<Result<(), RegistrationError>> {
     let mut tasks = JoinSet::new();
     for node in nodes.iter().cycle().take(nodes.len() * each) {
@@ -40,7 +40,7 @@ fn outcome(outcomes: &[Result<(), RegistrationError>]) -> usize {
     outcomes.iter().filter(|outcome| outcome.is_ok()).count()
 }
 
-/// A limit holds across nodes, also while one that knows of none registers beside it and while clients go.
+/// A limit holds across nodes, also while a node without a limit registers clients and while clients are removed.
 async fn a_limit_holds_across_nodes(one: impl ClientStore + Clone, other: impl ClientStore) {
     let store = one.clone();
     let (one, other) = (registry(one, Some(20)), registry(other, Some(20)));
@@ -159,7 +159,7 @@ mod sqlite {
         store_under_test.clear().await;
     }
 
-    /// Time stands still but for the patience of those who wait for their turn.
+    /// The clock is paused, except for the time limit of callers that wait for a connection.
     #[tokio::test]
     async fn however_many_wait_for_a_locked_file_none_has_more_patience_than_another() {
         let store_under_test = Sqlite::make().await;
@@ -341,7 +341,7 @@ mod postgres {
         drop(registry);
     }
 
-    /// A caller who has to wait gets the connection of one who is done, although it does not go back to its pool.
+    /// A waiting caller gets the connection of a finished caller, although it does not return to its pool.
     #[tokio::test]
     async fn one_connection_serves_many_callers() {
         let store_under_test = Postgres::make().await;
@@ -355,7 +355,7 @@ mod postgres {
         store_under_test.clear().await;
     }
 
-    /// Time stands still but for the patience of the store, so this waits for nothing.
+    /// The clock is paused, except for the time limit of the store, so this test does not really wait.
     #[tokio::test]
     async fn a_server_that_does_not_answer_is_given_up_and_found_again() {
         let store_under_test = Postgres::make().await;
@@ -374,7 +374,7 @@ mod postgres {
         store_under_test.clear().await;
     }
 
-    /// As above. The one has the only connection, the other waits for it.
+    /// As above. One caller has the only connection, the other waits for it.
     #[tokio::test]
     async fn waiting_for_a_connection_has_a_time_limit() {
         let store_under_test = Postgres::make().await;

@@ -45,7 +45,7 @@ macro_rules! contract_tests {
     };
 }
 
-// A store that is fast runs each check several times, since a race may go well by chance.
+// A fast store runs each check several times, since a race may pass by chance.
 for_each_store_check! { contract_tests! { memory over crate::store_under_test::Memory, 8; } }
 for_each_store_check! { contract_tests! { a_store_of_your_own over crate::store_under_test::Custom, 2; } }
 #[cfg(feature = "cache")]

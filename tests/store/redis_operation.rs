@@ -58,7 +58,7 @@ impl Cluster {
         cluster
     }
 
-    /// Asks each node until it knows who has which slot.
+    /// Waits until every node knows the owner of each slot.
     async fn settled(&self) {
         for node in &self.0 {
             let mut connection = connection(node).await;
@@ -201,7 +201,7 @@ async fn a_removed_client_leaves_no_key_behind() {
     let mut connection = connection(&server).await;
     let left: Vec<String> = connection.keys("*").await.unwrap();
     for key in left {
-        // That a client was used for the first time is remembered for a while.
+        // The first use of a client is cached for a while.
         let lifetime: i64 = connection.pttl(&key).await.unwrap();
         assert!(key.contains(":remembered:") && lifetime > 0, "{key} stays for {lifetime} ms");
     }

@@ -5,7 +5,7 @@ pub(crate) use postgres::{Pooled, Postgres, Repeating, url};
 #[cfg(feature = "sqlite")]
 pub(crate) use sqlite::Sqlite;
 
-/// What no other test of this run or another one is called.
+/// A name that is unique among all tests and all runs.
 pub(crate) fn unique(prefix: &str) -> String {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -22,7 +22,7 @@ mod sqlite {
 
     use crate::store_under_test::StoreUnderTest;
 
-    /// A database file in a folder that goes with the bed.
+    /// A database file in a folder that is deleted when the bed is dropped.
     pub(crate) struct Sqlite {
         folder: PathBuf,
         store: SqliteStore,
@@ -69,7 +69,7 @@ mod postgres {
         named.unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned())
     }
 
-    /// A schema that goes with the bed.
+    /// A schema that is deleted when the bed is dropped.
     pub(crate) struct Postgres {
         schema: String,
         store: PostgresStore,
@@ -134,7 +134,7 @@ mod postgres {
         }
     }
 
-    /// The same where a transaction sees, unless it says otherwise, what there was when it began.
+    /// The same with `repeatable read` as the default isolation level of transactions.
     pub(crate) struct Repeating(Postgres);
 
     impl StoreUnderTest for Repeating {

@@ -10,7 +10,7 @@ use tower_dcr::metadata::ClientMetadata;
 use tower_dcr::store::{ClientQuery, ClientStore, SqliteStore};
 use tower_dcr::{Access, Registry, StoreError};
 
-/// A folder that goes with the value.
+/// A folder that is deleted when the value is dropped.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -41,7 +41,7 @@ async fn register(registry: &Registry) -> String {
     registry.register(metadata).await.unwrap().client().id().to_string()
 }
 
-/// What is behind an error, as a log shows it.
+/// The causes of an error, as a log shows them.
 fn causes(error: &StoreError) -> String {
     let first = std::error::Error::source(error);
     let causes = std::iter::successors(first, |cause| cause.source()).map(ToString::to_string);
@@ -71,7 +71,7 @@ async fn the_files_of_a_database_are_their_owners_alone() {
     for file in files("fresh.db") {
         assert_eq!(mode(&file), 0o600, "{}", file.display());
     }
-    // As versions before left them, in the midst of their work.
+    // The files of earlier versions, after a stop during a write.
     files("fresh.db").iter().for_each(|file| with_mode(file, 0o644));
     let again = SqliteStore::open(folder.file("fresh.db")).await.unwrap();
     register(&registry(&again)).await;

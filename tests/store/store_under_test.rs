@@ -3,7 +3,7 @@
 use crate::custom_store::LockedStore;
 use tower_dcr::store::{ClientStore, MemoryStore, contract};
 
-/// Gives an empty store and takes away afterwards what is left of it.
+/// Makes an empty store and deletes its data afterwards.
 pub(crate) trait StoreUnderTest: Sized + Send {
     type Store: ClientStore;
 
@@ -27,7 +27,7 @@ pub(crate) async fn check<B: StoreUnderTest>(name: &str, times: usize) {
     }
 }
 
-/// The store that needs nothing.
+/// The store in memory.
 pub(crate) struct Memory(MemoryStore);
 
 impl StoreUnderTest for Memory {

@@ -1,4 +1,4 @@
-//! A network that loses connections without a word.
+//! A network that loses connections without an error.
 
 use tower_dcr::credential::SecretStorage;
 use tower_dcr::metadata::ClientMetadata;
@@ -16,8 +16,8 @@ fn registry(store: impl ClientStore) -> Registry {
     builder.build(store).unwrap()
 }
 
-/// After the connections are lost, one caller meets that, whose time does not really pass; the others find the database
-/// by new ones.
+/// After the connections are lost, one caller waits for the time limit (on a paused clock); the others use new
+/// connections.
 async fn assert_found_again(registry: &Registry, link: &LossyProxy, tries: usize) {
     link.lose();
     tokio::time::pause();
@@ -97,7 +97,7 @@ mod postgres {
         registry(MemoryStore::new()).register(metadata()).await.unwrap().client().clone()
     }
 
-    /// A node stops in the midst of an insertion, which holds the count of the clients.
+    /// A node stops during an insertion that has locked the count of the clients.
     #[tokio::test]
     async fn a_node_that_is_lost_in_a_transaction_stops_no_other() {
         let store_under_test = Postgres::make().await;

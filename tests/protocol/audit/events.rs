@@ -128,8 +128,8 @@ async fn an_expired_client_is_on_the_trail_when_its_revocation_is_not_awaited() 
     let cutoffs = IdleCutoffs::none(later).with_unused_since(later);
     assert!(server.registry.expire(&cutoffs, 9).now_or_never().is_none(), "it waits for the revocation");
     assert_eq!(server.count().await, 0);
-    let told: Vec<_> = ledger.take().iter().map(|entry| (entry.operation, entry.status)).collect();
-    let (expired, revoked) = told.split_at(3);
+    let recorded: Vec<_> = ledger.take().iter().map(|entry| (entry.operation, entry.status)).collect();
+    let (expired, revoked) = recorded.split_at(3);
     assert_eq!(expired, [(Operation::Expire, None); 3]);
     assert_eq!(revoked, [(Operation::Revoke, Some(500)); 3], "and that their grants may be left");
 }

@@ -19,13 +19,13 @@ use crate::server::{Registered, Server, minimal, minimal_and, send};
 #[derive(Debug, Clone, Default)]
 struct Disk {
     bytes: Arc<Mutex<Vec<u8>>>,
-    room: Arc<Mutex<Option<usize>>>,
+    capacity: Arc<Mutex<Option<usize>>>,
 }
 
 impl io::Write for Disk {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let room = self.room.lock().unwrap();
-        let taken = room.map_or(bytes.len(), |room| room.min(bytes.len()));
+        let capacity = self.capacity.lock().unwrap();
+        let taken = capacity.map_or(bytes.len(), |capacity| capacity.min(bytes.len()));
         self.bytes.lock().unwrap().extend(&bytes[..taken]);
         if taken < bytes.len() { Err(io::ErrorKind::StorageFull.into()) } else { Ok(taken) }
     }
@@ -216,10 +216,10 @@ async fn a_record_names_the_tenant() {
 #[tokio::test]
 async fn a_torn_line_costs_only_itself() {
     let (server, disk) = written(Access::Open, |builder| builder).await;
-    *disk.room.lock().unwrap() = Some(20);
+    *disk.capacity.lock().unwrap() = Some(20);
     let refused = server.post(&minimal()).await;
     assert_eq!((refused.status, server.count().await), (503, 0), "what is not recorded did not happen");
-    *disk.room.lock().unwrap() = None;
+    *disk.capacity.lock().unwrap() = None;
     let client = server.register(&minimal()).await;
     let text = disk.text();
     let whole = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -258,7 +258,7 @@ async fn every_sink_records_also_that_a_change_was_taken_back() {
     broken.fail(true);
     assert_eq!(server.post(&minimal()).await.status, 503);
     assert_eq!(server.put(&client, &minimal_and(json!({ "client_name": "New" }))).await.status, 503);
-    let told: Vec<_> = ledger.take().into_iter().map(|entry| (entry.operation, entry.action)).collect();
+    let operations: Vec<_> = ledger.take().into_iter().map(|entry| (entry.operation, entry.action)).collect();
     let expected = [
         (Operation::Register, "register"),
         (Operation::TakeBack, "take_back"),
@@ -267,7 +267,7 @@ async fn every_sink_records_also_that_a_change_was_taken_back() {
         (Operation::TakeBack, "take_back"),
         (Operation::Update, "refused"),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(operations, expected);
     let records = disk.records();
     assert_eq!(records.len(), 6);
     assert_eq!(records[1]["client_id"], records[0]["client_id"], "the client that was taken back");
@@ -286,8 +286,8 @@ async fn a_token_that_cannot_be_recorded_is_not_issued() {
     let refused = server.registry.issue_initial_access_token(TokenOptions::new()).await;
     assert_eq!(refused.unwrap_err().status(), 503);
     assert_eq!(server.registry.initial_access_tokens().await.unwrap().len(), 0);
-    let told: Vec<_> = ledger.take().into_iter().map(|entry| entry.action).collect();
-    assert_eq!(told, ["issue_token", "take_back", "refused"]);
+    let operations: Vec<_> = ledger.take().into_iter().map(|entry| entry.action).collect();
+    assert_eq!(operations, ["issue_token", "take_back", "refused"]);
 }
 
 #[cfg(feature = "audit-channel")]

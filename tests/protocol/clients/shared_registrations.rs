@@ -72,15 +72,15 @@ async fn an_identical_public_registration_shares_the_client_that_is_there() {
             (201, name == "a client with a secret"),
             "{name}"
         );
-        let told = reply.json();
-        assert_eq!(told["client_id"] == first.json()["client_id"], shares, "{name}");
-        assert_eq!(told["client_id_issued_at"] == first.json()["client_id_issued_at"], shares, "{name}");
-        assert_eq!(told["redirect_uris"], document["redirect_uris"], "{name}: as this caller sent them");
+        let information = reply.json();
+        assert_eq!(information["client_id"] == first.json()["client_id"], shares, "{name}");
+        assert_eq!(information["client_id_issued_at"] == first.json()["client_id_issued_at"], shares, "{name}");
+        assert_eq!(information["redirect_uris"], document["redirect_uris"], "{name}: as this caller sent them");
         assert_eq!(server.count().await - before, u64::from(!shares), "{name}");
         let audited: Vec<_> = ledger.take().iter().map(|entry| entry.operation).collect();
         assert_eq!(audited, [if shares { Operation::Reuse } else { Operation::Register }], "{name}");
         for member in MANAGEMENT {
-            assert_eq!(told.get(member).is_some(), name == "a client with a secret", "{name}: {member}");
+            assert_eq!(information.get(member).is_some(), name == "a client with a secret", "{name}: {member}");
         }
     }
     for member in MANAGEMENT {

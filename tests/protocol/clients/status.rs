@@ -150,8 +150,8 @@ async fn what_was_reviewed_is_what_is_approved() {
     assert_eq!(again.revision(), approved.revision(), "an approved client is not changed");
     let nobody = ClientId::parse("nobody").unwrap();
     assert!(server.registry.approve_revision(&nobody, 1).await.unwrap().is_none());
-    let told: Vec<_> = ledger.take().iter().map(|entry| (entry.operation, entry.status)).collect();
-    assert_eq!(told, [(Operation::Approve, Some(409)), (Operation::Approve, None)]);
+    let recorded: Vec<_> = ledger.take().iter().map(|entry| (entry.operation, entry.status)).collect();
+    assert_eq!(recorded, [(Operation::Approve, Some(409)), (Operation::Approve, None)]);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The documents of real clients and of attackers under every profile: which ones it accepts, and why it refuses others.
+//! The documents of real clients and of attackers under every profile: which it accepts, and why it refuses the rest.
 //! `fapi2` accepts none, since all are public or authenticate by a secret; `profiles` has the clients that it is for.
 
 use std::collections::BTreeMap;

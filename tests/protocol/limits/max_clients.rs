@@ -36,9 +36,9 @@ async fn at_the_ceiling_the_oldest_unused_client_is_evicted() {
     let new = stage.register().await;
     assert_eq!(stage.left().await, ids(&[&used, &disabled, &protected, &new]));
     assert_eq!(stage.grants.revoked(), ids(&[&oldest]));
-    let told: Vec<_> = stage.ledger.take().into_iter().map(|entry| (entry.operation, entry.client_id)).collect();
+    let entries: Vec<_> = stage.ledger.take().into_iter().map(|entry| (entry.operation, entry.client_id)).collect();
     let of = |client: &Registered| Some(client.id().to_owned());
-    assert_eq!(told, [(Operation::Register, of(&new)), (Operation::Expire, of(&oldest))]);
+    assert_eq!(entries, [(Operation::Register, of(&new)), (Operation::Expire, of(&oldest))]);
 
     stage.touch(&new).await;
     let full = stage.server.post(&minimal()).await;
@@ -80,9 +80,9 @@ async fn an_evicted_client_is_restored_when_the_trail_fails() {
         ledger.fail_at(None);
         assert_eq!((server.get(&first).await.status, server.get(&second).await.status), (200, 200), "{failing:?}");
         assert_eq!((server.count().await, grants.revoked()), (2, vec![]), "{failing:?}");
-        let told: Vec<_> = ledger.take().into_iter().map(|entry| (entry.operation, entry.action)).collect();
-        assert!(told.contains(&(Operation::TakeBack, "take_back")), "{told:?}");
-        assert!(!told.contains(&(Operation::Expire, "expire")), "{told:?}");
+        let entries: Vec<_> = ledger.take().into_iter().map(|entry| (entry.operation, entry.action)).collect();
+        assert!(entries.contains(&(Operation::TakeBack, "take_back")), "{entries:?}");
+        assert!(!entries.contains(&(Operation::Expire, "expire")), "{entries:?}");
     }
     assert_eq!(server.post(&minimal()).await.status, 201);
     assert_eq!(grants.revoked(), ids(&[&first]));
@@ -114,8 +114,9 @@ async fn a_revocation_that_is_dropped_is_reported() {
     ledger.take();
     caller.abort();
     assert!(caller.await.is_err_and(|error| error.is_cancelled()));
-    let told = ledger.take();
-    let steps: Vec<_> = told.iter().map(|entry| (entry.operation, entry.client_id.as_deref(), entry.status)).collect();
+    let entries = ledger.take();
+    let steps: Vec<_> =
+        entries.iter().map(|entry| (entry.operation, entry.client_id.as_deref(), entry.status)).collect();
     assert_eq!(steps, [(Operation::Revoke, Some(first.id()), Some(500))]);
 }
 

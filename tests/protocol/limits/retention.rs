@@ -160,7 +160,7 @@ async fn no_client_is_removed_while_the_protected_clients_are_unknown() {
     stage.grants.fail(true);
     let error = stage.server.registry.sweep(10).await.unwrap_err();
     assert_eq!(error.kind(), RegistrationErrorKind::Unavailable);
-    assert_refused("no room", &stage.server.post(&minimal()).await, 503, LATER, Challenge::None);
+    assert_refused("limit reached", &stage.server.post(&minimal()).await, 503, LATER, Challenge::None);
     assert_eq!(stage.left().await, ids(&[&client]));
 }
 
@@ -202,11 +202,11 @@ async fn grants_that_cannot_be_revoked_are_reported_and_the_client_stays_removed
     stage.ledger.take();
     stage.grants.fail(true);
     let assert_told = |operation, client: &Registered| {
-        let told = stage.ledger.take();
-        let steps: Vec<_> = told.iter().map(|entry| (entry.operation, entry.status)).collect();
-        assert_eq!(steps, [(operation, None), (Operation::Revoke, Some(500))], "{told:?}");
-        assert!(told.iter().all(|entry| entry.client_id.as_deref() == Some(client.id())), "{told:?}");
-        assert!(told[1].shown.contains("the authorization server is down"), "{told:?}");
+        let entries = stage.ledger.take();
+        let steps: Vec<_> = entries.iter().map(|entry| (entry.operation, entry.status)).collect();
+        assert_eq!(steps, [(operation, None), (Operation::Revoke, Some(500))], "{entries:?}");
+        assert!(entries.iter().all(|entry| entry.client_id.as_deref() == Some(client.id())), "{entries:?}");
+        assert!(entries[1].shown.contains("the authorization server is down"), "{entries:?}");
     };
     let reply = stage.server.delete(&deleted).await;
     assert_eq!((reply.status, reply.text().as_str()), (204, ""));
@@ -264,9 +264,9 @@ async fn a_task_sweeps_whenever_it_wakes() {
         asleep.notified().await;
         assert_eq!(stage.left().await, ids(&left.iter().collect::<Vec<_>>()));
     }
-    let told: Vec<_> = stage.ledger.take().iter().map(|entry| (entry.operation, entry.status)).collect();
+    let entries: Vec<_> = stage.ledger.take().iter().map(|entry| (entry.operation, entry.status)).collect();
     let [register, expire] = [(Operation::Register, None), (Operation::Expire, None)];
-    assert_eq!(told, [register, register, (Operation::Expire, Some(503)), expire, expire]);
+    assert_eq!(entries, [register, register, (Operation::Expire, Some(503)), expire, expire]);
     task.abort();
     assert!(task.await.unwrap_err().is_cancelled());
 }

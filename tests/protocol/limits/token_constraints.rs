@@ -195,8 +195,8 @@ async fn a_token_that_permits_no_registration_is_not_issued() {
     ];
     for (name, options, issued) in rows {
         let refused = server.registry.issue_initial_access_token(options).await.err();
-        let told = refused.map(|error| (error.status(), error.code(), error.violations()[0].rule()));
-        assert_eq!(told, (!issued).then_some((400, Some(ErrorCode::InvalidRequest), "C4")), "{name}");
+        let actual = refused.map(|error| (error.status(), error.code(), error.violations()[0].rule()));
+        assert_eq!(actual, (!issued).then_some((400, Some(ErrorCode::InvalidRequest), "C4")), "{name}");
     }
     assert_eq!(server.registry.initial_access_tokens().await.unwrap().len(), 2, "nothing else is kept");
 }

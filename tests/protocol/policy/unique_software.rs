@@ -112,5 +112,5 @@ async fn of_many_at_once_one_succeeds_and_no_token_is_spent_in_vain() {
     }
     let uses = server.registry.initial_access_tokens().await.unwrap()[0].uses_left();
     assert_eq!(uses, Some(9 - in_.len() as u32), "a refusal gives its use back");
-    assert_eq!(posting().await.status, 201, "afterwards there is room for one");
+    assert_eq!(posting().await.status, 201, "afterwards one client is permitted");
 }

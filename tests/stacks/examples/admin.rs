@@ -73,8 +73,8 @@ async fn only_the_operator_gets_in() {
             let answer = admin.send(method.clone(), path, authorization, &Value::Null).await;
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path} with {authorization:?}");
             assert_eq!(answer.headers[WWW_AUTHENTICATE], "Bearer realm=\"admin\"", "{path}");
-            let told = json!({ "error": "invalid_token", "error_description": "an admin token is required" });
-            assert_eq!(answer.json(), told, "{path}");
+            let refusal = json!({ "error": "invalid_token", "error_description": "an admin token is required" });
+            assert_eq!(answer.json(), refusal, "{path}");
         }
     }
     admin.example.end();
@@ -214,10 +214,10 @@ async fn every_refusal_is_json_and_repeats_nothing() {
         let answer = admin.send(method, &format!("/admin{path}"), &format!("Bearer {ADMIN}"), &body).await;
         assert_eq!(answer.status, status, "{name}: {answer:?}");
         assert_eq!(answer.headers[CONTENT_TYPE], "application/json", "{name}");
-        let told = answer.json();
-        assert_eq!(told["error"], error, "{name}");
-        let description = told["error_description"].as_str().unwrap_or_default();
-        assert!(!description.is_empty() && !description.contains(CANARY), "{name}: {told}");
+        let refusal = answer.json();
+        assert_eq!(refusal["error"], error, "{name}");
+        let description = refusal["error_description"].as_str().unwrap_or_default();
+        assert!(!description.is_empty() && !description.contains(CANARY), "{name}: {refusal}");
         assert_eq!(answer.headers.contains_key(ALLOW), status == 405, "{name}");
     }
     let request = Request::post(format!("{}/admin/tokens", admin.example.base_url()));

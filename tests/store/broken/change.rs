@@ -187,7 +187,7 @@ impl Broken {
         Ok(())
     }
 
-    /// Gives a use back, whatever happened to the client.
+    /// Refunds a use, whether or not the client was removed.
     async fn refund(&self, token: Option<Digest>) -> Result<(), StoreError> {
         let Some(digest) = token else { return Ok(()) };
         let Some(token) = self.inner.get_token(&digest).await? else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! Which check finds which fault, and what it says then.
+//! The check that finds each fault, and its message.
 
 use tower_dcr::store::contract;
 
@@ -6,7 +6,7 @@ use super::{Broken, Fault, complaint};
 
 macro_rules! caught {
     ($($fault:ident $(($part:literal))? in $name:ident by $check:ident, $says:literal;)+) => {
-        /// The checks that find a fault, each as often as it does.
+        /// The checks that find a fault, one entry for each fault.
         const CHECKS: &[&str] = &[$(stringify!($check)),+];
 
         $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -73,7 +73,7 @@ impl Broken {
         }
     }
 
-    /// What the fault takes the costs for.
+    /// The conditions of the insertion, as the fault changes them.
     async fn broken_admission(&self, conditions: &InsertConditions) -> Result<InsertConditions, StoreError> {
         let mut conditions = conditions.clone();
         match self.fault {

@@ -1,4 +1,4 @@
-//! Stores with one fault each, as they are easily written, and the check that finds it.
+//! Stores with one common fault each, and the check that finds it.
 
 mod change;
 mod faults_and_checks;
@@ -124,11 +124,11 @@ enum Fault {
 struct Broken {
     inner: MemoryStore,
     fault: Fault,
-    /// Makes the steps of a faulty verb one, except for callers who hang up halfway.
+    /// Serializes the steps of a faulty verb, so that only a cancelled call shows them.
     one_by_one: Arc<Mutex<()>>,
-    /// How many callers came by, in all tenants.
+    /// The number of callers that arrived, in all tenants.
     arrivals: Arc<AtomicU64>,
-    /// How many callers left.
+    /// The number of callers that finished.
     departures: Arc<AtomicU64>,
     /// The tenants that were asked for.
     tenants: Arc<SyncMutex<Vec<MemoryStore>>>,
@@ -150,7 +150,7 @@ impl Broken {
         self.departures.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Lets the first caller wait for the second one, so that two are sure to have come before either goes on.
+    /// Lets the first caller wait for the second one, so that both have arrived before either continues.
     async fn meet(&self) {
         if self.arrive() == 0 {
             self.until_arrived(2).await;
@@ -165,13 +165,13 @@ impl Broken {
         until(|| self.departures.load(Ordering::SeqCst) >= callers).await;
     }
 
-    /// Waits until all others of a race have left, whatever races there were before.
+    /// Waits until all other callers of the present race have finished.
     async fn until_others_left(&self) {
         until(|| self.departures.load(Ordering::SeqCst) % CALLERS == CALLERS - 1).await;
     }
 }
 
-/// Lets others go on until something is so.
+/// Yields to other tasks until a condition holds.
 async fn until(is_so: impl Fn() -> bool) {
     for _ in 0..1_000_000 {
         if is_so() {
@@ -182,7 +182,7 @@ async fn until(is_so: impl Fn() -> bool) {
     panic!("the check sends other callers off than this fault waits for");
 }
 
-/// What a check says about a store with this fault; nothing if it finds none.
+/// The message of a check about a store with this fault; `None` if the check passes.
 async fn complaint(fault: Fault, name: &str) -> Option<String> {
     let check = contract::checks().into_iter().find(|check| check.name() == name);
     let Some(check) = check else { panic!("{name} is no check of the suite") };

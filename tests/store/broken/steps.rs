@@ -1,4 +1,4 @@
-//! Insertions that pay in steps of their own.
+//! Insertions that spend uses, nonces and capacity in separate steps.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ impl Broken {
         Ok(outcome)
     }
 
-    /// Takes a use, inserts when all others have left, and refunds the use when that is refused.
+    /// Takes a use, inserts when all others have finished, and refunds the use when the insertion is refused.
     pub(super) async fn hold_then_insert(
         &self,
         client: &Client,
@@ -79,7 +79,7 @@ impl Broken {
         Ok(token.filter(|token| token.is_usable(conditions.now)))
     }
 
-    /// Looks for the identifier and then, when another caller has looked too, takes it.
+    /// Reads the identifier and, after another caller has read it too, inserts it.
     pub(super) async fn look_then_overwrite(&self, client: &Client) -> Result<InsertOutcome, StoreError> {
         if self.inner.get(client.id()).await?.is_some() {
             return Ok(InsertOutcome::Exists);
@@ -122,7 +122,7 @@ impl Broken {
         })
     }
 
-    /// Chooses the client to evict and then, after a pause, evicts it, whatever happened to it meanwhile.
+    /// Chooses the client to evict and then, after a pause, evicts it, even if it was used meanwhile.
     pub(super) async fn choose_then_evict(
         &self,
         client: &Client,
@@ -160,7 +160,7 @@ impl Broken {
         self.inner.insert(client, &conditions).await
     }
 
-    /// Looks at keys and, after a pause, inserts and uses them up.
+    /// Reads the nonces and, after a pause, inserts and claims them.
     pub(super) async fn look_then_insert(
         &self,
         client: &Client,

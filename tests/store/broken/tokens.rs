@@ -78,7 +78,7 @@ impl Broken {
         }
     }
 
-    /// Whether a key is not remembered yet: one whose time is over at once is as good as none.
+    /// Whether a nonce is not stored yet. A nonce that expires at once is not stored.
     pub(super) async fn is_new(&self, key: &str, now: SystemTime) -> Result<bool, StoreError> {
         self.inner.claim_nonce(key, now, now).await
     }
