@@ -114,6 +114,7 @@ impl Registry {
         secret: Option<ClientSecret>,
         token: Option<RegistrationAccessToken>,
     ) -> ClientInformation {
+        // From the configured URL and the canonical path, also if the request used an alias or another host.
         let uri = token.is_some().then(|| format!("{}/{}", self.settings().endpoint.url, client.id));
         ClientInformation::new(client, secret, token, uri)
     }
@@ -125,6 +126,7 @@ impl fmt::Debug for Registry {
             .debug_struct("Registry")
             .field("endpoint", &self.settings().endpoint.url)
             .field("access", &self.settings().access.access)
+            // Settings may contain keys and tokens, so only these two are shown.
             .finish_non_exhaustive()
     }
 }

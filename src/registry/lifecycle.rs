@@ -89,6 +89,7 @@ impl Registry {
 
     /// Removes a client at any revision: an operator removes it whatever it changed meanwhile.
     async fn remove_any(&self, id: &ClientId) -> Result<bool, RegistrationError> {
+        // Read first, because the event and the revocation need the client that is removed.
         let Some(client) = self.inner.store.get_current(id).await? else { return Ok(false) };
         if !self.inner.store.remove(id, &RemoveConditions::unconditional()).await? {
             return Ok(false);
@@ -100,6 +101,8 @@ impl Registry {
     pub(super) async fn after_removal(&self, operation: Operation, client: &Client) -> Result<(), RegistrationError> {
         let unrevoked = self.unrevoked([client]);
         let recorded = self.record(&AuditEvent::done(operation, client)).await;
+        // Grants are revoked also if the event was not recorded: the client is removed, and its tokens must not
+        // outlive it.
         recorded.and(unrevoked.revoke().await)
     }
 
@@ -130,6 +133,7 @@ impl Registry {
         after: impl Fn(&Client) -> Result<ClientStatus, RegistrationError>,
     ) -> Result<Option<Arc<Client>>, RegistrationError> {
         for _ in 0..MORE_ATTEMPTS {
+            // Not from a cache: the decision must be about the status that the store has.
             let Some(client) = self.inner.store.get_current(id).await? else { return Ok(None) };
             let status = after(&client)?;
             if status == client.status {
@@ -156,6 +160,7 @@ impl Registry {
         let Err(error) = self.record(&AuditEvent::changed(operation, before, &after)).await else {
             return Ok(Arc::new(after));
         };
+        // Undone only in the direction that takes rights away.
         if after.status != ClientStatus::Disabled {
             let restored = Client { revision: after.revision + 1, ..before.clone() };
             self.inner.store.update(&restored, &UpdateConditions::unconditional(self.now())).await?;
@@ -180,6 +185,7 @@ impl Unrevoked<'_> {
         let mut all = Ok(());
         while let Some(client) = self.clients.front().copied() {
             let revoked = revocation.revoke(client).await;
+            // Only after the revocation: a future that is dropped meanwhile still reports this client.
             self.clients.pop_front();
             let revoked = revoked
                 .map_err(|cause| RegistrationError::new(RegistrationErrorKind::RevocationFailed).caused_by(cause));

@@ -139,6 +139,7 @@ impl<S: AuditSink> ErasedSink for S {
         &'a self,
         event: &'a AuditEvent<'_>,
     ) -> Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send + 'a>> {
+        // Boxed here, so that an implementation can use `async fn` and the registry can hold any sink.
         Box::pin(AuditSink::record(self, event))
     }
 }

@@ -49,6 +49,7 @@ impl RegistryBuilder {
     /// process runs. At least 16 characters; only its digest is kept. Needs [`Access::Tokens`](crate::Access::Tokens).
     /// Default: none.
     pub fn with_initial_access_token(mut self, token: impl Into<String>) -> Self {
+        // Hashed at once: the text of the token is not stored in the builder.
         self.access.add_static_token(&InitialAccessToken::new(token));
         self
     }

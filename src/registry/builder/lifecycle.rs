@@ -21,6 +21,7 @@ impl RegistryBuilder {
     /// The largest number of clients. At this number a registration is answered with 503, also if clients are idle; see
     /// [`Retention::with_max_clients`] for a ceiling at which the oldest unused client is evicted. Default: any number.
     pub fn with_max_clients(mut self, clients: u64) -> Self {
+        // A grace without an end: no client may be evicted, so the limit refuses.
         self.lifecycle.retention = self.lifecycle.retention.with_max_clients(clients).with_grace(Duration::MAX);
         self
     }
