@@ -45,19 +45,15 @@
 //! # What it promises
 //!
 //! - **A change made here is visible here at once.** After a verb returned, no later [`get`](ClientStore::get) of this
-//! node or of a clone answers with the client as it was before.
-//!
+//!   node or of a clone answers with the client as it was before.
 //! - **An answer has a largest age.** It is the lifetime, counted from the moment at which the store was asked.
-//! Neither a hit nor a recorded use extends it.
-//!
-//! - **A refusal is never cached.** [`get_current`](ClientStore::get_current) and
-//! [`get_by_registration_token`](ClientStore::get_by_registration_token) always ask the store, so an old copy neither
-//! refuses a new client nor accepts a token that was removed.
-//!
+//!   Neither a hit nor a recorded use extends it.
+//! - **No refusal comes from a copy.** [`get_current`](ClientStore::get_current) and
+//!   [`get_by_registration_token`](ClientStore::get_by_registration_token) always ask the store, so an old copy neither
+//!   refuses a new client nor accepts a token that was removed.
 //! - **An error is never cached.** A store that was unavailable for a moment is asked again by the next caller.
-//!
 //! - **Memory is bounded**, whatever identifiers callers send: by the capacity, and by a table of fixed size for
-//! changes.
+//!   changes.
 //!
 //! A client that another node disabled may be served from here until its lifetime is over. An application that cannot
 //! accept this carries the changes to the other nodes, or uses the store without a cache.
