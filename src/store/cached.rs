@@ -1,17 +1,17 @@
 //! A cache in front of a store: clients are read often and change rarely.
 //!
-//! [`CachedStore`] keeps what [`get`](ClientStore::get) found, a client or its absence, for a short time. Whatever changes a
-//! client through this store makes it forget the client at once: a client that was deleted or disabled here is never
-//! served again here, not even by a slow read that began before. Everything else goes to the store behind it, so limits
-//! and lists are as exact as there.
+//! [`CachedStore`] keeps what [`get`](ClientStore::get) found, a client or its absence, for a short time. Whatever
+//! changes a client through this store makes it forget the client at once: a client that was deleted or disabled here
+//! is never served again here, not even by a slow read that began before. Everything else goes to the store behind it,
+//! so limits and lists are as exact as there.
 //!
 //! # How old an answer may be
 //!
 //! A change that another node made shows after the lifetime of an entry at the latest, counted from when the store was
 //! asked: 30 seconds for a client that is there, 2 seconds for one that is not. A message is faster:
 //! [`on_change`](CachedStore::on_change) calls back for each change made here, and the application carries it to the
-//! other nodes, which call [`invalidate`](CachedStore::invalidate). A caller who hangs up before the store answered
-//! may leave a change that even this node learns of only by then.
+//! other nodes, which call [`invalidate`](CachedStore::invalidate). A caller who closes the connection before the store
+//! answered may leave a change that even this node sees only after the lifetime.
 //!
 //! ```
 //! use std::sync::{Arc, Mutex};
@@ -34,7 +34,7 @@
 //! let id = registry.register(metadata).await?.client().id().clone();
 //! assert_eq!(*changed.lock().unwrap(), [(String::new(), id.clone())]);
 //!
-//! // What a node does that hears of it.
+//! // What another node does when it receives the message.
 //! store.invalidate("", &id);
 //! assert!(store.get(&id).await?.is_some());
 //! # Ok::<(), Box<dyn std::error::Error>>(())

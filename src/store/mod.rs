@@ -134,9 +134,9 @@ pub trait ClientStore: Send + Sync + 'static {
     /// means.
     fn is_durable(&self) -> bool;
 
-    /// The part of this store that belongs to a tenant: the same database, but clients, tokens, nonces and limits of its
-    /// own. A tenant is any text, compared byte by byte. The name is absolute, so the part of a part is the part of that
-    /// name; `""` is the tenant with which every store begins.
+    /// The part of this store that belongs to a tenant: the same database, but clients, tokens, nonces and limits of
+    /// its own. A tenant is any text, compared byte by byte. The name is absolute, so the part of a part is the part of
+    /// that name; `""` is the tenant with which every store begins.
     ///
     /// It is called for each tenant once, when its registry is built, and makes no request to the database.
     #[must_use]
@@ -146,9 +146,9 @@ pub trait ClientStore: Send + Sync + 'static {
 
     /// Inserts a client under conditions; never replaces one.
     ///
-    /// In one step: the identifier must be free, the initial access token usable, each nonce new, the fingerprint unique
-    /// and the limit not reached, or an idle client is evicted. Then one use is spent, the nonces are claimed and the
-    /// client is there. An insertion that any condition refuses changes nothing, and holds nothing that another
+    /// In one step: the identifier must be free, the initial access token usable, each nonce new, the fingerprint
+    /// unique and the limit not reached, or an idle client is evicted. Then one use is spent, the nonces are claimed
+    /// and the client is there. An insertion that any condition refuses changes nothing, and holds nothing that another
     /// insertion could miss meanwhile. Where several conditions refuse, any of them may be returned.
     ///
     /// The registry has validated the client before. The store compares nothing in it but the identifier and, if the

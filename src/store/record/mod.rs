@@ -26,8 +26,8 @@
 //!
 //! # What a store must know
 //!
-//! - **Secrets.** Only what [`SecretStorage`](crate::credential::SecretStorage) makes safe is written: a digest, and a sealed text
-//!   if there is one. A secret that is kept as text (`SecretStorage::InMemory`) comes back as its digest alone.
+//! - **Secrets.** Only what [`SecretStorage`](crate::credential::SecretStorage) makes safe is written: a digest, and a
+//!   sealed text if there is one. A secret that is kept as text (`SecretStorage::InMemory`) comes back as its digest alone.
 //! - **Times** keep their milliseconds.
 //! - **What changes beside the record.** A store that keeps the last use in a column of its own puts it back with
 //!   [`Client::with_last_used`].
