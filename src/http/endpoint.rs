@@ -2,7 +2,7 @@
 //!
 //! [`respond`] takes a request that is for one of the resources of [`Route`]. It chooses the operation by resource
 //! and method, and gives the head of the request and the unread body to the registry, which decides when the body is
-//! read and records the outcome on the audit trail. Nothing here decides about a registration.
+//! read and records the outcome. Nothing here decides about a registration.
 //!
 //! The order matters for safety. The route and the method are known before the registry is called; the registry
 //! checks access before it reads the body; and the outcome is recorded before the reply is made. So a caller without
@@ -55,8 +55,8 @@ where
     }
 }
 
-/// Answers what needs no operation of the registry: OPTIONS, and a method that the resource does not have. The second
-/// is recorded on the audit trail, because a scan for methods often precedes an attack.
+/// Answers what needs no operation of the registry: OPTIONS, and a method that the resource does not have. The registry
+/// records the second, because a scan for methods often precedes an attack.
 async fn dispatch<B>(
     registry: &Registry,
     route: &Route,

@@ -1,6 +1,6 @@
 //! Where a request enters: the layer, the service that it makes, and the endpoint.
 //!
-//! This is the only room that knows Tower, bodies and statuses. `layer`, `service`, `future` and `body` are what every
+//! This is the only room that knows Tower and the bodies of HTTP. `layer`, `service`, `future` and `body` are what every
 //! Tower middleware has, under the names that tower-http uses. `service` compares the path of a request. It passes the
 //! request to the inner service, or to `endpoint`, which calls the registry and turns the outcome into a response.
 //!

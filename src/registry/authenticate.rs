@@ -49,7 +49,11 @@ use crate::hooks::audit::Operation;
 use crate::hooks::audit::{AuditEvent, RequestedClient};
 use crate::trust::client_credentials::Proof;
 #[cfg(feature = "software-statements")]
-use crate::trust::jwt::client_assertion::{Assertion, Verifier};
+use crate::trust::jwt::client_assertion::{Assertion, Verified, Verifier};
+
+/// What remains to be done after a verification; nothing in builds that verify no assertions.
+#[cfg(not(feature = "software-statements"))]
+type Verified = std::convert::Infallible;
 
 impl Registry {
     /// Authenticates the client that sends a request to the token endpoint, by the method that it registered. A
@@ -127,10 +131,10 @@ impl Registry {
         // The credentials are verified before an unknown client is refused: the time of the reply must not show which
         // clients exist.
         let verified = match &credentials.proof {
-            Proof::Nothing => Ok(()),
-            Proof::Basic(secret) | Proof::Post(secret) => self.check_secret(asked, secret),
+            Proof::Nothing => Ok(None),
+            Proof::Basic(secret) | Proof::Post(secret) => self.check_secret(asked, secret).map(|()| None),
             #[cfg(feature = "software-statements")]
-            Proof::Assertion(assertion) => self.verify_assertion(asked, assertion).await,
+            Proof::Assertion(assertion) => self.verify_assertion(asked, assertion).await.map(Some),
         };
         let has_method = asked.is_some();
         let client = client.ok_or(AuthenticationCause::UnknownClient)?;
@@ -141,12 +145,20 @@ impl Registry {
             let cause = if nothing { AuthenticationCause::NoCredentials } else { AuthenticationCause::WrongMethod };
             return Err(cause.into());
         }
-        verified?;
+        let assertion: Option<Verified> = verified?;
         match client.status {
-            ClientStatus::Active => Ok(client),
-            ClientStatus::Pending => Err(AuthenticationCause::PendingClient.into()),
-            ClientStatus::Disabled => Err(AuthenticationCause::DisabledClient.into()),
+            ClientStatus::Active => {}
+            ClientStatus::Pending => return Err(AuthenticationCause::PendingClient.into()),
+            ClientStatus::Disabled => return Err(AuthenticationCause::DisabledClient.into()),
         }
+        // Spent last: a copy of a cache may say that the client is not active yet, and the second look must find the
+        // assertion unspent.
+        match assertion {
+            #[cfg(feature = "software-statements")]
+            Some(verified) => self.spend_assertion(&client, &verified).await?,
+            _ => {}
+        }
+        Ok(client)
     }
 
     /// Compares a presented secret with the stored digest, in constant time. For an unknown client, and for a client
@@ -174,15 +186,13 @@ impl Registry {
         drop(self.record(&event.requesting(requested.as_ref())).await);
     }
 
-    /// Verifies an assertion and spends its `jti`, so that it is accepted once
-    /// ([RFC 7523 §3](https://www.rfc-editor.org/rfc/rfc7523#section-3)). For an unknown client the same steps are
-    /// done and fail at the signature.
+    /// Verifies an assertion. For an unknown client the same steps are done and fail at the signature.
     #[cfg(feature = "software-statements")]
     async fn verify_assertion(
         &self,
         client: Option<&Client>,
         assertion: &Assertion,
-    ) -> Result<(), AuthenticationError> {
+    ) -> Result<Verified, AuthenticationError> {
         let settings = self.settings();
         let secret = client.filter(|_| assertion.is_symmetric()).map(|client| self.known_secret(client)).transpose()?;
         let verifier = Verifier {
@@ -192,12 +202,18 @@ impl Registry {
             supported: &settings.supported,
             published_keys: settings.trust.published_keys.as_ref(),
         };
-        let verified = verifier.verify(assertion, client, secret.flatten().as_ref()).await?;
-        // After the signature: a caller without the key must not be able to spend the `jti` of another client.
-        if !self.store().claim_nonce(&verified.nonce.key, verified.nonce.until, verifier.now).await? {
+        verifier.verify(assertion, client, secret.flatten().as_ref()).await
+    }
+
+    /// Spends the `jti` of a verified assertion, so that it is accepted once
+    /// ([RFC 7523 §3](https://www.rfc-editor.org/rfc/rfc7523#section-3)). A caller without the key never comes here, so
+    /// it cannot spend the `jti` of another client.
+    #[cfg(feature = "software-statements")]
+    async fn spend_assertion(&self, client: &Client, verified: &Verified) -> Result<(), AuthenticationError> {
+        if !self.store().claim_nonce(&verified.nonce.key, verified.nonce.until, self.now()).await? {
             return Err(AuthenticationCause::ReplayedAssertion.into());
         }
-        if let Some(client) = client.filter(|_| verified.has_legacy_audience) {
+        if verified.has_legacy_audience {
             // The client is authenticated whether or not the audit trail takes the event.
             drop(self.record(&AuditEvent::done(Operation::LegacyAudience, client)).await);
         }

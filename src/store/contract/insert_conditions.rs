@@ -193,7 +193,7 @@ pub(super) async fn a_removal_refunds_one_use<S: ClientStore>(store: Subject<S>)
     }
     store.remove(&goners[3].id).await;
     assert_eq!(store.uses_left(&expired.digest).await, 2, "remove: refunds the use to an expired token too");
-    assert_eq!(store.uses_left(&counted.digest).await, 0, "remove: refunds no use unless it is answers to");
+    assert_eq!(store.uses_left(&counted.digest).await, 0, "remove: refunds no use unless a refund is named");
     let free = store.get_token(&free.digest).await;
     assert!(free.is_some_and(|free| free.uses_left.is_none()), "remove: a token without a count gets none");
     assert_eq!(store.list_tokens().await.len(), 3, "remove: restores no token");

@@ -307,7 +307,7 @@ pub(super) async fn a_removal_at_a_revision_and_an_update_exclude_each_other<S: 
         let (removed, updated): (Vec<_>, Vec<_>) = race(CALLERS, act).await.into_iter().unzip();
         let (removed, updated) = (times(&removed, &true), times(&updated, &true));
         assert_eq!(removed + updated, 1, "remove, update: of all at one revision one wins");
-        assert_eq!(store.get(&start.id).await.is_some(), updated == 1, "remove, update: what was answers is so");
+        assert_eq!(store.get(&start.id).await.is_some(), updated == 1, "remove, update: what was answered is so");
         removals += removed as u32;
         // The refund is part of the same step: a removal that conflicts must not refund, and one that succeeds refunds
         // once.

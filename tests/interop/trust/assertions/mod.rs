@@ -176,3 +176,18 @@ async fn of_many_who_present_an_assertion_one_gets_in() {
     let answers = futures_util::future::join_all((0..32).map(|_| status(&registry, &form))).await;
     assert_eq!(answers.iter().filter(|status| **status == 200).count(), 1, "{answers:?}");
 }
+
+#[tokio::test]
+async fn an_assertion_of_an_inactive_client_is_not_spent() {
+    let registry = registry(Published(HashMap::new()));
+    let signer = Signer::es256("a");
+    let client = register(&registry, json!({ "jwks": { "keys": [signer.jwk] } })).await;
+    let id = tower_dcr::credential::ClientId::parse(&client).unwrap();
+    let assertion = signer.sign(&claims(&registry, &client, json!({})));
+    let form = [("client_assertion_type", TYPE), ("client_assertion", &*assertion)];
+    registry.disable(&id).await.unwrap();
+    assert_eq!(status(&registry, &form).await, 400, "a disabled client");
+    registry.enable(&id).await.unwrap();
+    assert_eq!(status(&registry, &form).await, 200, "the same assertion, once the client is active");
+    assert_eq!(status(&registry, &form).await, 401, "spent");
+}
