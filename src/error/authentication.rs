@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn every_cause_is_documented() {
         let document = include_str!("../../docs/observing.md");
-        let (_, table) = document.split_once("| cause | the client is told |").unwrap_or_default();
+        let (_, table) = document.split_once("| cause | reply to the client | what went wrong |").unwrap_or_default();
         for cause in AuthenticationCause::ALL {
             let row = format!("| `{cause}` | {} `{}` |", cause.kind().reply().0, cause.kind().reply().1);
             assert!(table.contains(&row), "{row}");
