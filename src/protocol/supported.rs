@@ -303,3 +303,84 @@ fn default_content_encryptions() -> Vec<ContentEncryption> {
     use ContentEncryption::{A128CbcHs256, A128Gcm, A192CbcHs384, A192Gcm, A256CbcHs512, A256Gcm};
     vec![A128CbcHs256, A192CbcHs384, A256CbcHs512, A128Gcm, A192Gcm, A256Gcm]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ConfigErrorKind as Kind;
+
+    #[test]
+    fn what_no_client_could_use_is_refused() {
+        type Change = fn(&mut SupportedBuilder);
+        let rows: &[(&str, Change, Option<Kind>)] = &[
+            ("the defaults", |_| {}, None),
+            ("every extension", |builder| builder.extensions = Extensions::ALL, None),
+            (
+                "no grant type",
+                |builder| builder.set(|supported| supported.grant_types = vec![]),
+                Some(Kind::GrantTypes),
+            ),
+            (
+                "refresh tokens alone",
+                |builder| builder.set(|supported| supported.grant_types = vec![GrantType::RefreshToken]),
+                Some(Kind::GrantTypes),
+            ),
+            (
+                "a legacy grant type that a switch refuses",
+                |builder| {
+                    builder.switches.push((Switch::LegacyGrantsRefused, true));
+                    builder.set(|supported| supported.grant_types.push(GrantType::Password));
+                },
+                Some(Kind::GrantTypes),
+            ),
+            ("no authentication method", |builder| builder.auth_methods = Some(vec![]), Some(Kind::AuthMethods)),
+            (
+                "a method without its extension",
+                |builder| builder.auth_methods = Some(vec![TokenEndpointAuthMethod::TlsClientAuth]),
+                Some(Kind::AuthMethods),
+            ),
+            (
+                "no algorithm",
+                |builder| builder.set(|supported| supported.signing_algorithms = vec![]),
+                Some(Kind::Algorithms),
+            ),
+            (
+                "tokens without a signature",
+                |builder| builder.set(|supported| supported.signing_algorithms.push("none".into())),
+                Some(Kind::Algorithms),
+            ),
+            (
+                "no subject type",
+                |builder| builder.set(|supported| supported.subject_types = vec![]),
+                Some(Kind::SubjectTypes),
+            ),
+            (
+                "no room for a scope",
+                |builder| builder.set(|supported| supported.max_scope_bytes = 0),
+                Some(Kind::Scopes),
+            ),
+            (
+                "a default scope that is not among the scopes",
+                |builder| {
+                    builder.set(|supported| supported.scopes = Some(vec!["openid".to_owned()]));
+                    builder.set(|supported| supported.default_scope = Some("profile".to_owned()));
+                },
+                Some(Kind::Scopes),
+            ),
+        ];
+        for (name, change, expected) in rows {
+            let mut builder = SupportedBuilder::default();
+            change(&mut builder);
+            assert_eq!(builder.build(false).err().map(|error| error.kind()), *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_anonymous_caller_gets_nothing_that_acts_without_a_user() {
+        let supports = |is_anonymous| {
+            let supported = SupportedBuilder::default().build(is_anonymous).unwrap();
+            supported.grant_types.contains(&GrantType::ClientCredentials)
+        };
+        assert_eq!((supports(true), supports(false)), (false, true));
+    }
+}
