@@ -38,7 +38,9 @@ class Run(typing.NamedTuple):
 
     def options(self):
         """The options of the server that limit registrations."""
-        most = ["--max-clients", str(self.most)] if self.most else []
+        # All callers here are one network, but the key of the network hashes is drawn anew at each start of a server. So a
+        # server that was killed could not evict the young clients of the one before it.
+        most = ["--max-clients", str(self.most), "--eviction-grace", "0"] if self.most else []
         uses = ["--access", "tokens", "--initial-access-token-uses", str(self.uses)] if self.uses else []
         return most + uses
 
